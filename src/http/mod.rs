@@ -1,0 +1,16 @@
+//! HTTP messages as plain data.
+//!
+//! - knows: field values as bytes, the one normal form of a path, form encoding, cache freshness
+//! - must not know: tokens, policies, the proxy
+//! - in: bytes of a request or a reply; out: checked values, messages to send
+//! - RFC 9110, 9111, 3986, 6265
+
+pub mod authorization;
+pub mod cookie;
+pub mod form;
+pub mod freshness;
+pub mod head;
+pub mod host;
+pub mod message;
+pub mod path;
+pub mod uri;

@@ -1,0 +1,1 @@
+//! Signed objects; the words "scope" and "OAuth" do not occur.

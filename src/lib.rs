@@ -1,0 +1,37 @@
+//! scopegate enforces OAuth 2.0 access tokens inside Envoy.
+//!
+//! A **decision engine with a thin proxy-wasm skin**: bytes of configuration become an immutable policy once; a
+//! request head goes in, a step comes out. Nothing in the engine calls the proxy, reads a clock or logs.
+//!
+//! ```text
+//! config bytes ──► config ──► policy (immutable)
+//!                               │
+//! request head ─► rule ─► credential ─► unverified JWS ─► verified payload ─► grant ─► permit ─► header edits
+//!                               │              └── opaque ─► callout ─► reply ─► grant ┘  │
+//!                               └────────── denial ─► response ◄── outage ◄───────────────┘
+//! ```
+//!
+//! # Layers
+//!
+//! A module imports only from layers above it in this table, and never from a sibling on its own line;
+//! `tests/layers.rs` reads the table and checks every import.
+//!
+//! | layer | modules | knows |
+//! | --- | --- | --- |
+//! | L0 | `base` | values without a domain |
+//! | L1 | `http`, `jose` | messages as plain data; signed objects |
+//! | L2 | `token` | what OAuth says about both |
+//! | L3 | `policy` | what the operator wants, compiled |
+//! | L4 | `config`, `gate` | bytes to policy; the engine: sequencing, waiting, remembering |
+//! | L5 | `filter`, `tool` | the skins: Envoy, and the command line |
+//!
+//! # Where to change what
+//!
+//! - a new signature algorithm: one row in `jose::algorithm`, one arm in `jose::verify`
+//! - a new way to ask an issuer: one file in `token::introspection`
+//! - a new requirement of a rule: `policy::requirement`, and its key in `config`
+//! - a new reason or status: `token::fault` or `policy::denial`, and its row in `gate::refuse`
+
+pub mod base;
+pub mod http;
+pub mod jose;
