@@ -1,1 +1,20 @@
-//! Signed objects; the words "scope" and "OAuth" do not occur.
+//! Signed objects (RFC 7515 to 7519, 8037, 9864): a compact JWS and a key set become a verified payload, or a fault.
+//!
+//! - knows: the compact form, JSON Web Keys, thirteen signature algorithms
+//! - must not know: scopes, OAuth, time, HTTP, the proxy
+//! - in: token bytes and a key set as JSON; out: [`verify::Verified`] or [`fault::JoseFault`]
+//! - one file a crypto crate: `rsa` (crypto-bigint), `ecdsa` (p256, p384, p521), `eddsa`, `hmac`, [`hash`] (sha2)
+
+pub mod algorithm;
+mod der;
+mod ecdsa;
+mod eddsa;
+mod emsa;
+pub mod fault;
+pub mod hash;
+mod hmac;
+mod jwk;
+pub mod jws;
+pub mod key_set;
+mod rsa;
+pub mod verify;

@@ -1,0 +1,112 @@
+//! ECDSA verification on P-256, P-384 and P-521 (FIPS 186-5, RFC 7518 section 3.4).
+
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
+
+use super::algorithm::Curve;
+use super::der;
+use super::fault::KeyFault;
+use super::hash::HashName;
+use super::verify::Accelerator;
+
+/// A point of a curve, ready to verify.
+pub(super) struct PublicKey {
+    point: Point,
+    spki: Vec<u8>,
+}
+
+enum Point {
+    P256(p256::ecdsa::VerifyingKey),
+    P384(p384::ecdsa::VerifyingKey),
+    P521(p521::ecdsa::VerifyingKey),
+}
+
+impl PublicKey {
+    /// The point of `curve` with these coordinates, each exactly as long as the field (RFC 7518 section 6.2.1.2).
+    pub(super) fn new(curve: Curve, x: &[u8], y: &[u8]) -> Result<Self, KeyFault> {
+        if [x, y].iter().any(|coordinate| coordinate.len() != field_length(curve)) {
+            return Err(KeyFault::CoordinateLength);
+        }
+        /// An uncompressed point follows (SEC 1 section 2.3.3).
+        const UNCOMPRESSED: &[u8] = &[4];
+        let encoded = [UNCOMPRESSED, x, y].concat();
+        let point = Point::read(curve, &encoded).ok_or(KeyFault::Point)?;
+        Ok(Self { point, spki: der::spki(algorithm_identifier(curve), &encoded) })
+    }
+
+    pub(super) fn curve(&self) -> Curve {
+        match self.point {
+            Point::P256(_) => Curve::P256,
+            Point::P384(_) => Curve::P384,
+            Point::P521(_) => Curve::P521,
+        }
+    }
+
+    /// Whether `signature`, which is R and S one after the other, is a signature of `text`.
+    pub(super) fn verify(
+        &self,
+        hash: HashName,
+        text: &[u8],
+        signature: &[u8],
+        accelerator: &dyn Accelerator,
+    ) -> bool {
+        let attempt = Attempt { hash, text, signature, spki: &self.spki, accelerator };
+        match &self.point {
+            Point::P256(key) => attempt.holds::<p256::ecdsa::Signature>(key, field_length(Curve::P256)),
+            Point::P384(key) => attempt.holds::<p384::ecdsa::Signature>(key, field_length(Curve::P384)),
+            Point::P521(key) => attempt.holds::<p521::ecdsa::Signature>(key, field_length(Curve::P521)),
+        }
+    }
+}
+
+impl Point {
+    fn read(curve: Curve, encoded: &[u8]) -> Option<Self> {
+        match curve {
+            Curve::P256 => p256::ecdsa::VerifyingKey::from_sec1_bytes(encoded).ok().map(Self::P256),
+            Curve::P384 => p384::ecdsa::VerifyingKey::from_sec1_bytes(encoded).ok().map(Self::P384),
+            Curve::P521 => p521::ecdsa::VerifyingKey::from_sec1_bytes(encoded).ok().map(Self::P521),
+        }
+    }
+}
+
+struct Attempt<'a> {
+    hash: HashName,
+    text: &'a [u8],
+    signature: &'a [u8],
+    spki: &'a [u8],
+    accelerator: &'a dyn Accelerator,
+}
+
+impl<'a> Attempt<'a> {
+    fn holds<S: TryFrom<&'a [u8]>>(&self, key: &impl PrehashVerifier<S>, field: usize) -> bool {
+        // INVARIANT: what a `Signature` is read from has the right length and two numbers from 1 to n - 1; whoever
+        // verifies, the range is checked here (CVE-2022-21449).
+        let Some((r, s)) = self.signature.split_at_checked(field).filter(|(_, s)| s.len() == field) else {
+            return false;
+        };
+        let Ok(signature) = S::try_from(self.signature) else {
+            return false;
+        };
+        let encoded = der::sequence(&[&der::integer(r), &der::integer(s)]);
+        self.accelerator.verify(self.hash, self.spki, &encoded, self.text).unwrap_or_else(|| {
+            let digest = self.hash.digest(&[self.text]);
+            key.verify_prehash(&digest, &signature).is_ok()
+        })
+    }
+}
+
+const fn field_length(curve: Curve) -> usize {
+    match curve {
+        Curve::P256 => 32,
+        Curve::P384 => 48,
+        Curve::P521 => 66,
+    }
+}
+
+/// The content of the AlgorithmIdentifier: `id-ecPublicKey` and the named curve (RFC 5480 section 2.1.1).
+const fn algorithm_identifier(curve: Curve) -> &'static [u8] {
+    match curve {
+        Curve::P256 => b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07",
+        Curve::P384 => b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22",
+        Curve::P521 => b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x23",
+    }
+}

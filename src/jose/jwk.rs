@@ -1,0 +1,182 @@
+//! One JSON Web Key (RFC 7517) becomes a key that can verify, or the reason why it cannot.
+
+use serde_json::Value;
+
+use super::algorithm::{Algorithm, Algorithms, Curve, Family};
+use super::fault::KeyFault;
+use super::key_set::Origin;
+use super::verify::Accelerator;
+use super::{ecdsa, eddsa, hmac, rsa};
+use crate::base::base64url;
+use crate::base::json::Object;
+
+/// A key, what it is called, and for which algorithms it may be used.
+pub(super) struct Jwk {
+    pub(super) kid: Option<String>,
+    /// What the key's type, curve and length allow, and its `alg`, `use` and `key_ops` permit.
+    pub(super) algorithms: Algorithms,
+    key: VerifyingKey,
+}
+
+/// The public half of a key, or the shared secret; everything that can be computed ahead is.
+enum VerifyingKey {
+    Rsa(rsa::PublicKey),
+    Ec(ecdsa::PublicKey),
+    Ed25519(eddsa::PublicKey),
+    Oct(hmac::SharedKey),
+}
+
+impl Jwk {
+    /// Reads one member of a key set.
+    pub(super) fn read(member: &Value, origin: Origin) -> Result<Self, KeyFault> {
+        let members = member.as_object().ok_or(KeyFault::NotAnObject)?;
+        let kid = optional_text(members, "kid")?.map(str::to_owned);
+        let permitted = permitted(members)?;
+        let key = VerifyingKey::read(members, origin)?;
+        Ok(Self { kid, algorithms: key.algorithms().intersection(permitted), key })
+    }
+
+    /// The `kty`, for people.
+    pub(super) fn key_type(&self) -> &'static str {
+        match self.key {
+            VerifyingKey::Rsa(_) => RSA,
+            VerifyingKey::Ec(_) => EC,
+            VerifyingKey::Ed25519(_) => OKP,
+            VerifyingKey::Oct(_) => OCT,
+        }
+    }
+
+    /// Whether this key says that `signature` is one of `text`. A key that does not fit `algorithm` says no.
+    pub(super) fn verify(
+        &self,
+        algorithm: Algorithm,
+        text: &[u8],
+        signature: &[u8],
+        accelerator: &dyn Accelerator,
+    ) -> bool {
+        self.algorithms.contains(algorithm) && self.key.verify(algorithm, text, signature, accelerator)
+    }
+}
+
+const RSA: &str = "RSA";
+const EC: &str = "EC";
+const OKP: &str = "OKP";
+const OCT: &str = "oct";
+
+impl VerifyingKey {
+    fn read(members: &Object, origin: Origin) -> Result<Self, KeyFault> {
+        match required_text(members, "kty")? {
+            RSA => read_rsa(members).map(Self::Rsa),
+            EC => read_ec(members).map(Self::Ec),
+            OKP => read_okp(members).map(Self::Ed25519),
+            OCT => read_oct(members, origin).map(Self::Oct),
+            _ => Err(KeyFault::UnknownType),
+        }
+    }
+
+    /// What the key itself is good for (RFC 7518 section 3.1: key type, curve and size come from the algorithm).
+    fn algorithms(&self) -> Algorithms {
+        match self {
+            Self::Rsa(_) => Algorithms::of(
+                Algorithm::ALL
+                    .iter()
+                    .copied()
+                    .filter(|algorithm| matches!(algorithm.family(), Family::RsaPkcs1 | Family::RsaPss)),
+            ),
+            Self::Ec(key) => Algorithms::of_family(Family::Ecdsa(key.curve())),
+            Self::Ed25519(_) => Algorithms::of_family(Family::Ed25519),
+            Self::Oct(key) => {
+                let hmacs = Algorithms::of_family(Family::Hmac);
+                Algorithms::of(hmacs.iter().filter(|algorithm| key.is_long_enough(algorithm.hash())))
+            }
+        }
+    }
+
+    fn verify(
+        &self,
+        algorithm: Algorithm,
+        text: &[u8],
+        signature: &[u8],
+        accelerator: &dyn Accelerator,
+    ) -> bool {
+        let hash = algorithm.hash();
+        match (self, algorithm.family()) {
+            (Self::Rsa(key), Family::RsaPkcs1) => key.verify_pkcs1(hash, text, signature, accelerator),
+            (Self::Rsa(key), Family::RsaPss) => key.verify_pss(hash, text, signature),
+            (Self::Ec(key), Family::Ecdsa(curve)) if key.curve() == curve => {
+                key.verify(hash, text, signature, accelerator)
+            }
+            (Self::Ed25519(key), Family::Ed25519) => key.verify(text, signature),
+            (Self::Oct(key), Family::Hmac) => key.verify(hash, text, signature),
+            (Self::Rsa(_) | Self::Ec(_) | Self::Ed25519(_) | Self::Oct(_), _) => false,
+        }
+    }
+}
+
+/// What the key's own `alg`, `use` and `key_ops` leave over (RFC 7517 sections 4.2 to 4.4).
+fn permitted(members: &Object) -> Result<Algorithms, KeyFault> {
+    let for_signatures = optional_text(members, "use")?.is_none_or(|purpose| purpose == "sig");
+    if !for_signatures || !verify_is_among_key_ops(members)? {
+        return Ok(Algorithms::NONE);
+    }
+    Ok(match optional_text(members, "alg")? {
+        None => Algorithms::of(Algorithm::ALL.iter().copied()),
+        Some(name) => Algorithms::of(Algorithm::from_name(name)),
+    })
+}
+
+fn verify_is_among_key_ops(members: &Object) -> Result<bool, KeyFault> {
+    const KEY_OPS: &str = "key_ops";
+    let Some(operations) = members.get(KEY_OPS) else {
+        return Ok(true);
+    };
+    let operations = operations.as_array().ok_or(KeyFault::Member(KEY_OPS))?;
+    Ok(operations.iter().any(|operation| operation == "verify"))
+}
+
+fn read_rsa(members: &Object) -> Result<rsa::PublicKey, KeyFault> {
+    refuse_private(members, &["d", "p", "q", "dp", "dq", "qi", "oth"])?;
+    rsa::PublicKey::new(&bytes(members, "n")?, &bytes(members, "e")?)
+}
+
+fn read_ec(members: &Object) -> Result<ecdsa::PublicKey, KeyFault> {
+    let curve = match required_text(members, "crv")? {
+        "P-256" => Curve::P256,
+        "P-384" => Curve::P384,
+        "P-521" => Curve::P521,
+        _ => return Err(KeyFault::UnknownCurve),
+    };
+    refuse_private(members, &["d"])?;
+    ecdsa::PublicKey::new(curve, &bytes(members, "x")?, &bytes(members, "y")?)
+}
+
+fn read_okp(members: &Object) -> Result<eddsa::PublicKey, KeyFault> {
+    if required_text(members, "crv")? != "Ed25519" {
+        return Err(KeyFault::UnknownCurve);
+    }
+    refuse_private(members, &["d"])?;
+    eddsa::PublicKey::new(&bytes(members, "x")?)
+}
+
+fn read_oct(members: &Object, origin: Origin) -> Result<hmac::SharedKey, KeyFault> {
+    match origin {
+        Origin::Inline => hmac::SharedKey::new(bytes(members, "k")?),
+        Origin::Fetched => Err(KeyFault::SymmetricFetched),
+    }
+}
+
+fn refuse_private(members: &Object, names: &[&str]) -> Result<(), KeyFault> {
+    if names.iter().any(|name| members.contains_key(*name)) { Err(KeyFault::PrivateKey) } else { Ok(()) }
+}
+
+fn bytes(members: &Object, name: &'static str) -> Result<Vec<u8>, KeyFault> {
+    base64url::decode(required_text(members, name)?).ok_or(KeyFault::Member(name))
+}
+
+fn required_text<'o>(members: &'o Object, name: &'static str) -> Result<&'o str, KeyFault> {
+    optional_text(members, name)?.ok_or(KeyFault::Member(name))
+}
+
+fn optional_text<'o>(members: &'o Object, name: &'static str) -> Result<Option<&'o str>, KeyFault> {
+    members.get(name).map(|value| value.as_str().ok_or(KeyFault::Member(name))).transpose()
+}

@@ -1,0 +1,146 @@
+//! The compact form (RFC 7515 section 7.1) becomes an [`Unverified`]: read, not believed.
+
+use core::fmt;
+
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use super::algorithm::Algorithm;
+use super::fault::JoseFault;
+use crate::base::base64url;
+use crate::base::json::{self, Object};
+
+/// A token whose header obeys the rules, and whose signature nobody has looked at.
+pub struct Unverified<'t> {
+    algorithm: Algorithm,
+    kid: Option<String>,
+    typ: Option<String>,
+    pub(super) text: &'t [u8],
+    pub(super) payload: Vec<u8>,
+    pub(super) signature: Vec<u8>,
+}
+
+impl<'t> Unverified<'t> {
+    /// Reads a compact JWS.
+    ///
+    /// # Errors
+    /// [`JoseFault::AlgorithmNotAllowed`] for an `alg` that is missing, not a string or unknown (`none` is),
+    /// [`JoseFault::CriticalHeader`] for any `crit`, and for a `b64` that is not true, [`JoseFault::Malformed`] for
+    /// everything else that is not as it must be.
+    pub fn parse(token: &'t [u8]) -> Result<Self, JoseFault> {
+        let parts = Parts::split(token).ok_or(JoseFault::Malformed("not three parts"))?;
+        let header =
+            base64url::decode(parts.header).ok_or(JoseFault::Malformed("header is not base64url"))?;
+        let header =
+            json::object(&header).map_err(|_| JoseFault::Malformed("header is not a JSON object"))?;
+        // `alg` comes first: a token of algorithm `none`, whose signature part is empty, is called by its name.
+        let algorithm = algorithm(&header)?;
+        refuse_extensions(&header)?;
+        Ok(Self {
+            algorithm,
+            kid: text(&header, "kid", "kid is not a string")?,
+            typ: text(&header, "typ", "typ is not a string")?,
+            text: parts.text,
+            payload: part(parts.payload, "payload is empty or not base64url")?,
+            signature: part(parts.signature, "signature is empty or not base64url")?,
+        })
+    }
+
+    /// The header's `alg`.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The header's `kid`.
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// The header's `typ`.
+    pub fn typ(&self) -> Option<&str> {
+        self.typ.as_deref()
+    }
+
+    /// The `iss` of a payload that nobody has verified: for choosing the keys, and for nothing else.
+    pub fn issuer_hint(&self) -> Option<String> {
+        match json::object(&self.payload).ok()?.remove("iss")? {
+            Value::String(issuer) => Some(issuer),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => None,
+        }
+    }
+}
+
+impl fmt::Debug for Unverified<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unverified").field("algorithm", &self.algorithm).finish_non_exhaustive()
+    }
+}
+
+/// Whether `token` looks like a compact JWS: exactly two dots, and a first part that decodes to a JSON object.
+pub fn is_jws_shape(token: &[u8]) -> bool {
+    has_shape(token, 2)
+}
+
+/// Whether `token` looks like a compact JWE (RFC 7516 section 7.1): exactly four dots, and a first part that decodes
+/// to a JSON object.
+pub fn is_jwe_shape(token: &[u8]) -> bool {
+    has_shape(token, 4)
+}
+
+struct Parts<'t> {
+    header: &'t [u8],
+    payload: &'t [u8],
+    signature: &'t [u8],
+    /// Header and payload with the dot between them: what is signed.
+    text: &'t [u8],
+}
+
+impl<'t> Parts<'t> {
+    fn split(token: &'t [u8]) -> Option<Self> {
+        let mut parts = token.split(is_dot);
+        let (header, payload, signature) = (parts.next()?, parts.next()?, parts.next()?);
+        let text = token.get(..header.len() + 1 + payload.len())?;
+        parts.next().is_none().then_some(Self { header, payload, signature, text })
+    }
+}
+
+fn algorithm(header: &Object) -> Result<Algorithm, JoseFault> {
+    let name = header.get("alg").and_then(Value::as_str);
+    name.and_then(Algorithm::from_name).ok_or(JoseFault::AlgorithmNotAllowed)
+}
+
+fn refuse_extensions(header: &Object) -> Result<(), JoseFault> {
+    let unencoded = header.get("b64").is_some_and(|encoded| encoded != &Value::Bool(true));
+    if header.contains_key("crit") || unencoded {
+        return Err(JoseFault::CriticalHeader);
+    }
+    if header.contains_key("zip") || header.contains_key("enc") {
+        return Err(JoseFault::Malformed("header belongs to an encrypted token"));
+    }
+    Ok(())
+}
+
+fn text(header: &Object, name: &str, problem: &'static str) -> Result<Option<String>, JoseFault> {
+    let text = |value: &Value| value.as_str().map(str::to_owned).ok_or(JoseFault::Malformed(problem));
+    header.get(name).map(text).transpose()
+}
+
+fn part(encoded: &[u8], problem: &'static str) -> Result<Vec<u8>, JoseFault> {
+    base64url::decode(encoded).filter(|part| !part.is_empty()).ok_or(JoseFault::Malformed(problem))
+}
+
+/// Shape only: a header with a member that stands twice has it too, so that it is refused as a JWS rather than taken
+/// for an opaque token.
+fn has_shape(token: &[u8], dots: usize) -> bool {
+    if token.iter().filter(|byte| is_dot(byte)).take(dots + 1).count() != dots {
+        return false;
+    }
+    let header = token.split(is_dot).next().and_then(base64url::decode);
+    header.is_some_and(|header| {
+        header.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(&header).is_ok()
+    })
+}
+
+const fn is_dot(byte: &u8) -> bool {
+    *byte == b'.'
+}

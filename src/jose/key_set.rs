@@ -1,0 +1,128 @@
+//! A JSON Web Key Set (RFC 7517 section 5), read member by member: a broken key never spoils the others.
+
+use core::fmt;
+use std::rc::Rc;
+
+use serde_json::{Map, Value};
+
+use super::algorithm::Algorithm;
+use super::fault::{JoseFault, KeyFault};
+use super::jwk::Jwk;
+
+/// How many members of one set are looked at.
+pub const MAX_MEMBERS: usize = 512;
+
+/// Where a key set comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// The operator wrote it into the policy.
+    Inline,
+    /// It came over the network; symmetric keys in it are skipped, since whoever can read the set could sign.
+    Fetched,
+}
+
+/// The keys of one issuer, ready to verify. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct KeySet {
+    keys: Vec<Rc<Jwk>>,
+}
+
+/// A member of a set that is not used, and why.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Skipped {
+    /// The member's place in `keys`, from 0.
+    pub index: usize,
+    /// What is wrong with it.
+    pub why: KeyFault,
+}
+
+/// Why a document is no key set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeySetFault {
+    /// There is no `keys`.
+    KeysMissing,
+    /// `keys` is not an array.
+    KeysNotArray,
+}
+
+impl KeySet {
+    /// Reads a key set; what is not usable is told beside it.
+    ///
+    /// # Errors
+    /// When `keys` is missing or not an array. A set without any usable key is not an error here.
+    pub fn parse(document: &Map<String, Value>, origin: Origin) -> Result<(Self, Vec<Skipped>), KeySetFault> {
+        let members = document.get("keys").ok_or(KeySetFault::KeysMissing)?;
+        let members = members.as_array().ok_or(KeySetFault::KeysNotArray)?;
+        let mut keys = Vec::new();
+        let mut skipped = Vec::new();
+        for (index, member) in members.iter().take(MAX_MEMBERS).enumerate() {
+            match Jwk::read(member, origin) {
+                Ok(key) => keys.push(Rc::new(key)),
+                Err(why) => skipped.push(Skipped { index, why }),
+            }
+        }
+        if members.len() > MAX_MEMBERS {
+            skipped.push(Skipped { index: MAX_MEMBERS, why: KeyFault::TooMany });
+        }
+        Ok((Self { keys }, skipped))
+    }
+
+    /// Whether no key of the set can verify anything.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many keys can verify; one that is for encryption is held but not counted.
+    pub fn len(&self) -> usize {
+        self.keys.iter().filter(|key| !key.algorithms.is_empty()).count()
+    }
+
+    /// Whether a key has exactly this `kid`, whatever it is for.
+    pub fn has_kid(&self, kid: &str) -> bool {
+        self.keys.iter().any(|key| key.kid.as_deref() == Some(kid))
+    }
+
+    /// All keys of `sets` in their order.
+    pub fn merge(sets: Vec<Self>) -> Self {
+        Self { keys: sets.into_iter().flat_map(|set| set.keys).collect() }
+    }
+
+    /// The keys that may be tried: those of the token's `kid`, or every key when it names none; and of these, those
+    /// that fit `algorithm`. Never an empty answer.
+    pub(super) fn select(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Vec<&Jwk>, JoseFault> {
+        let fits = |key: &&Jwk| key.algorithms.contains(algorithm);
+        let keys = self.keys.iter().map(Rc::as_ref);
+        let (fitting, none) = match kid {
+            Some(kid) if !self.has_kid(kid) => return Err(JoseFault::KeyUnknown),
+            Some(kid) => {
+                let named = keys.filter(|key| key.kid.as_deref() == Some(kid));
+                (named.filter(fits).collect::<Vec<_>>(), JoseFault::AlgorithmNotAllowed)
+            }
+            None => (keys.filter(fits).collect(), JoseFault::KeyUnknown),
+        };
+        if fitting.is_empty() { Err(none) } else { Ok(fitting) }
+    }
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.keys.iter().map(|key| (key.kid.as_deref(), key.key_type()))).finish()
+    }
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "keys[{}] is skipped: {}", self.index, self.why)
+    }
+}
+
+impl fmt::Display for KeySetFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::KeysMissing => "the key set has no `keys`",
+            Self::KeysNotArray => "`keys` of the key set is not an array",
+        })
+    }
+}
+
+impl core::error::Error for KeySetFault {}

@@ -1,0 +1,120 @@
+//! RSA signature verification (RFC 8017 section 8), on Montgomery arithmetic that is prepared once a key.
+//!
+//! Everything here is public, so time may vary with the values; there is no private operation in this crate.
+
+use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
+use crypto_bigint::{BoxedUint, MontyForm, MontyMultiplier as _, Odd};
+
+use super::der;
+use super::emsa;
+use super::fault::KeyFault;
+use super::hash::HashName;
+use super::verify::Accelerator;
+
+/// NIST SP 800-131A revision 2: less is no longer acceptable.
+const MIN_BITS: usize = 2048;
+/// More costs an attacker nothing and us a great deal.
+const MAX_BITS: usize = 8192;
+/// The content of the AlgorithmIdentifier `rsaEncryption`, NULL (RFC 3279 section 2.3.1).
+const RSA_ENCRYPTION: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
+
+/// An RSA public key, ready to verify.
+pub(super) struct PublicKey {
+    modulus: BoxedMontyParams,
+    bits: usize,
+    /// INVARIANT: odd and at least 3.
+    exponent: u32,
+    spki: Vec<u8>,
+}
+
+impl PublicKey {
+    /// A key of a modulus and an exponent, both big-endian.
+    pub(super) fn new(modulus: &[u8], exponent: &[u8]) -> Result<Self, KeyFault> {
+        let (modulus, exponent) = (der::trim(modulus), der::trim(exponent));
+        let bits = modulus_bits(modulus)?;
+        let spki =
+            der::spki(RSA_ENCRYPTION, &der::sequence(&[&der::integer(modulus), &der::integer(exponent)]));
+        let number = BoxedUint::from_be_slice_vartime(modulus);
+        let odd = Odd::new(number).into_option().ok_or(KeyFault::ModulusEven)?;
+        let modulus = BoxedMontyParams::new_vartime(odd);
+        Ok(Self { modulus, bits, exponent: public_exponent(exponent)?, spki })
+    }
+
+    /// Whether `signature` is an RSASSA-PKCS1-v1_5 signature of `text`.
+    pub(super) fn verify_pkcs1(
+        &self,
+        hash: HashName,
+        text: &[u8],
+        signature: &[u8],
+        accelerator: &dyn Accelerator,
+    ) -> bool {
+        if !self.has_the_range(signature) {
+            return false;
+        }
+        accelerator.verify(hash, &self.spki, signature, text).unwrap_or_else(|| {
+            let opened = self.open(signature);
+            opened.is_some() && opened == emsa::pkcs1_block(hash, text, self.length())
+        })
+    }
+
+    /// Whether `signature` is an RSASSA-PSS signature of `text`.
+    pub(super) fn verify_pss(&self, hash: HashName, text: &[u8], signature: &[u8]) -> bool {
+        let bits = self.bits - 1;
+        self.open(signature).is_some_and(|opened| {
+            // A modulus of 8n + 1 bits leaves the whole first byte unused (RFC 8017 section 8.1.2 step 2c).
+            let (unused, block) = opened.split_at(self.length() - bits.div_ceil(8));
+            unused.iter().all(|byte| *byte == 0) && emsa::is_pss_block(hash, text, block, bits)
+        })
+    }
+
+    fn length(&self) -> usize {
+        self.bits.div_ceil(8)
+    }
+
+    /// RSAVP1 (RFC 8017 section 5.2.2): `signature` to the power of the exponent. `None` when it is out of range.
+    fn open(&self, signature: &[u8]) -> Option<Vec<u8>> {
+        let base = self.number(signature)?;
+        let base = BoxedMontyForm::new(base, &self.modulus);
+        let mut multiplier = <BoxedMontyForm as MontyForm>::Multiplier::from(&self.modulus);
+        let mut power = base.clone();
+        // From the second highest bit on: square, and multiply where the bit is set.
+        for bit in (0..self.exponent.ilog2()).rev() {
+            multiplier.square_assign(&mut power);
+            if self.exponent >> bit & 1 == 1 {
+                multiplier.mul_assign(&mut power, &base);
+            }
+        }
+        let bytes = power.retrieve().to_be_bytes();
+        bytes.len().checked_sub(self.length()).and_then(|start| bytes.get(start..)).map(<[u8]>::to_vec)
+    }
+
+    fn has_the_range(&self, signature: &[u8]) -> bool {
+        self.number(signature).is_some()
+    }
+
+    /// The number that `signature` is: as long as the modulus, and less.
+    fn number(&self, signature: &[u8]) -> Option<BoxedUint> {
+        if signature.len() != self.length() {
+            return None;
+        }
+        let number = BoxedUint::from_be_slice(signature, self.modulus.bits_precision()).ok()?;
+        (number.cmp_vartime(self.modulus.modulus().as_ref()).is_lt()).then_some(number)
+    }
+}
+
+fn modulus_bits(trimmed: &[u8]) -> Result<usize, KeyFault> {
+    let bits = trimmed.first().map_or(0, |first| trimmed.len() * 8 - first.leading_zeros() as usize);
+    match bits {
+        ..MIN_BITS => Err(KeyFault::ModulusTooSmall(bits)),
+        MIN_BITS..=MAX_BITS => Ok(bits),
+        _ => Err(KeyFault::ModulusTooLarge(bits)),
+    }
+}
+
+fn public_exponent(trimmed: &[u8]) -> Result<u32, KeyFault> {
+    let mut wide = [0; 4];
+    let digits = wide.len().checked_sub(trimmed.len()).and_then(|start| wide.get_mut(start..));
+    digits.ok_or(KeyFault::Exponent)?.copy_from_slice(trimmed);
+    let exponent = u32::from_be_bytes(wide);
+    if exponent >= 3 && exponent % 2 == 1 { Ok(exponent) } else { Err(KeyFault::Exponent) }
+}

@@ -1,0 +1,132 @@
+//! The only file that makes a [`Verified`]: whoever holds one knows that a key of the issuer signed it.
+
+use core::fmt;
+
+use super::algorithm::{Algorithm, Algorithms};
+use super::fault::JoseFault;
+use super::hash::HashName;
+use super::jws::Unverified;
+use super::key_set::KeySet;
+use crate::base::json::{self, Object};
+
+/// How many keys are tried for one token: each costs a signature verification, and the token's author pays nothing.
+const MAX_TRIED: usize = 8;
+
+/// What a key of the issuer has signed. Only [`verify`] makes one.
+pub struct Verified<T>(T);
+
+impl<T> Verified<T> {
+    /// What was signed.
+    pub const fn get(&self) -> &T {
+        &self.0
+    }
+
+    /// What was signed, no longer marked as such.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+/// The claims of a token, and what its header said of them.
+pub struct Payload {
+    claims: Object,
+    typ: Option<String>,
+    algorithm: Algorithm,
+}
+
+impl Payload {
+    /// The claims.
+    pub const fn claims(&self) -> &Object {
+        &self.claims
+    }
+
+    /// The claims, taken out.
+    pub fn into_claims(self) -> Object {
+        self.claims
+    }
+
+    /// The header's `typ`.
+    pub fn typ(&self) -> Option<&str> {
+        self.typ.as_deref()
+    }
+
+    /// The header's `alg`.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+}
+
+/// Somebody who verifies faster than we can, such as the proxy around us.
+pub trait Accelerator {
+    /// Whether `signature` is one of `text`; `None` = not offered here, verify it yourself.
+    ///
+    /// Algorithm, key type, curve, hash and size are already pinned. `signature` is PKCS#1 v1.5 for an RSA key, and
+    /// DER (RFC 3279 section 2.2.3) for an elliptic curve key.
+    fn verify(&self, hash: HashName, spki_der: &[u8], signature: &[u8], text: &[u8]) -> Option<bool>;
+}
+
+/// Offers nothing.
+pub struct NoAccelerator;
+
+impl Accelerator for NoAccelerator {
+    fn verify(&self, _: HashName, _: &[u8], _: &[u8], _: &[u8]) -> Option<bool> {
+        None
+    }
+}
+
+/// Verifies the signature of `jws` with the keys that its header may choose, and then reads the claims.
+///
+/// # Errors
+/// [`JoseFault::AlgorithmNotAllowed`] when `allowed` or the named key does not permit the algorithm,
+/// [`JoseFault::KeyUnknown`] when there is nothing to try, [`JoseFault::SignatureInvalid`] when no key that was tried
+/// agrees, and [`JoseFault::Malformed`] when what is signed is not a JSON object.
+pub fn verify(
+    jws: &Unverified<'_>,
+    keys: &KeySet,
+    allowed: Algorithms,
+    accelerator: &dyn Accelerator,
+) -> Result<Verified<Payload>, JoseFault> {
+    let algorithm = jws.algorithm();
+    if !allowed.contains(algorithm) {
+        return Err(JoseFault::AlgorithmNotAllowed);
+    }
+    check_signature(keys, jws.kid(), algorithm, jws.text, &jws.signature, accelerator)?;
+    let claims =
+        json::object(&jws.payload).map_err(|_| JoseFault::Malformed("payload is not a JSON object"))?;
+    Ok(Verified(Payload { claims, typ: jws.typ().map(str::to_owned), algorithm }))
+}
+
+/// The part of [`verify`] that knows no token: whether a key of the set signed `text`.
+///
+/// # Errors
+/// As [`verify`].
+// Public because the vectors in `tests/` sign texts that no compact JWS can carry. It makes nothing that admits.
+#[doc(hidden)]
+pub fn check_signature(
+    keys: &KeySet,
+    kid: Option<&str>,
+    algorithm: Algorithm,
+    text: &[u8],
+    signature: &[u8],
+    accelerator: &dyn Accelerator,
+) -> Result<(), JoseFault> {
+    let candidates = keys.select(kid, algorithm)?;
+    let mut tried = candidates.iter().take(MAX_TRIED);
+    if tried.any(|key| key.verify(algorithm, text, signature, accelerator)) {
+        Ok(())
+    } else {
+        Err(JoseFault::SignatureInvalid)
+    }
+}
+
+impl<T> fmt::Debug for Verified<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Verified")
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Payload").field("algorithm", &self.algorithm).finish_non_exhaustive()
+    }
+}
