@@ -35,3 +35,4 @@
 pub mod base;
 pub mod http;
 pub mod jose;
+pub mod token;

@@ -100,7 +100,10 @@ mod tests {
         for key in 1..=3 {
             memory.insert(key, key, at(100));
         }
-        assert_eq!((memory.get(&1, at(0)), memory.get(&2, at(0)), memory.get(&3, at(0))), (None, Some(&2), Some(&3)));
+        assert_eq!(
+            (memory.get(&1, at(0)), memory.get(&2, at(0)), memory.get(&3, at(0))),
+            (None, Some(&2), Some(&3))
+        );
     }
 
     #[test]

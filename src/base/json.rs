@@ -170,7 +170,17 @@ mod tests {
 
     #[test]
     fn what_is_not_one_json_object_is_refused() {
-        for text in [&b""[..], b"[]", b"1", b"{}{}", b"{} x", b"{\"a\":}", b"{\"a\":NaN}", b"{\"a\":\"\xff\"}", b"{'a':1}"] {
+        for text in [
+            &b""[..],
+            b"[]",
+            b"1",
+            b"{}{}",
+            b"{} x",
+            b"{\"a\":}",
+            b"{\"a\":NaN}",
+            b"{\"a\":\"\xff\"}",
+            b"{'a':1}",
+        ] {
             assert!(object(text).is_err());
         }
     }

@@ -1,0 +1,122 @@
+//! The `Authorization` field and its one form that carries a token: `scheme token68` (RFC 9110 section 11.4,
+//! RFC 6750 section 2.1).
+
+/// What a field that may carry a token holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Presented<'h> {
+    /// A credential of another scheme: none of ours.
+    Foreign,
+    /// The text after the scheme; [`is_token68`] holds for it unless it is longer than one looks.
+    Token(&'h [u8]),
+    /// The scheme is ours and what follows is not one token68.
+    Malformed,
+    /// More than one credential, one of which is ours.
+    Several,
+}
+
+/// Reads one field value under `scheme` (compared without case). With `scheme` empty the whole value is the token.
+pub fn read<'h>(value: &'h [u8], scheme: &[u8]) -> Presented<'h> {
+    let value = value.trim_ascii();
+    if value.is_empty() {
+        return Presented::Malformed;
+    }
+    // A proxy joins repeated fields with a comma, which no token68 holds.
+    if value.contains(&b',') {
+        let ours = scheme.is_empty()
+            || value.split(|byte| *byte == b',').any(|part| has_scheme(part.trim_ascii(), scheme));
+        return if ours { Presented::Several } else { Presented::Foreign };
+    }
+    if scheme.is_empty() {
+        return token(value);
+    }
+    if !has_scheme(value, scheme) {
+        return Presented::Foreign;
+    }
+    let rest = value.get(scheme.len()..).unwrap_or_default();
+    match rest.iter().position(|byte| *byte != b' ') {
+        Some(start) if start > 0 => token(rest.get(start..).unwrap_or_default()),
+        _ => Presented::Malformed,
+    }
+}
+
+/// Whether `text` is a token68 (RFC 9110 section 11.2), which is also RFC 6750's `b64token`.
+pub fn is_token68(text: &[u8]) -> bool {
+    let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
+    let body = text.get(..text.len().saturating_sub(padding)).unwrap_or_default();
+    !body.is_empty()
+        && body.iter().all(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
+        })
+}
+
+/// The longest text whose characters are looked at; no limit on tokens is higher.
+const LONGEST_LOOK: usize = 1 << 16;
+
+fn token(text: &[u8]) -> Presented<'_> {
+    if text.len() > LONGEST_LOOK || is_token68(text) { Presented::Token(text) } else { Presented::Malformed }
+}
+
+fn has_scheme(value: &[u8], scheme: &[u8]) -> bool {
+    value.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        && value.get(scheme.len()).is_none_or(|byte| matches!(byte, b' ' | b'\t'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bearer(value: &str) -> Presented<'_> {
+        read(value.as_bytes(), b"Bearer")
+    }
+
+    #[test]
+    fn scheme_in_any_case_and_one_token() {
+        for value in ["Bearer abc", "bearer abc", "BEARER   abc", "  Bearer abc "] {
+            assert!(bearer(value) == Presented::Token(b"abc"), "{value}");
+        }
+        assert!(bearer("Bearer a-._~+/1==") == Presented::Token(b"a-._~+/1=="));
+    }
+
+    #[test]
+    fn other_schemes_are_not_ours() {
+        for value in
+            ["Basic abc", "Bearerabc", "Bearer2 abc", "Digest a=\"b\", c=d", "abc.def.ghi", "Basic a,Basic b"]
+        {
+            assert!(bearer(value) == Presented::Foreign, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_one_token68_is_malformed() {
+        for value in [
+            "",
+            "  ",
+            "Bearer",
+            "Bearer ",
+            "Bearer a b",
+            "Bearer\tabc",
+            "Bearer \tabc",
+            "Bearer a=b",
+            "Bearer =",
+            "Bearer \"a\"",
+            "Bearer é",
+        ] {
+            assert!(bearer(value) == Presented::Malformed, "{value:?}");
+        }
+        assert!(read(b"Bearer a\xff", b"Bearer") == Presented::Malformed);
+    }
+
+    #[test]
+    fn a_comma_means_several() {
+        for value in ["Bearer a,Bearer b", "Basic x, Bearer b", "Bearer a,", "bearer a, Basic x"] {
+            assert!(bearer(value) == Presented::Several, "{value}");
+        }
+    }
+
+    #[test]
+    fn without_a_scheme_the_value_is_the_token() {
+        assert!(read(b"abc", b"") == Presented::Token(b"abc"));
+        assert!(read(b"Bearer abc", b"") == Presented::Malformed);
+        assert!(read(b"a,b", b"") == Presented::Several);
+    }
+}

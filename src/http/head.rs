@@ -1,0 +1,88 @@
+//! The head of a request, as the proxy saw it.
+
+/// One header field. The name is in lower case, as HTTP/2 has it (RFC 9113 section 8.2.1); the value is what it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Field<'h> {
+    /// The field's name in lower case.
+    pub name: &'h [u8],
+    /// The field's value; any bytes.
+    pub value: &'h [u8],
+}
+
+/// Method, target and fields of one request, borrowed from whoever read them.
+///
+/// Has no `Debug`: it holds credentials.
+#[derive(Clone, Default)]
+pub struct RequestHead<'h> {
+    /// The method, in the case in which it was sent.
+    pub method: &'h [u8],
+    /// The authority (`Host` field or `:authority`), port and all.
+    pub authority: &'h [u8],
+    /// The request target: path and query. Empty where the request has none (`CONNECT`).
+    pub path: &'h [u8],
+    /// `http` or `https`; empty where the proxy did not say.
+    pub scheme: &'h [u8],
+    fields: Vec<Field<'h>>,
+}
+
+impl<'h> RequestHead<'h> {
+    /// A head made of name and value pairs, pseudo fields (`:method`, `:path`, …) among them; names in lower case.
+    /// Of a pseudo field that stands twice the last one counts; a proxy lets none through.
+    pub fn from_pairs(pairs: impl IntoIterator<Item = (&'h [u8], &'h [u8])>) -> Self {
+        let mut head = Self::default();
+        for (name, value) in pairs {
+            match name {
+                b":method" => head.method = value,
+                b":authority" => head.authority = value,
+                b":path" => head.path = value,
+                b":scheme" => head.scheme = value,
+                _ => head.fields.push(Field { name, value }),
+            }
+        }
+        head
+    }
+
+    /// All fields but the pseudo fields, in order.
+    pub fn fields(&self) -> &[Field<'h>] {
+        &self.fields
+    }
+
+    /// The values of all fields called `name` (lower case), in order.
+    pub fn values(&self, name: &[u8]) -> impl Iterator<Item = &'h [u8]> {
+        self.fields.iter().filter(move |field| field.name == name).map(|field| field.value)
+    }
+
+    /// The value of the first field called `name` (lower case).
+    pub fn first(&self, name: &[u8]) -> Option<&'h [u8]> {
+        self.values(name).next()
+    }
+
+    /// Whether this is a gRPC request, which wants its status in trailers.
+    pub fn is_grpc(&self) -> bool {
+        self.first(b"content-type").is_some_and(|kind| {
+            kind.strip_prefix(b"application/grpc")
+                .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';' | b' ')))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pseudo_fields_are_not_fields() {
+        let head = RequestHead::from_pairs([(&b":method"[..], &b"GET"[..]), (b"a", b"1"), (b"a", b"2")]);
+        assert_eq!(head.method, b"GET");
+        assert_eq!(head.values(b"a").collect::<Vec<_>>(), [b"1", b"2"]);
+        assert_eq!(head.first(b"b"), None);
+    }
+
+    #[test]
+    fn grpc_is_told_by_its_media_type() {
+        let grpc =
+            |kind: &'static str| RequestHead::from_pairs([(&b"content-type"[..], kind.as_bytes())]).is_grpc();
+        assert!(grpc("application/grpc") && grpc("application/grpc+proto") && grpc("application/grpc; a=b"));
+        assert!(!grpc("application/grpc-web") && !grpc("application/json"));
+    }
+}

@@ -1,0 +1,58 @@
+//! The host a request is for.
+
+/// The host within an `authority`: lower case, without port (RFC 3986 section 3.2.2). `None` when there is none, or
+/// when it holds anything but letters, digits, `-`, `.`, `_` and, in brackets, an address: user information and
+/// other tricks name no host.
+pub fn of_authority(authority: &[u8]) -> Option<String> {
+    let text = core::str::from_utf8(authority).ok()?;
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, after)) => {
+            let plain = address.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
+            if address.is_empty() || !plain {
+                return None;
+            }
+            (format!("[{address}]"), after.strip_prefix(':').or(after.is_empty().then_some(""))?)
+        }
+        None => {
+            let (host, port) = text.split_once(':').unwrap_or((text, ""));
+            let plain =
+                host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+            if host.is_empty() || !plain {
+                return None;
+            }
+            (host.to_owned(), port)
+        }
+    };
+    port.bytes().all(|byte| byte.is_ascii_digit()).then(|| host.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_and_port_do_not_count() {
+        for authority in ["api.example.com", "API.Example.COM", "api.example.com:8443", "api.example.com:"] {
+            assert_eq!(of_authority(authority.as_bytes()).as_deref(), Some("api.example.com"), "{authority}");
+        }
+        assert_eq!(of_authority(b"[::1]:80").as_deref(), Some("[::1]"));
+    }
+
+    #[test]
+    fn tricks_name_no_host() {
+        for authority in [
+            "",
+            ":80",
+            "user@api.example.com",
+            "a b",
+            "a/b",
+            "api.example.com:80:80",
+            "[::1",
+            "[::1]x",
+            "[x]",
+            "a\u{e9}",
+        ] {
+            assert_eq!(of_authority(authority.as_bytes()), None, "{authority}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Messages that the engine asks its skin to send, and replies that come back.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::base::secret::Secret;
+
+/// A header value that cannot break out of its line: visible ASCII with single spaces inside (RFC 9110 section 5.5,
+/// narrowed to what every server reads alike).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FieldValue(String);
+
+impl FieldValue {
+    /// The longest value that is sent.
+    pub const MAX: usize = 16 * 1024;
+
+    /// `text` as a field value. `None` when it holds anything but visible ASCII and inner spaces, or is too long.
+    pub fn new(text: impl Into<String>) -> Option<Self> {
+        let text = text.into();
+        let plain = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+        (plain && text.trim() == text && text.len() <= Self::MAX).then_some(Self(text))
+    }
+
+    /// `text` with everything else taken out: for values put together from checked parts.
+    pub fn lossy(text: &str) -> Self {
+        let text: String =
+            text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(Self::MAX).collect();
+        Self(text.trim().to_owned())
+    }
+
+    /// The value.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// `text` as a quoted-string (RFC 9110 section 5.6.4): quotes and backslashes escaped, the rest left out where a
+/// header cannot hold it.
+pub fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ') {
+        if matches!(c, '"' | '\\') {
+            quoted.push('\\');
+        }
+        quoted.push(c);
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// A request to an issuer, to be sent through a cluster of the proxy.
+#[derive(Clone)]
+pub struct Callout {
+    /// The proxy's cluster; it decides about addresses, TLS and trust.
+    pub cluster: String,
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// Host, and port where the URI has one.
+    pub authority: String,
+    /// Path and query; may hold a token.
+    pub path: Secret<String>,
+    /// Fields; may hold a client's credentials.
+    pub fields: Secret<Vec<(&'static str, String)>>,
+    /// The body; may hold a token and a client's credentials.
+    pub body: Secret<String>,
+    /// How long to wait; never zero.
+    pub timeout: Duration,
+}
+
+impl fmt::Debug for Callout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to cluster {}, {}", self.method, self.cluster, self.authority)
+    }
+}
+
+/// What came of a callout.
+pub enum Reply<'a> {
+    /// Somebody answered.
+    Answered(Answer<'a>),
+    /// Nobody did: not sent, refused, reset, too late, or far too long.
+    Failed,
+}
+
+/// An issuer's answer, whole.
+#[derive(Clone, Copy)]
+pub struct Answer<'a> {
+    /// The status code.
+    pub status: u16,
+    /// All fields; names in lower case.
+    pub fields: &'a [(String, Vec<u8>)],
+    /// The body, possibly cut one byte after the longest that is read.
+    pub body: &'a [u8],
+}
+
+impl<'a> Reply<'a> {
+    /// The first value of the field `name` (lower case), where it is text.
+    pub fn text(&self, name: &str) -> Option<&'a str> {
+        match self {
+            Self::Answered(answer) => answer.text(name),
+            Self::Failed => None,
+        }
+    }
+}
+
+impl<'a> Answer<'a> {
+    /// The first value of the field `name` (lower case), where it is text.
+    pub fn text(&self, name: &str) -> Option<&'a str> {
+        let (_, value) = self.fields.iter().find(|(found, _)| found == name)?;
+        core::str::from_utf8(value).ok()
+    }
+
+    /// The media type of the body: lower case, without parameters (RFC 9110 section 8.3).
+    pub fn media_type(&self) -> Option<String> {
+        let kind = self.text("content-type")?.split(';').next()?;
+        Some(kind.trim().to_ascii_lowercase())
+    }
+}
+
+/// What the client is told instead of being served.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// Fields, every value checked.
+    pub fields: Vec<(&'static str, FieldValue)>,
+    /// The body; empty for none.
+    pub body: String,
+    /// The gRPC status for gRPC requests (their body then is the status message).
+    pub grpc_status: Option<u8>,
+}
+
+/// What changes on a request that goes on: first everything in `remove`, then everything in `set`.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct HeaderEdits {
+    /// Names of fields that the request carries and the upstream must not see.
+    pub remove: Vec<String>,
+    /// Fields to put there, `:path` among them where a token stood in the query.
+    pub set: Vec<(String, String)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_value_stays_on_its_line() {
+        assert!(FieldValue::new("a b\"c,=").is_some());
+        for text in ["a\r\nb: c", "a\nb", "a\0b", "a\tb", "caf\u{e9}", " a", "a ", "\u{7f}"] {
+            assert_eq!(FieldValue::new(text), None, "{text:?}");
+        }
+        assert_eq!(FieldValue::lossy("a\r\nb").as_str(), "ab");
+    }
+
+    #[test]
+    fn quotes_cannot_be_left() {
+        assert_eq!(quoted(r#"a"b\c"#), r#""a\"b\\c""#);
+        assert_eq!(quoted("a\r\nb\u{e9}"), r#""ab""#);
+    }
+
+    #[test]
+    fn a_callout_shows_no_secrets() {
+        let callout = Callout {
+            cluster: "idp".into(),
+            method: "POST",
+            scheme: "https",
+            authority: "idp.example.com".into(),
+            path: Secret::new("/i?access_token=hunter2".into()),
+            fields: Secret::new(vec![("authorization", "Basic hunter2".into())]),
+            body: Secret::new("token=hunter2".into()),
+            timeout: Duration::from_secs(1),
+        };
+        assert!(!format!("{callout:?}").contains("hunter2"));
+    }
+}

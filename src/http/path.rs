@@ -1,0 +1,201 @@
+//! The one normal form of a path.
+//!
+//! A server behind the proxy may read a path in its own way. So a path with more than one possible reading is
+//! refused here, before any rule is tried, and every other path is reduced to one text: query and fragment cut,
+//! escaped unreserved characters decoded, other escapes in upper case (RFC 3986 sections 2.3 and 6.2.2).
+
+use core::fmt;
+use std::borrow::Cow;
+
+/// A path in normal form: begins with `/`, visible ASCII only.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Path<'a>(Cow<'a, str>);
+
+impl<'a> Path<'a> {
+    /// Reduces a request target to its path's normal form.
+    ///
+    /// # Errors
+    /// When servers could read the path in more than one way, or it does not begin with `/`.
+    pub fn normalize(target: &'a [u8]) -> Result<Self, Ambiguous> {
+        let end = target.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(target.len());
+        let raw = target.get(..end).unwrap_or_default();
+        if raw.first() != Some(&b'/') {
+            return Err(Ambiguous::NotAbsolute);
+        }
+        let text = match core::str::from_utf8(raw) {
+            Ok(text) if !raw.iter().any(|byte| needs_work(*byte)) => Cow::Borrowed(text),
+            _ => Cow::Owned(decode(raw)?),
+        };
+        check_segments(&text)?;
+        Ok(Self(text))
+    }
+
+    /// The segments between the slashes; a path that ends in `/` has an empty last one.
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.0.strip_prefix('/').unwrap_or_default().split('/')
+    }
+
+    /// The whole text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a path has more than one reading.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ambiguous {
+    /// It does not begin with `/`.
+    NotAbsolute,
+    /// `.` or `..` is a segment, in some encoding, or stands before a `;`.
+    DotSegment,
+    /// Two slashes follow each other.
+    EmptySegment,
+    /// `/` or `\` is escaped, or `\` stands there as it is.
+    Separator,
+    /// A control character, in some encoding.
+    Control,
+    /// A `%` that two hexadecimal digits do not follow.
+    BrokenEscape,
+}
+
+impl fmt::Display for Ambiguous {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAbsolute => "it does not begin with a slash",
+            Self::DotSegment => "it has a '.' or '..' segment",
+            Self::EmptySegment => "it has an empty segment",
+            Self::Separator => "it has an escaped slash or a backslash",
+            Self::Control => "it has a control character",
+            Self::BrokenEscape => "it has a broken percent escape",
+        })
+    }
+}
+
+const fn needs_work(byte: u8) -> bool {
+    matches!(byte, b'%' | b'\\' | 0..=0x20 | 0x7f..=0xff)
+}
+
+const fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+fn decode(raw: &[u8]) -> Result<String, Ambiguous> {
+    let mut text = String::with_capacity(raw.len() + 8);
+    let mut bytes = raw.iter().copied();
+    while let Some(byte) = bytes.next() {
+        let (byte, escaped) = if byte == b'%' {
+            let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+            let (high, low) = (digit(bytes.next()), digit(bytes.next()));
+            let (Some(high), Some(low)) = (high, low) else { return Err(Ambiguous::BrokenEscape) };
+            ((high * 16 + low) as u8, true)
+        } else {
+            (byte, false)
+        };
+        match byte {
+            0..=0x1f | 0x7f => return Err(Ambiguous::Control),
+            b'\\' => return Err(Ambiguous::Separator),
+            b'/' if escaped => return Err(Ambiguous::Separator),
+            _ if is_unreserved(byte) || !(escaped || needs_work(byte)) => text.push(char::from(byte)),
+            // One text for each byte: what is not ASCII, and a bare space, count as their escapes.
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    Ok(text)
+}
+
+fn check_segments(text: &str) -> Result<(), Ambiguous> {
+    let mut segments = text.strip_prefix('/').unwrap_or_default().split('/').peekable();
+    while let Some(segment) = segments.next() {
+        // A server that knows path parameters cuts them off before it resolves dots.
+        let name = segment.split_once(';').map_or(segment, |(name, _)| name);
+        let name = name.split_once("%3B").map_or(name, |(name, _)| name);
+        if matches!(name, "." | "..") {
+            return Err(Ambiguous::DotSegment);
+        }
+        if name.is_empty() && (segments.peek().is_some() || name.len() != segment.len()) {
+            return Err(Ambiguous::EmptySegment);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn normal(target: &str) -> Result<String, Ambiguous> {
+        Path::normalize(target.as_bytes()).map(|path| path.as_str().to_owned())
+    }
+
+    #[test]
+    fn one_text_for_each_path() {
+        for (target, expected) in [
+            ("/", "/"),
+            ("/orders", "/orders"),
+            ("/orders/", "/orders/"),
+            ("/orders?x=/../y", "/orders"),
+            ("/orders#x?y", "/orders"),
+            ("/%6Frders/%7e%41", "/orders/~A"),
+            ("/caf%c3%a9/a%20b", "/caf%C3%A9/a%20b"),
+            ("/caf\u{e9}", "/caf%C3%A9"),
+            ("/a;v=1/b", "/a;v=1/b"),
+            ("/a%252e", "/a%252e"),
+            ("/...", "/..."),
+            ("/.well-known/x", "/.well-known/x"),
+        ] {
+            assert_eq!(normal(target).as_deref(), Ok(expected), "{target}");
+        }
+    }
+
+    #[test]
+    fn what_has_two_readings_is_refused() {
+        use Ambiguous::{BrokenEscape, Control, DotSegment, EmptySegment, NotAbsolute, Separator};
+        for (target, why) in [
+            ("", NotAbsolute),
+            ("*", NotAbsolute),
+            ("http://example.com/", NotAbsolute),
+            ("/a/../b", DotSegment),
+            ("/a/..", DotSegment),
+            ("/./a", DotSegment),
+            ("/a/%2e%2E/b", DotSegment),
+            ("/a/.%2e/b", DotSegment),
+            ("/a/..;x/b", DotSegment),
+            ("/a/%2e%2e%3bx", DotSegment),
+            ("//a", EmptySegment),
+            ("/a//b", EmptySegment),
+            ("/a//", EmptySegment),
+            ("/;x/a", EmptySegment),
+            ("/a%2fb", Separator),
+            ("/a%5Cb", Separator),
+            ("/a\\b", Separator),
+            ("/a%00", Control),
+            ("/a\u{1}b", Control),
+            ("/a%7f", Control),
+            ("/a%0d%0a", Control),
+            ("/a%", BrokenEscape),
+            ("/a%4", BrokenEscape),
+            ("/a%zz", BrokenEscape),
+            ("/a%+1", BrokenEscape),
+        ] {
+            assert_eq!(normal(target), Err(why), "{target:?}");
+        }
+    }
+
+    #[test]
+    fn normalizing_twice_changes_nothing() {
+        for target in ["/%7eab/%c3%a9", "/a%20b", "/a%252e", "/x;y"] {
+            let once = normal(target).unwrap();
+            assert_eq!(normal(&once).as_ref(), Ok(&once));
+        }
+    }
+
+    #[test]
+    fn segments_keep_a_last_empty_one() {
+        let segments = |target: &str| {
+            Path::normalize(target.as_bytes()).unwrap().segments().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(segments("/"), [""]);
+        assert_eq!(segments("/a"), ["a"]);
+        assert_eq!(segments("/a/"), ["a", ""]);
+    }
+}

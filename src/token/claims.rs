@@ -1,0 +1,128 @@
+//! Registered claims, read with their types: a claim of the wrong type is never taken for an absent one
+//! (RFC 7519 section 4.1, RFC 7662 section 2.2).
+
+use serde_json::Value;
+
+use super::expect::{Expect, IssuerId};
+use super::fault::TokenFault;
+use super::grant::{Grant, Window};
+use super::scope::Scopes;
+use crate::base::json::Object;
+use crate::base::time::UnixTime;
+
+/// The claim `name` as text; `None` when it is absent.
+///
+/// # Errors
+/// `ClaimMalformed` for any other type.
+pub fn text<'c>(claims: &'c Object, name: &str) -> Result<Option<&'c str>, TokenFault> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(TokenFault::ClaimMalformed(name.to_owned())),
+    }
+}
+
+/// The claim `name` as a time; `None` when it is absent.
+///
+/// # Errors
+/// `ClaimMalformed` for anything but a JSON number in the range of time.
+pub fn time(claims: &Object, name: &str) -> Result<Option<UnixTime>, TokenFault> {
+    let Some(claim) = claims.get(name) else { return Ok(None) };
+    match claim.as_f64().and_then(UnixTime::from_numeric_date) {
+        Some(time) => Ok(Some(time)),
+        None => Err(TokenFault::ClaimMalformed(name.to_owned())),
+    }
+}
+
+/// The members of `aud`: one string or an array of strings; empty when it is absent.
+///
+/// # Errors
+/// `ClaimMalformed` for any other type.
+pub fn audiences(claims: &Object) -> Result<Vec<String>, TokenFault> {
+    let members = match claims.get("aud") {
+        None => return Ok(Vec::new()),
+        Some(Value::String(audience)) => return Ok(vec![audience.clone()]),
+        Some(Value::Array(members)) => members,
+        Some(_) => return Err(TokenFault::ClaimMalformed("aud".to_owned())),
+    };
+    let texts = members.iter().map(|member| member.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
+    texts.ok_or_else(|| TokenFault::ClaimMalformed("aud".to_owned()))
+}
+
+/// Claims with their `window` become a grant, when everything that has to be there is there and well-formed.
+///
+/// # Errors
+/// `ClaimMissing` for a required claim, `ClaimMalformed` for a subject, client, scope or audience of the wrong type.
+pub(super) fn grant(
+    claims: Object,
+    window: Window,
+    issuer: IssuerId,
+    expect: &Expect,
+) -> Result<Grant, TokenFault> {
+    for name in &expect.required_claims {
+        if claims.get(name).is_none_or(Value::is_null) {
+            return Err(TokenFault::ClaimMissing(name.clone()));
+        }
+    }
+    let mut scopes = Scopes::default();
+    for name in &expect.scope_claims {
+        if let Some(claim) = claims.get(name) {
+            let more = Scopes::from_claim(claim).ok_or_else(|| TokenFault::ClaimMalformed(name.clone()))?;
+            scopes.extend(more.iter());
+        }
+    }
+    let mut client = None;
+    for name in &expect.client_claims {
+        let found = text(&claims, name)?;
+        client = client.or(found);
+    }
+    Ok(Grant {
+        issuer,
+        subject: text(&claims, "sub")?.map(str::to_owned),
+        client: client.map(str::to_owned),
+        scopes,
+        audiences: audiences(&claims)?,
+        window,
+        claims,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn object(value: Value) -> Object {
+        value.as_object().cloned().unwrap()
+    }
+
+    #[test]
+    fn a_time_is_a_number_in_range() {
+        let read = |value: Value| time(&object(json!({"exp": value})), "exp");
+        assert_eq!(read(json!(10)), Ok(Some(UnixTime::from_secs(10))));
+        assert_eq!(read(json!(10.5)), Ok(Some(UnixTime::from_millis(10_500))));
+        assert_eq!(time(&Object::new(), "exp"), Ok(None));
+        for bad in [
+            json!("10"),
+            json!(null),
+            json!(true),
+            json!([10]),
+            json!({}),
+            json!(1e300),
+            json!(u64::MAX),
+            json!(i64::MIN),
+        ] {
+            assert_eq!(read(bad.clone()).map_err(|fault| fault.code()), Err("claim_malformed"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_audience_of_the_wrong_type_is_no_absent_audience() {
+        let read = |value: Value| audiences(&object(json!({"aud": value})));
+        assert_eq!(read(json!("a")), Ok(vec!["a".to_owned()]));
+        assert_eq!(read(json!(["a", "b"])), Ok(vec!["a".to_owned(), "b".to_owned()]));
+        for bad in [json!(null), json!(1), json!({"a": 1}), json!(["a", 1]), json!([["a"]])] {
+            assert!(read(bad.clone()).is_err(), "{bad}");
+        }
+    }
+}

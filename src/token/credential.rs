@@ -1,0 +1,218 @@
+//! The one credential in a request, or none, or too many (RFC 6750 section 2).
+
+use crate::base::secret::Secret;
+use crate::http::authorization::{self, Presented};
+use crate::http::head::RequestHead;
+use crate::http::message::HeaderEdits;
+use crate::http::{cookie, form};
+
+/// A place in a request where a token may stand.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// In the header field `name` (lower case), after `scheme` where there is one.
+    Header {
+        /// The field's name in lower case.
+        name: String,
+        /// The authentication scheme before the token; `None` where the token is the whole value.
+        scheme: Option<String>,
+    },
+    /// As a parameter of the query.
+    Query(String),
+    /// As a cookie.
+    Cookie(String),
+}
+
+/// What the places of a request hold together.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// No credential of a kind that is looked for.
+    Nothing,
+    /// Exactly one token.
+    Token(Secret<Vec<u8>>),
+    /// Something in one of the places that is not a token.
+    Malformed,
+    /// More than one.
+    Several,
+}
+
+/// Looks for a credential in all `places` of `head`.
+pub fn find(head: &RequestHead<'_>, places: &[Place]) -> Found {
+    let mut found = Found::Nothing;
+    for place in places {
+        let here = look(head, place);
+        found = match (found, here) {
+            (Found::Nothing, here) => here,
+            (found, Found::Nothing) => found,
+            _ => return Found::Several,
+        };
+    }
+    found
+}
+
+/// The edits that take the token out of a request, so that the upstream does not see it.
+pub fn strip(head: &RequestHead<'_>, places: &[Place], edits: &mut HeaderEdits) {
+    let mut target = head.path.to_vec();
+    for place in places {
+        match place {
+            Place::Header { name, scheme } => {
+                let ours = |value| {
+                    authorization::read(value, scheme.as_deref().unwrap_or_default().as_bytes())
+                        != Presented::Foreign
+                };
+                if head.values(name.as_bytes()).any(ours) {
+                    edits.remove.push(name.clone());
+                }
+            }
+            Place::Query(name) => target = form::without(&target, name.as_bytes()),
+            Place::Cookie(name) => strip_cookie(head, name, edits),
+        }
+    }
+    if target != head.path {
+        // Only what a client sent is cut; the rest of the target is the client's text still.
+        if let Ok(target) = String::from_utf8(target) {
+            edits.set.push((":path".to_owned(), target));
+        }
+    }
+}
+
+fn strip_cookie(head: &RequestHead<'_>, name: &str, edits: &mut HeaderEdits) {
+    let has = |field| cookie::values(field, name.as_bytes()).next().is_some();
+    if !head.values(b"cookie").any(has) {
+        return;
+    }
+    edits.remove.push("cookie".to_owned());
+    let kept: Vec<Vec<u8>> =
+        head.values(b"cookie").filter_map(|field| cookie::without(field, name.as_bytes())).collect();
+    if let Ok(kept) = String::from_utf8(kept.join(&b"; "[..]))
+        && !kept.is_empty()
+    {
+        edits.set.push(("cookie".to_owned(), kept));
+    }
+}
+
+fn look(head: &RequestHead<'_>, place: &Place) -> Found {
+    match place {
+        Place::Header { name, scheme } => {
+            let scheme = scheme.as_deref().unwrap_or_default().as_bytes();
+            let mut values = head.values(name.as_bytes());
+            match (values.next(), values.next()) {
+                (None, _) => Found::Nothing,
+                (Some(value), None) => presented(authorization::read(value, scheme)),
+                // Joined as a proxy joins them, so that every skin sees the same.
+                (Some(first), Some(second)) => {
+                    let mut joined = [first, second].join(&b","[..]);
+                    for value in values {
+                        joined.push(b',');
+                        joined.extend(value);
+                    }
+                    presented(authorization::read(&joined, scheme))
+                }
+            }
+        }
+        Place::Query(name) => single(form::query_values(head.path, name.as_bytes())),
+        Place::Cookie(name) => {
+            let values = head.values(b"cookie").flat_map(|field| cookie::values(field, name.as_bytes()));
+            single(values.map(<[u8]>::to_vec).collect())
+        }
+    }
+}
+
+fn presented(presented: Presented<'_>) -> Found {
+    match presented {
+        Presented::Foreign => Found::Nothing,
+        Presented::Token(token) => Found::Token(Secret::new(token.to_vec())),
+        Presented::Malformed => Found::Malformed,
+        Presented::Several => Found::Several,
+    }
+}
+
+fn single(values: Vec<Vec<u8>>) -> Found {
+    match values.as_slice() {
+        [] => Found::Nothing,
+        [value] => match authorization::read(value, b"") {
+            Presented::Token(token) => Found::Token(Secret::new(token.to_vec())),
+            Presented::Malformed | Presented::Foreign | Presented::Several => Found::Malformed,
+        },
+        _ => Found::Several,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places() -> Vec<Place> {
+        vec![
+            Place::Header { name: "authorization".into(), scheme: Some("Bearer".into()) },
+            Place::Header { name: "x-access-token".into(), scheme: None },
+            Place::Query("access_token".into()),
+            Place::Cookie("session".into()),
+        ]
+    }
+
+    fn head<'h>(path: &'h str, fields: &[(&'h str, &'h str)]) -> RequestHead<'h> {
+        let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        RequestHead::from_pairs([(&b":path"[..], path.as_bytes())].into_iter().chain(fields))
+    }
+
+    fn found(path: &str, fields: &[(&str, &str)]) -> Found {
+        find(&head(path, fields), &places())
+    }
+
+    #[test]
+    fn each_place_is_read() {
+        let token = Found::Token(Secret::new(b"t.o.k".to_vec()));
+        assert_eq!(found("/", &[("authorization", "Bearer t.o.k")]), token);
+        assert_eq!(found("/", &[("x-access-token", "t.o.k")]), token);
+        assert_eq!(found("/?access_token=t.o.k", &[]), token);
+        assert_eq!(found("/", &[("cookie", "a=b; session=t.o.k")]), token);
+        assert_eq!(found("/?a=b", &[("authorization", "Basic eDp5"), ("cookie", "a=b")]), Found::Nothing);
+    }
+
+    #[test]
+    fn one_place_counts_unless_it_is_configured() {
+        let only_header = places().into_iter().take(1).collect::<Vec<_>>();
+        assert_eq!(find(&head("/?access_token=t", &[("cookie", "session=t")]), &only_header), Found::Nothing);
+    }
+
+    #[test]
+    fn two_credentials_are_too_many() {
+        assert_eq!(
+            found("/", &[("authorization", "Bearer a"), ("authorization", "Bearer b")]),
+            Found::Several
+        );
+        assert_eq!(
+            found("/", &[("authorization", "Basic a"), ("authorization", "Bearer b")]),
+            Found::Several
+        );
+        assert_eq!(found("/?access_token=a", &[("authorization", "Bearer a")]), Found::Several);
+        assert_eq!(found("/?access_token=a&access_token=a", &[]), Found::Several);
+        assert_eq!(found("/", &[("cookie", "session=a"), ("cookie", "session=b")]), Found::Several);
+        assert_eq!(found("/?access_token=", &[("authorization", "Bearer a")]), Found::Several);
+    }
+
+    #[test]
+    fn what_is_no_token_is_malformed() {
+        assert_eq!(found("/", &[("authorization", "Bearer")]), Found::Malformed);
+        assert_eq!(found("/?access_token=", &[]), Found::Malformed);
+        assert_eq!(found("/?access_token=a%20b", &[]), Found::Malformed);
+        assert_eq!(found("/", &[("cookie", "session=a,b")]), Found::Malformed);
+    }
+
+    #[test]
+    fn the_token_is_taken_out_and_nothing_else() {
+        let fields = [("authorization", "Bearer a"), ("cookie", "a=b; session=x; c=d"), ("x-other", "1")];
+        let mut edits = HeaderEdits::default();
+        strip(&head("/p?a=1&access_token=t", &fields), &places(), &mut edits);
+        assert_eq!(edits.remove, ["authorization", "cookie"]);
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(edits.set, [pair("cookie", "a=b; c=d"), pair(":path", "/p?a=1")]);
+    }
+
+    #[test]
+    fn another_scheme_is_left_alone() {
+        let mut edits = HeaderEdits::default();
+        strip(&head("/", &[("authorization", "Basic eDp5")]), &places(), &mut edits);
+        assert!(edits == HeaderEdits::default());
+    }
+}

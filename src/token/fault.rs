@@ -1,0 +1,107 @@
+//! Why a token is not good.
+
+use core::fmt;
+
+use crate::base::time::UnixTime;
+use crate::jose::fault::JoseFault;
+
+/// What is wrong with a token. `Display` is for logs and people who look for the cause: it names claims and times,
+/// never the token, a subject or a client.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TokenFault {
+    /// Longer than the policy's limit, in bytes.
+    TooLong {
+        /// The token's length.
+        length: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// Not a token of any kind that the policy knows; says why.
+    Malformed(&'static str),
+    /// The signature, or what it takes to check it.
+    Jose(JoseFault),
+    /// The header's `typ` is not one of those wanted (RFC 9068 section 4).
+    TypeNotAllowed,
+    /// `iss` is missing or names no issuer of the policy.
+    IssuerUnknown,
+    /// No wanted audience is in `aud` (RFC 7519 section 4.1.3).
+    AudienceMismatch,
+    /// `exp` and the skew have passed.
+    Expired {
+        /// When the token ended, skew included.
+        at: UnixTime,
+        /// The time of the check.
+        now: UnixTime,
+    },
+    /// `nbf` or `iat` is still to come, skew considered.
+    NotYetValid {
+        /// When the token begins, skew included.
+        at: UnixTime,
+        /// The time of the check.
+        now: UnixTime,
+    },
+    /// `exp` is further from `iat` than the policy allows.
+    LifetimeTooLong,
+    /// A claim that must be there is not.
+    ClaimMissing(String),
+    /// A claim has the wrong type or a value that cannot be.
+    ClaimMalformed(String),
+    /// The issuer says that the token is not active.
+    Inactive,
+    /// The token is bound to its sender and nothing proves that the sender is the same (RFC 9449, RFC 8705).
+    BindingUnproven,
+}
+
+impl TokenFault {
+    /// The stable reason code of `policy.md`.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooLong { .. } => "token_too_long",
+            Self::Malformed(_) | Self::Jose(JoseFault::Malformed(_)) => "token_malformed",
+            Self::Jose(JoseFault::AlgorithmNotAllowed) => "alg_not_allowed",
+            Self::Jose(JoseFault::CriticalHeader) => "critical_header",
+            Self::Jose(JoseFault::KeyUnknown) => "key_unknown",
+            Self::Jose(JoseFault::SignatureInvalid) => "signature_invalid",
+            Self::TypeNotAllowed => "type_not_allowed",
+            Self::IssuerUnknown => "issuer_unknown",
+            Self::AudienceMismatch => "audience_mismatch",
+            Self::Expired { .. } => "token_expired",
+            Self::NotYetValid { .. } => "token_not_yet_valid",
+            Self::LifetimeTooLong => "lifetime_too_long",
+            Self::ClaimMissing(_) => "claim_missing",
+            Self::ClaimMalformed(_) => "claim_malformed",
+            Self::Inactive => "token_inactive",
+            Self::BindingUnproven => "binding_unproven",
+        }
+    }
+}
+
+impl From<JoseFault> for TokenFault {
+    fn from(fault: JoseFault) -> Self {
+        Self::Jose(fault)
+    }
+}
+
+impl fmt::Display for TokenFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong { length, limit } => {
+                write!(f, "the token has {length} bytes, the limit is {limit}")
+            }
+            Self::Malformed(why) => write!(f, "the token is malformed: {why}"),
+            Self::Jose(fault) => write!(f, "{fault}"),
+            Self::TypeNotAllowed => f.write_str("the token's typ is not one of those allowed"),
+            Self::IssuerUnknown => f.write_str("the token's iss names no issuer of the policy"),
+            Self::AudienceMismatch => f.write_str("the token is for another audience"),
+            Self::Expired { at, now } => write!(f, "the token ended at {at}, it is {now}"),
+            Self::NotYetValid { at, now } => write!(f, "the token begins at {at}, it is {now}"),
+            Self::LifetimeTooLong => f.write_str("the token lives longer than the policy allows"),
+            Self::ClaimMissing(name) => write!(f, "the token has no {name}"),
+            Self::ClaimMalformed(name) => write!(f, "the token's {name} has the wrong type or value"),
+            Self::Inactive => f.write_str("the issuer says that the token is not active"),
+            Self::BindingUnproven => {
+                f.write_str("the token is bound to its sender, and the sender proved nothing")
+            }
+        }
+    }
+}

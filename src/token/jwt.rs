@@ -1,0 +1,70 @@
+//! A verified payload becomes a grant (RFC 7519 section 4.1, RFC 9068 section 4).
+
+use super::claims;
+use super::expect::{Expect, IssuerId, media_type};
+use super::fault::TokenFault;
+use super::grant::{Grant, Window};
+use crate::base::json::Object;
+use crate::base::time::UnixTime;
+use crate::jose::jws::Unverified;
+use crate::jose::verify::{Payload, Verified};
+
+/// Whether a token's header is one that `expect` allows; to be asked before a signature is checked.
+///
+/// # Errors
+/// `AlgorithmNotAllowed` or `TypeNotAllowed`.
+pub fn check_header(jws: &Unverified<'_>, expect: &Expect) -> Result<(), TokenFault> {
+    if !expect.algorithms.contains(jws.algorithm()) {
+        return Err(TokenFault::Jose(crate::jose::fault::JoseFault::AlgorithmNotAllowed));
+    }
+    match (&expect.types, jws.typ()) {
+        (None, _) => Ok(()),
+        (Some(types), Some(typ)) if types.contains(&media_type(typ)) => Ok(()),
+        (Some(_), _) => Err(TokenFault::TypeNotAllowed),
+    }
+}
+
+/// The grant in a payload whose signature was verified with a key of `issuer`.
+///
+/// # Errors
+/// What is wrong with the claims at `now`: issuer, times, lifetime, audience, types, required claims.
+pub fn accept(
+    payload: Verified<Payload>,
+    issuer: IssuerId,
+    expect: &Expect,
+    now: UnixTime,
+) -> Result<Grant, TokenFault> {
+    let claims = payload.into_inner().into_claims();
+    if let Some(wanted) = &expect.issuer
+        && claims.get("iss").and_then(serde_json::Value::as_str) != Some(wanted)
+    {
+        return Err(TokenFault::IssuerUnknown);
+    }
+    let window = window(&claims, expect)?;
+    window.check(now)?;
+    let grant = claims::grant(claims, window, issuer, expect)?;
+    if !expect.audiences.admit(grant.audiences()) {
+        return Err(TokenFault::AudienceMismatch);
+    }
+    Ok(grant)
+}
+
+fn window(claims: &Object, expect: &Expect) -> Result<Window, TokenFault> {
+    let exp = claims::time(claims, "exp")?;
+    let nbf = claims::time(claims, "nbf")?;
+    let iat = claims::time(claims, "iat")?;
+    if exp.is_none() && !expect.allow_missing_exp {
+        return Err(TokenFault::ClaimMissing("exp".to_owned()));
+    }
+    if let Some(longest) = expect.max_lifetime {
+        let missing = |name: &str| TokenFault::ClaimMissing(name.to_owned());
+        let (exp, iat) = (exp.ok_or_else(|| missing("exp"))?, iat.ok_or_else(|| missing("iat"))?);
+        if exp.since(iat) > longest {
+            return Err(TokenFault::LifetimeTooLong);
+        }
+    }
+    Ok(Window {
+        from: nbf.max(iat).map(|from| from.minus(expect.clock_skew)),
+        until: exp.map(|until| until.plus(expect.clock_skew)),
+    })
+}
