@@ -35,4 +35,5 @@
 pub mod base;
 pub mod http;
 pub mod jose;
+pub mod policy;
 pub mod token;

@@ -1,0 +1,102 @@
+//! The answer is no, and why.
+
+use core::fmt;
+
+use crate::http::path::Ambiguous;
+use crate::token::fault::TokenFault;
+
+/// Why a request is not admitted. Outages are none of this: there the answer is not known.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Denial {
+    /// A token is needed and there is none.
+    NoCredential,
+    /// What stands in a token's place is no token.
+    CredentialMalformed,
+    /// There is more than one token.
+    CredentialAmbiguous,
+    /// The token is not good.
+    BadToken(TokenFault),
+    /// The token is good, and from an issuer that the rule does not take.
+    IssuerNotAllowed,
+    /// The token lacks scopes.
+    ScopeInsufficient {
+        /// All scopes that the rule needs, space-delimited.
+        scope: String,
+    },
+    /// The token was issued to another client.
+    ClientNotAllowed {
+        /// All scopes that the rule needs, space-delimited; may be empty.
+        scope: String,
+    },
+    /// A claim is missing or has another value.
+    ClaimMismatch {
+        /// All scopes that the rule needs, space-delimited; may be empty.
+        scope: String,
+    },
+    /// The login was of another kind (RFC 9470).
+    AuthenticationTooWeak {
+        /// The kinds that would do, space-delimited.
+        acr_values: String,
+    },
+    /// The login was too long ago, or nobody knows when it was (RFC 9470).
+    AuthenticationTooOld {
+        /// How many seconds ago it may have been.
+        max_age: u64,
+    },
+    /// No rule matches.
+    Unmatched,
+    /// A rule says so.
+    RuleDenied,
+    /// The route names a rule that does not exist.
+    RuleUnknown,
+    /// The path has more than one reading.
+    PathAmbiguous(Ambiguous),
+}
+
+impl Denial {
+    /// The stable reason code of `policy.md`.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoCredential => "token_missing",
+            Self::CredentialMalformed => "credential_malformed",
+            Self::CredentialAmbiguous => "credential_ambiguous",
+            Self::BadToken(fault) => fault.code(),
+            Self::IssuerNotAllowed => "issuer_not_allowed",
+            Self::ScopeInsufficient { .. } => "scope_insufficient",
+            Self::ClientNotAllowed { .. } => "client_not_allowed",
+            Self::ClaimMismatch { .. } => "claim_mismatch",
+            Self::AuthenticationTooWeak { .. } => "authentication_too_weak",
+            Self::AuthenticationTooOld { .. } => "authentication_too_old",
+            Self::Unmatched => "unmatched",
+            Self::RuleDenied => "rule_denied",
+            Self::RuleUnknown => "rule_unknown",
+            Self::PathAmbiguous(_) => "path_ambiguous",
+        }
+    }
+}
+
+impl fmt::Display for Denial {
+    /// For logs and people who look for the cause: names scopes and times of the policy, nothing of the token's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCredential => f.write_str("the request carries no token"),
+            Self::CredentialMalformed => f.write_str("what stands in the token's place is not a token"),
+            Self::CredentialAmbiguous => f.write_str("the request carries more than one token"),
+            Self::BadToken(fault) => write!(f, "{fault}"),
+            Self::IssuerNotAllowed => f.write_str("the rule does not take tokens of this issuer"),
+            Self::ScopeInsufficient { scope } => write!(f, "the rule needs the scopes {scope}"),
+            Self::ClientNotAllowed { .. } => f.write_str("the rule does not take tokens of this client"),
+            Self::ClaimMismatch { .. } => f.write_str("a claim does not have the value that the rule needs"),
+            Self::AuthenticationTooWeak { acr_values } => {
+                write!(f, "the rule needs a login of the kind {acr_values}")
+            }
+            Self::AuthenticationTooOld { max_age } => {
+                write!(f, "the rule needs a login of the last {max_age} seconds")
+            }
+            Self::Unmatched => f.write_str("no rule matches the request"),
+            Self::RuleDenied => f.write_str("the rule denies the request"),
+            Self::RuleUnknown => f.write_str("the route names a rule that the policy does not have"),
+            Self::PathAmbiguous(why) => write!(f, "the path has more than one reading: {why}"),
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! From a request to its first rule, without trying rules one by one.
+//!
+//! Path patterns share a tree of segments. Where a pattern ends, a table leads from host, method and route (each a
+//! number, 0 for "any") to the first rule with that combination. A request walks its own segments, literal and
+//! parameter side by side, and looks up its few combinations in each table that it reaches.
+
+use std::collections::HashMap;
+
+use super::matcher::{CONNECT, HostPattern, Matcher, PathPattern, Segment, Target};
+use super::rules::Unreachable;
+
+/// Where all rules can be found.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    /// The first is the root.
+    nodes: Vec<Node>,
+    /// The first is that of the rules without paths.
+    tables: Vec<Table>,
+    hosts: Hosts,
+    methods: Numbers,
+    routes: Numbers,
+    /// How many segments the longest pattern has.
+    depth: usize,
+}
+
+/// What follows after the segments so far.
+#[derive(Debug, Default)]
+struct Node {
+    literals: HashMap<String, usize>,
+    parameter: Option<usize>,
+    /// The table of the patterns that end here.
+    end: Option<usize>,
+    /// The table of the patterns that end here with `**`.
+    open: Option<usize>,
+}
+
+type Table = HashMap<Key, u32>;
+
+/// Host, method and route.
+type Key = (u32, u32, u32);
+
+const ANY: u32 = 0;
+
+/// The table of rules without paths.
+const PATHLESS: usize = 0;
+
+/// One segment of what is looked for: text, or a parameter when it is another pattern.
+#[derive(Clone, Copy)]
+enum Step<'s> {
+    Text(&'s str),
+    Parameter,
+}
+
+impl<'s> Step<'s> {
+    fn of(segment: &'s Segment) -> Self {
+        match segment {
+            Segment::Literal(text) => Self::Text(text),
+            Segment::Parameter => Self::Parameter,
+        }
+    }
+}
+
+/// The numbers to look for.
+struct Wanted {
+    hosts: Vec<u32>,
+    methods: Vec<u32>,
+    routes: Vec<u32>,
+}
+
+impl Index {
+    /// The index of the rules with these matchers, in their order.
+    pub(super) fn new(matchers: &[&Matcher]) -> Result<Self, Vec<Unreachable>> {
+        let mut index = Self { nodes: vec![Node::default()], tables: vec![Table::new()], ..Self::default() };
+        let mut entries = Entries::new();
+        let mut unreachable = Vec::new();
+        for ((rule, matcher), number) in matchers.iter().enumerate().zip(0..) {
+            if let Some(covered_by) = index.covering(matcher, matchers, &entries) {
+                unreachable.push(Unreachable { rule, covered_by });
+            }
+            index.insert(matcher, number, &mut entries);
+        }
+        if unreachable.is_empty() { Ok(index) } else { Err(unreachable) }
+    }
+
+    /// The first rule that matches `target`.
+    pub(super) fn find(&self, target: &Target<'_>) -> Option<u32> {
+        self.find_counting(target, &mut 0)
+    }
+
+    /// As [`Index::find`]; `work` counts the nodes that were entered and the combinations that were looked up.
+    fn find_counting(&self, target: &Target<'_>, work: &mut usize) -> Option<u32> {
+        let wanted = Wanted {
+            hosts: self.hosts.matching(target.host),
+            methods: self.methods.matching(Some(target.method), target.method != CONNECT),
+            routes: self.routes.matching(target.route, true),
+        };
+        let mut reached = vec![PATHLESS];
+        if let Some(path) = target.path {
+            // One segment more than any pattern has tells as much as all the others.
+            let steps: Vec<_> = path.segments().take(self.depth + 1).map(Step::Text).collect();
+            *work += self.walk(&steps, false, &mut reached);
+        }
+        let tables = reached.iter().filter_map(|table| self.tables.get(*table));
+        let lookups = tables.flat_map(|table| wanted.keys().map(|key| table.get(&key)));
+        lookups.inspect(|_| *work += 1).flatten().min().copied()
+    }
+
+    /// Adds to `reached` every table whose pattern matches all that `steps` (and `**`, when `open`) match. Returns how
+    /// many nodes it took.
+    fn walk(&self, steps: &[Step<'_>], open: bool, reached: &mut Vec<usize>) -> usize {
+        let mut visited = 0;
+        let mut pending = vec![(0, steps)];
+        while let Some((node, steps)) = pending.pop() {
+            let Some(node) = self.nodes.get(node) else { continue };
+            visited += 1;
+            reached.extend(node.open);
+            let Some((step, rest)) = steps.split_first() else {
+                reached.extend(node.end.filter(|_| !open));
+                continue;
+            };
+            let (literal, parameter) = match step {
+                Step::Text(text) => {
+                    (node.literals.get(*text).copied(), node.parameter.filter(|_| !text.is_empty()))
+                }
+                Step::Parameter => (None, node.parameter),
+            };
+            pending.extend(literal.into_iter().chain(parameter).map(|node| (node, rest)));
+        }
+        visited
+    }
+
+    fn insert(&mut self, matcher: &Matcher, rule: u32, entries: &mut Entries) {
+        let numbers = Wanted {
+            hosts: any_or(&matcher.hosts, |host| self.hosts.number(host)),
+            methods: any_or(&matcher.methods, |method| self.methods.number(method)),
+            routes: any_or(&matcher.routes, |route| self.routes.number(route)),
+        };
+        let tables = if matcher.paths.is_empty() {
+            vec![PATHLESS]
+        } else {
+            matcher.paths.iter().map(|path| self.table(path)).collect()
+        };
+        for number in tables {
+            let Some(table) = self.tables.get_mut(number) else { continue };
+            for key in numbers.keys() {
+                table.entry(key).or_insert(rule);
+                entries.entry((number, key)).or_default().push(rule);
+            }
+        }
+    }
+
+    /// The table for `pattern`, made where it is not there yet.
+    fn table(&mut self, pattern: &PathPattern) -> usize {
+        self.depth = self.depth.max(pattern.segments.len());
+        let node = pattern.segments.iter().fold(0, |node, segment| self.child(node, segment));
+        let next = self.tables.len();
+        let Some(node) = self.nodes.get_mut(node) else { return PATHLESS };
+        let table = *if pattern.open { &mut node.open } else { &mut node.end }.get_or_insert(next);
+        if table == next {
+            self.tables.push(Table::new());
+        }
+        table
+    }
+
+    fn child(&mut self, parent: usize, segment: &Segment) -> usize {
+        let next = self.nodes.len();
+        let Some(parent) = self.nodes.get_mut(parent) else { return parent };
+        let child = match segment {
+            Segment::Literal(text) => *parent.literals.entry(text.clone()).or_insert(next),
+            Segment::Parameter => *parent.parameter.get_or_insert(next),
+        };
+        if child == next {
+            self.nodes.push(Node::default());
+        }
+        child
+    }
+}
+
+/// Every rule of each combination; needed only while the index is made.
+type Entries = HashMap<(usize, Key), Vec<u32>>;
+
+impl Index {
+    /// The first rule so far that covers `matcher`. Such a rule covers each single combination of it, so only the
+    /// rules that cover the combination with the fewest such rules are compared in full.
+    fn covering(&self, matcher: &Matcher, matchers: &[&Matcher], entries: &Entries) -> Option<usize> {
+        let mut fewest: Option<Vec<u32>> = None;
+        let paths = matcher.paths.iter().map(Some).chain(matcher.paths.is_empty().then_some(None));
+        for path in paths {
+            let tables = self.tables_covering(path);
+            for wanted in self.combinations(matcher) {
+                let keys = || wanted.keys();
+                let found =
+                    tables.iter().flat_map(|table| keys().filter_map(|key| entries.get(&(*table, key))));
+                let found: Vec<u32> = found.flatten().copied().collect();
+                if fewest.as_ref().is_none_or(|fewest| found.len() < fewest.len()) {
+                    fewest = Some(found);
+                }
+                if fewest.as_ref().is_some_and(Vec::is_empty) {
+                    return None;
+                }
+            }
+        }
+        let mut candidates = fewest?;
+        candidates.sort_unstable();
+        let mut candidates = candidates.into_iter().filter_map(|rule| usize::try_from(rule).ok());
+        candidates.find(|rule| matchers.get(*rule).is_some_and(|earlier| earlier.covers(matcher)))
+    }
+
+    fn tables_covering(&self, path: Option<&PathPattern>) -> Vec<usize> {
+        let mut tables = vec![PATHLESS];
+        if let Some(path) = path {
+            let steps: Vec<_> = path.segments.iter().map(Step::of).collect();
+            self.walk(&steps, path.open, &mut tables);
+        }
+        tables
+    }
+
+    /// For each combination of host, method and route of `matcher`: the numbers that cover it.
+    fn combinations(&self, matcher: &Matcher) -> Vec<Wanted> {
+        let hosts = each_or_any(&matcher.hosts, |host| self.hosts.covering(host));
+        let methods = each_or_any(&matcher.methods, |method| {
+            self.methods.matching(Some(method.as_bytes()), method.as_bytes() != CONNECT)
+        });
+        let routes = each_or_any(&matcher.routes, |route| self.routes.matching(Some(route.as_bytes()), true));
+        let mut combinations = Vec::with_capacity(hosts.len() * methods.len() * routes.len());
+        for hosts in &hosts {
+            for methods in &methods {
+                combinations.extend(routes.iter().map(|routes| Wanted {
+                    hosts: hosts.clone(),
+                    methods: methods.clone(),
+                    routes: routes.clone(),
+                }));
+            }
+        }
+        combinations
+    }
+}
+
+impl Wanted {
+    fn keys(&self) -> impl Iterator<Item = Key> {
+        let pairs = self.hosts.iter().flat_map(|host| self.methods.iter().map(|method| (*host, *method)));
+        pairs.flat_map(|(host, method)| self.routes.iter().map(move |route| (host, method, *route)))
+    }
+}
+
+/// Texts, numbered from 1.
+#[derive(Debug, Default)]
+struct Numbers(HashMap<Vec<u8>, u32>);
+
+impl Numbers {
+    fn number(&mut self, text: &str) -> u32 {
+        let next = u32::try_from(self.0.len() + 1).unwrap_or(u32::MAX);
+        *self.0.entry(text.as_bytes().to_vec()).or_insert(next)
+    }
+
+    fn matching(&self, text: Option<&[u8]>, any: bool) -> Vec<u32> {
+        let exact = text.and_then(|text| self.0.get(text).copied());
+        exact.into_iter().chain(any.then_some(ANY)).collect()
+    }
+}
+
+/// Host patterns, numbered from 1.
+#[derive(Debug, Default)]
+struct Hosts {
+    exact: HashMap<String, u32>,
+    below: HashMap<String, u32>,
+    /// The length of the longest name in `below`: a longer one need not be looked up, however long the request's is.
+    longest: usize,
+}
+
+impl Hosts {
+    fn number(&mut self, pattern: &HostPattern) -> u32 {
+        let next = u32::try_from(self.exact.len() + self.below.len() + 1).unwrap_or(u32::MAX);
+        match pattern {
+            HostPattern::Exact(name) => *self.exact.entry(name.clone()).or_insert(next),
+            HostPattern::Below(name) => {
+                self.longest = self.longest.max(name.len());
+                *self.below.entry(name.clone()).or_insert(next)
+            }
+        }
+    }
+
+    fn matching(&self, host: Option<&str>) -> Vec<u32> {
+        let Some(host) = host else { return vec![ANY] };
+        let exact = self.exact.get(host).copied();
+        exact.into_iter().chain(self.above(host)).chain([ANY]).collect()
+    }
+
+    fn covering(&self, pattern: &HostPattern) -> Vec<u32> {
+        match pattern {
+            HostPattern::Exact(name) => self.matching(Some(name)),
+            HostPattern::Below(name) => {
+                self.below.get(name).copied().into_iter().chain(self.above(name)).chain([ANY]).collect()
+            }
+        }
+    }
+
+    /// The numbers of the `*.` patterns that `name` lies below.
+    fn above(&self, name: &str) -> impl Iterator<Item = u32> {
+        let parents =
+            name.rmatch_indices('.').filter(|(dot, _)| *dot > 0).filter_map(|(dot, _)| name.get(dot + 1..));
+        parents
+            .take_while(|parent| parent.len() <= self.longest)
+            .filter_map(|parent| self.below.get(parent).copied())
+    }
+}
+
+fn any_or<T>(entries: &[T], number: impl FnMut(&T) -> u32) -> Vec<u32> {
+    if entries.is_empty() { vec![ANY] } else { entries.iter().map(number).collect() }
+}
+
+fn each_or_any<T>(entries: &[T], numbers: impl FnMut(&T) -> Vec<u32>) -> Vec<Vec<u32>> {
+    if entries.is_empty() { vec![vec![ANY]] } else { entries.iter().map(numbers).collect() }
+}

@@ -1,0 +1,87 @@
+//! An issuer: what its tokens must be like, and how they are checked.
+
+use core::time::Duration;
+
+use crate::http::uri::Uri;
+use crate::jose::key_set::KeySet;
+use crate::token::expect::Expect;
+use crate::token::introspection::Endpoint;
+
+/// Who may issue tokens. Has keys, or an endpoint to ask, or both.
+#[derive(Debug)]
+pub struct Issuer {
+    /// The name in metrics, logs and rules.
+    pub name: String,
+    /// What its tokens must be like.
+    pub expect: Expect,
+    /// The keys that verify its tokens here.
+    pub keys: Option<Keys>,
+    /// How it is asked about tokens.
+    pub introspection: Option<Introspection>,
+}
+
+/// Where an issuer's keys come from.
+#[derive(Debug)]
+pub enum Keys {
+    /// They stand in the policy.
+    Inline(KeySet),
+    /// They are fetched.
+    Fetched(Fetch),
+}
+
+/// How keys are fetched.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fetch {
+    /// From where.
+    pub source: KeySource,
+    /// Through which cluster of the proxy.
+    pub cluster: String,
+    /// How long one callout may take; never zero.
+    pub timeout: Duration,
+    /// How long keys are used; a reply's freshness may shorten it.
+    pub refresh: Duration,
+    /// The shortest time between two fetches.
+    pub min_refresh: Duration,
+}
+
+/// What leads to a key set.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum KeySource {
+    /// Its own URI.
+    Uri(Uri),
+    /// The metadata of the issuer at this URI (RFC 8414, OpenID Connect Discovery).
+    Discover(Uri),
+}
+
+/// How an issuer is asked about tokens, and what becomes of its answers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Introspection {
+    /// Whom to ask.
+    pub endpoint: Endpoint,
+    /// Which tokens are asked about.
+    pub use_for: UseFor,
+    /// How long a good answer is remembered at most; zero for not at all.
+    pub ttl: Duration,
+    /// How long a bad answer is remembered; zero for not at all.
+    pub negative_ttl: Duration,
+    /// What happens while nobody answers.
+    pub on_outage: OnOutage,
+}
+
+/// Which tokens an issuer is asked about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UseFor {
+    /// Those that are not signed objects.
+    Opaque,
+    /// All, after their local verification.
+    All,
+}
+
+/// What happens to a request while the issuer does not answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnOutage {
+    /// It is refused.
+    Deny,
+    /// An answer no older than this is used again.
+    ServeStale(Duration),
+}

@@ -1,0 +1,192 @@
+//! Which requests a rule is about: hosts, methods, paths, routes.
+
+use crate::http::{host, path};
+
+/// What of a request the rules look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The host, as `http::host` reads it; `None` where the authority names none. Rules with `hosts` do not match then.
+    pub host: Option<&'a str>,
+    /// The method, in the case in which it was sent.
+    pub method: &'a [u8],
+    /// The path; `None` for `OPTIONS *` and a `CONNECT` without one. Rules with `paths` do not match then.
+    pub path: Option<&'a path::Path<'a>>,
+    /// The name of the proxy's route; `None` where it has none. Rules with `routes` do not match then.
+    pub route: Option<&'a [u8]>,
+}
+
+/// Which requests a rule is about. Every list that is not empty needs one of its entries to match.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Matcher {
+    /// Hosts.
+    pub hosts: Vec<HostPattern>,
+    /// Methods, exact. An empty list stands for every method but `CONNECT`.
+    pub methods: Vec<String>,
+    /// Paths.
+    pub paths: Vec<PathPattern>,
+    /// Names of the proxy's routes, exact.
+    pub routes: Vec<String>,
+}
+
+/// The method that opens a tunnel; only a rule that names it matches it.
+pub(super) const CONNECT: &[u8] = b"CONNECT";
+
+/// A host, or every host below one; in lower case.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum HostPattern {
+    /// This host.
+    Exact(String),
+    /// Every host that has at least one label more on its left: `*.` and this.
+    Below(String),
+}
+
+/// A path as a rule names it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PathPattern {
+    pub(super) segments: Vec<Segment>,
+    /// Whether `**` follows: zero or more segments of any kind.
+    pub(super) open: bool,
+}
+
+/// One segment of a path pattern.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Segment {
+    /// This text.
+    Literal(String),
+    /// Any one segment that is not empty.
+    Parameter,
+}
+
+impl Matcher {
+    /// Whether every request that `other` matches is matched by this too, entry by entry.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        covers_all(&self.hosts, &other.hosts, HostPattern::covers)
+            && self.covers_methods(other)
+            && covers_all(&self.paths, &other.paths, PathPattern::covers)
+            && covers_all(&self.routes, &other.routes, String::eq)
+    }
+
+    fn covers_methods(&self, other: &Self) -> bool {
+        let is_connect = |method: &String| method.as_bytes() == CONNECT;
+        if self.methods.is_empty() {
+            !other.methods.iter().any(is_connect)
+        } else {
+            covers_all(&self.methods, &other.methods, String::eq)
+        }
+    }
+}
+
+impl HostPattern {
+    /// Reads a host, or `*.` and a host; case does not count.
+    ///
+    /// # Errors
+    /// A sentence on what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let (name, below) = text.strip_prefix("*.").map_or((text, false), |name| (name, true));
+        if name.contains('*') {
+            return Err("has a `*` that is not a leading `*.`");
+        }
+        let host = host::of_authority(name.as_bytes()).ok_or("is not a host")?;
+        if host.len() != name.len() {
+            return Err("has a port");
+        }
+        let has_empty_label = !host.starts_with('[') && host.split('.').any(str::is_empty);
+        if has_empty_label {
+            return Err("has an empty label");
+        }
+        match below {
+            true if host.starts_with('[') => Err("has a `*` before an address"),
+            true => Ok(Self::Below(host)),
+            false => Ok(Self::Exact(host)),
+        }
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        let is_below = |name: &str, parent: &str| {
+            name.strip_suffix(parent)
+                .and_then(|labels| labels.strip_suffix('.'))
+                .is_some_and(|labels| !labels.is_empty())
+        };
+        match (self, other) {
+            (Self::Exact(one), Self::Exact(other)) => one == other,
+            (Self::Exact(_), Self::Below(_)) => false,
+            (Self::Below(parent), Self::Exact(name)) => is_below(name, parent),
+            (Self::Below(parent), Self::Below(name)) => name == parent || is_below(name, parent),
+        }
+    }
+}
+
+impl PathPattern {
+    /// Reads literal segments, `{name}`, and a last `**`. Literal segments are reduced to the normal form of paths.
+    ///
+    /// # Errors
+    /// A sentence on what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some(c) = text.chars().find(|c| matches!(c, '?' | '#')) {
+            return Err(format!("has a `{c}`"));
+        }
+        let path = path::Path::normalize(text.as_bytes())
+            .map_err(|why| format!("has more than one reading: {why}"))?;
+        let mut segments = Vec::new();
+        let mut names = Vec::new();
+        let mut texts = path.segments().peekable();
+        while let Some(text) = texts.next() {
+            if text == "**" && texts.peek().is_none() {
+                return Ok(Self { segments, open: true });
+            }
+            segments.push(segment(text, &mut names)?);
+        }
+        Ok(Self { segments, open: false })
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        let is_long_enough = if self.open {
+            other.segments.len() >= self.segments.len()
+        } else {
+            !other.open && other.segments.len() == self.segments.len()
+        };
+        is_long_enough && self.segments.iter().zip(&other.segments).all(|(one, other)| one.covers(other))
+    }
+}
+
+impl Segment {
+    fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Literal(one), Self::Literal(other)) => one == other,
+            (Self::Literal(_), Self::Parameter) => false,
+            (Self::Parameter, Self::Literal(text)) => !text.is_empty(),
+            (Self::Parameter, Self::Parameter) => true,
+        }
+    }
+}
+
+fn segment(text: &str, names: &mut Vec<String>) -> Result<Segment, String> {
+    if text == "**" {
+        return Err("has a `**` that is not the last segment".to_owned());
+    }
+    if text.contains('*') {
+        return Err("has a `*` inside; only a last segment `**` stands for more than itself".to_owned());
+    }
+    if !text.contains(['{', '}']) {
+        return Ok(Segment::Literal(text.to_owned()));
+    }
+    let name = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or_default();
+    let is_name =
+        |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    if name.is_empty() || !is_name(name) {
+        return Err(format!(
+            "has `{text}`, which is neither a literal segment nor a `{{name}}` of letters, digits, `_`, `-`"
+        ));
+    }
+    if names.iter().any(|known| known == name) {
+        return Err(format!("names `{{{name}}}` twice"));
+    }
+    names.push(name.to_owned());
+    Ok(Segment::Parameter)
+}
+
+/// Whether each of `others` is covered by one of `ours`; an empty list stands for everything.
+fn covers_all<T>(ours: &[T], others: &[T], covers: impl Fn(&T, &T) -> bool) -> bool {
+    ours.is_empty()
+        || (!others.is_empty() && others.iter().all(|other| ours.iter().any(|one| covers(one, other))))
+}

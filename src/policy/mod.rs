@@ -1,0 +1,99 @@
+//! What the operator wants, compiled once and never changed.
+//!
+//! - knows: issuers, rules and which of them decides, requirements, the permit
+//! - must not know: bytes of configuration, replies, status codes, the proxy
+//! - in: plain values that `config` has checked; out: the rule of a request, and a permit or a denial
+//! - RFC 6750, 9470
+
+pub mod authorize;
+pub mod denial;
+mod index;
+pub mod issuer;
+pub mod matcher;
+pub mod requirement;
+pub mod rules;
+pub mod settings;
+pub mod vocabulary;
+
+pub use authorize::{Permit, anonymous, authenticated, authorize, observed, preflight, unmatched};
+pub use denial::Denial;
+pub use issuer::{Fetch, Introspection, Issuer, KeySource, Keys, OnOutage, UseFor};
+pub use matcher::{HostPattern, Matcher, PathPattern, Target};
+pub use requirement::{ClaimTest, Holder, Requirement, Wanted};
+pub use rules::{Access, Rule, RuleId, Rules, Unreachable};
+pub use settings::{
+    BodyForm, CorsPreflight, FilterState, Limits, Mode, ProtectedResource, Responses, Unmatched, Upstream,
+};
+pub use vocabulary::Vocabulary;
+
+use crate::token::credential::Place;
+use crate::token::expect::IssuerId;
+use crate::token::grant::Grant;
+
+/// One policy, whole.
+#[derive(Debug)]
+pub struct Policy {
+    /// Who may issue tokens; an [`IssuerId`] is a place in this list.
+    pub issuers: Vec<Issuer>,
+    /// Who may do what; the first match decides.
+    pub rules: Rules,
+    /// What happens where no rule matches.
+    pub unmatched: Unmatched,
+    /// Where a request may carry its token.
+    pub places: Vec<Place>,
+    /// Whether the token stays on a request that goes on.
+    pub forward_token: bool,
+    /// What the upstream is told.
+    pub upstream: Upstream,
+    /// What a refused client is told.
+    pub responses: Responses,
+    /// The protected resource metadata that is served and linked.
+    pub protected_resource: Option<ProtectedResource>,
+    /// What happens to CORS preflights.
+    pub cors_preflight: CorsPreflight,
+    /// Whether a route's metadata may name the rule.
+    pub route_metadata: bool,
+    /// Whether denials are enforced.
+    pub mode: Mode,
+    /// Bounds on sizes and numbers.
+    pub limits: Limits,
+    /// The scopes that the rules name, and what implies them.
+    pub vocabulary: Vocabulary,
+}
+
+impl Policy {
+    /// The policy that holds while there is no good one: no issuer, no rule, nothing admitted.
+    pub fn closed() -> Self {
+        Self {
+            issuers: Vec::new(),
+            rules: Rules::default(),
+            unmatched: Unmatched::Deny,
+            places: settings::default_places(),
+            forward_token: false,
+            upstream: Upstream::default(),
+            responses: Responses::default(),
+            protected_resource: None,
+            cors_preflight: CorsPreflight::Check,
+            route_metadata: false,
+            mode: Mode::Enforce,
+            limits: Limits::default(),
+            vocabulary: Vocabulary::default(),
+        }
+    }
+
+    /// Whether this is [`Policy::closed`]: a configured policy has at least one rule.
+    pub fn is_closed(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// The issuer of this number.
+    pub fn issuer(&self, id: IssuerId) -> Option<&Issuer> {
+        self.issuers.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// `grant`, and which of the policy's scopes it holds; worked out once, good for every rule.
+    pub fn holder(&self, grant: Grant) -> Holder {
+        let scopes = self.vocabulary.held(grant.scopes().iter());
+        Holder::new(grant, scopes)
+    }
+}

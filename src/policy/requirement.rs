@@ -1,0 +1,242 @@
+//! What a rule asks of a token that is good.
+
+use core::cmp::Ordering;
+use core::time::Duration;
+
+use serde_json::{Number, Value};
+
+use super::denial::Denial;
+use super::vocabulary::{ScopeBits, Vocabulary};
+use crate::base::time::UnixTime;
+use crate::token::claims;
+use crate::token::expect::IssuerId;
+use crate::token::fault::TokenFault;
+use crate::token::grant::Grant;
+
+/// A requirement as it is written: everything in it must hold; empty lists and `None` ask nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// The token is from one of these; `None` for any.
+    pub issuers: Option<Vec<IssuerId>>,
+    /// Every one is held.
+    pub scopes: Vec<String>,
+    /// At least one is held.
+    pub any_scope: Vec<String>,
+    /// The token's client is one of these.
+    pub clients: Vec<String>,
+    /// Each claim (or JSON pointer) passes its test.
+    pub claims: Vec<(String, ClaimTest)>,
+    /// One of these is in `aud`.
+    pub audiences: Vec<String>,
+    /// `acr` is one of these.
+    pub acr: Vec<String>,
+    /// `auth_time` is no longer ago than this.
+    pub max_age: Option<Duration>,
+    /// One of these holds.
+    pub any_of: Vec<Wanted>,
+}
+
+/// What a claim must be like. Values are scalars.
+#[derive(Clone, PartialEq, Debug)]
+pub enum ClaimTest {
+    /// Equal to one of these.
+    OneOf(Vec<Value>),
+    /// An array or a space-delimited string that holds this.
+    Contains(Value),
+}
+
+/// A requirement, compiled. Made by [`Requirement::new`].
+#[derive(Clone, Debug, Default)]
+pub struct Requirement {
+    wanted: Wanted,
+    all_scopes: Vec<u32>,
+    any_scope: Vec<u32>,
+    any_of: Vec<Requirement>,
+}
+
+/// A grant, and which of the policy's scopes it holds. Made by `Policy::holder`.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    grant: Grant,
+    scopes: ScopeBits,
+}
+
+impl Holder {
+    pub(super) const fn new(grant: Grant, scopes: ScopeBits) -> Self {
+        Self { grant, scopes }
+    }
+
+    /// The grant.
+    pub const fn grant(&self) -> &Grant {
+        &self.grant
+    }
+}
+
+impl ClaimTest {
+    fn holds(&self, claim: &Value) -> bool {
+        match self {
+            Self::OneOf(values) => values.iter().any(|value| equal(value, claim)),
+            Self::Contains(value) => match claim {
+                Value::Array(members) => members.iter().any(|member| equal(value, member)),
+                Value::String(text) => {
+                    value.as_str().is_some_and(|word| text.split(' ').any(|held| held == word))
+                }
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
+            },
+        }
+    }
+}
+
+impl Requirement {
+    /// Compiles `wanted`; its scopes become part of `vocabulary`.
+    pub fn new(mut wanted: Wanted, vocabulary: &mut Vocabulary) -> Self {
+        let any_of = core::mem::take(&mut wanted.any_of);
+        let mut numbers = |scopes: &[String]| scopes.iter().map(|scope| vocabulary.number(scope)).collect();
+        let (all_scopes, any_scope) = (numbers(&wanted.scopes), numbers(&wanted.any_scope));
+        let any_of = any_of.into_iter().map(|wanted| Self::new(wanted, vocabulary)).collect();
+        Self { wanted, all_scopes, any_scope, any_of }
+    }
+
+    /// Which issuers' tokens can satisfy this at all; `None` for any.
+    pub fn issuers(&self) -> Option<Vec<IssuerId>> {
+        let own = self.wanted.issuers.clone();
+        let members: Option<Vec<_>> = self.any_of.iter().map(Self::issuers).collect();
+        let members = members.filter(|_| !self.any_of.is_empty()).map(|lists| lists.concat());
+        let mut issuers = match (own, members) {
+            (None, None) => return None,
+            (Some(issuers), None) | (None, Some(issuers)) => issuers,
+            (Some(own), Some(members)) => own.into_iter().filter(|issuer| members.contains(issuer)).collect(),
+        };
+        issuers.sort_unstable();
+        issuers.dedup();
+        Some(issuers)
+    }
+
+    /// Whether `holder` satisfies this at `now`. Cheap and general questions come first, so that the answer is the
+    /// most general one.
+    pub(super) fn check(&self, holder: &Holder, now: UnixTime) -> Result<(), Denial> {
+        let (wanted, grant) = (&self.wanted, &holder.grant);
+        if wanted.issuers.as_ref().is_some_and(|issuers| !issuers.contains(&grant.issuer())) {
+            return Err(Denial::IssuerNotAllowed);
+        }
+        if !is_met(&wanted.audiences, |ours| grant.audiences().contains(ours)) {
+            return Err(Denial::BadToken(TokenFault::AudienceMismatch));
+        }
+        let held = |number: &u32| holder.scopes.contains(*number);
+        if !self.all_scopes.iter().all(held) || !is_met(&self.any_scope, held) {
+            return Err(Denial::ScopeInsufficient { scope: self.scope_text("") });
+        }
+        if !is_met(&wanted.clients, |client| grant.client() == Some(client)) {
+            return Err(Denial::ClientNotAllowed { scope: self.scope_text("") });
+        }
+        if !wanted.claims.iter().all(|(name, test)| grant.claim(name).is_some_and(|claim| test.holds(claim)))
+        {
+            return Err(Denial::ClaimMismatch { scope: self.scope_text("") });
+        }
+        self.check_login(grant, now)?;
+        self.check_any_of(holder, now)
+    }
+
+    fn check_login(&self, grant: &Grant, now: UnixTime) -> Result<(), Denial> {
+        let acr = grant.claim("acr").and_then(Value::as_str);
+        if !is_met(&self.wanted.acr, |wanted| acr == Some(wanted)) {
+            return Err(Denial::AuthenticationTooWeak { acr_values: self.wanted.acr.join(" ") });
+        }
+        let Some(max_age) = self.wanted.max_age else { return Ok(()) };
+        let login = claims::time(grant.claims(), "auth_time").ok().flatten();
+        if login.is_some_and(|login| login.plus(max_age) >= now) {
+            Ok(())
+        } else {
+            Err(Denial::AuthenticationTooOld { max_age: max_age.as_secs() })
+        }
+    }
+
+    fn check_any_of(&self, holder: &Holder, now: UnixTime) -> Result<(), Denial> {
+        let mut best: Option<Denial> = None;
+        for member in &self.any_of {
+            match member.check(holder, now) {
+                Ok(()) => return Ok(()),
+                Err(denial) if best.as_ref().is_none_or(|best| rank(&denial) < rank(best)) => {
+                    best = Some(denial)
+                }
+                Err(_) => {}
+            }
+        }
+        match best {
+            None => Ok(()),
+            Some(denial) => Err(self.with_own_scopes(denial)),
+        }
+    }
+
+    /// `denial` of a member, its scopes preceded by those that are needed besides.
+    fn with_own_scopes(&self, denial: Denial) -> Denial {
+        match denial {
+            Denial::ScopeInsufficient { scope } => {
+                Denial::ScopeInsufficient { scope: self.scope_text(&scope) }
+            }
+            Denial::ClientNotAllowed { scope } => Denial::ClientNotAllowed { scope: self.scope_text(&scope) },
+            Denial::ClaimMismatch { scope } => Denial::ClaimMismatch { scope: self.scope_text(&scope) },
+            other @ (Denial::NoCredential
+            | Denial::CredentialMalformed
+            | Denial::CredentialAmbiguous
+            | Denial::BadToken(_)
+            | Denial::IssuerNotAllowed
+            | Denial::AuthenticationTooWeak { .. }
+            | Denial::AuthenticationTooOld { .. }
+            | Denial::Unmatched
+            | Denial::RuleDenied
+            | Denial::RuleUnknown
+            | Denial::PathAmbiguous(_)) => other,
+        }
+    }
+
+    /// The scopes that this names, then those in `more`, each once.
+    fn scope_text(&self, more: &str) -> String {
+        let mut scopes = crate::token::scope::Scopes::default();
+        scopes.extend(self.wanted.scopes.iter().chain(&self.wanted.any_scope).map(String::as_str));
+        scopes.extend(more.split(' '));
+        scopes.to_text()
+    }
+}
+
+/// Whether one of `wanted` is there, or none is wanted.
+fn is_met<T>(wanted: &[T], is_there: impl FnMut(&T) -> bool) -> bool {
+    wanted.is_empty() || wanted.iter().any(is_there)
+}
+
+/// How much a denial helps the client: what it can ask its issuer for comes first.
+const fn rank(denial: &Denial) -> u8 {
+    match denial {
+        Denial::ScopeInsufficient { .. } => 0,
+        Denial::ClientNotAllowed { .. } | Denial::ClaimMismatch { .. } => 1,
+        Denial::AuthenticationTooWeak { .. } | Denial::AuthenticationTooOld { .. } => 2,
+        Denial::BadToken(_) => 3,
+        Denial::IssuerNotAllowed => 4,
+        Denial::NoCredential
+        | Denial::CredentialMalformed
+        | Denial::CredentialAmbiguous
+        | Denial::Unmatched
+        | Denial::RuleDenied
+        | Denial::RuleUnknown
+        | Denial::PathAmbiguous(_) => 5,
+    }
+}
+
+/// Equality of scalars as JSON means it: 1 and 1.0 are one number.
+fn equal(wanted: &Value, found: &Value) -> bool {
+    match (wanted, found) {
+        (Value::Number(wanted), Value::Number(found)) => wanted == found || is_same_number(wanted, found),
+        _ => wanted == found,
+    }
+}
+
+fn is_same_number(one: &Number, other: &Number) -> bool {
+    // Two integers beyond 2^53 may differ and still be one float.
+    if !one.is_f64() && !other.is_f64() {
+        return one.as_i64() == other.as_i64() && one.as_u64() == other.as_u64();
+    }
+    match (one.as_f64(), other.as_f64()) {
+        (Some(one), Some(other)) => one.partial_cmp(&other) == Some(Ordering::Equal),
+        (None, _) | (_, None) => false,
+    }
+}

@@ -1,0 +1,118 @@
+//! Rules, and which of them decides about a request.
+
+use std::collections::HashMap;
+
+use super::index::Index;
+use super::matcher::{Matcher, Target};
+use super::requirement::Requirement;
+use super::settings::Mode;
+
+/// A rule's number within its policy.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RuleId(pub u32);
+
+/// One rule.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Its name; no other rule has it.
+    pub name: String,
+    /// Which requests it is about.
+    pub matcher: Matcher,
+    /// What they need.
+    pub access: Access,
+    /// Whether its denials count.
+    pub mode: Mode,
+}
+
+/// What the requests of a rule need.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// Nothing; a token is not looked at.
+    Anonymous,
+    /// Nothing, but a token that is there must be good.
+    Optional,
+    /// Nothing helps.
+    Deny,
+    /// A good token that satisfies this.
+    Require(Box<Requirement>),
+}
+
+/// All rules of a policy. The first that matches decides; finding it costs the same for ten rules and ten thousand.
+#[derive(Debug, Default)]
+pub struct Rules {
+    rules: Vec<Rule>,
+    index: Index,
+    names: HashMap<String, RuleId>,
+    uses_routes: bool,
+}
+
+/// A rule that no request can reach.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unreachable {
+    /// The rule's place, from 0.
+    pub rule: usize,
+    /// The place of the first earlier rule that matches all that it matches.
+    pub covered_by: usize,
+}
+
+impl Rules {
+    /// Compiles `rules`, in their order.
+    ///
+    /// # Errors
+    /// Every rule that an earlier one covers.
+    pub fn new(rules: Vec<Rule>) -> Result<Self, Vec<Unreachable>> {
+        let matchers: Vec<&Matcher> = rules.iter().map(|rule| &rule.matcher).collect();
+        let index = Index::new(&matchers)?;
+        let uses_routes = matchers.iter().any(|matcher| !matcher.routes.is_empty());
+        let mut names = HashMap::new();
+        for (rule, number) in rules.iter().zip(0..) {
+            names.entry(rule.name.clone()).or_insert(RuleId(number));
+        }
+        Ok(Self { rules, index, names, uses_routes })
+    }
+
+    /// The first rule that matches `target`.
+    pub fn find(&self, target: &Target<'_>) -> Option<&Rule> {
+        self.get(self.find_id(target)?)
+    }
+
+    /// The number of the first rule that matches `target`.
+    pub fn find_id(&self, target: &Target<'_>) -> Option<RuleId> {
+        self.index.find(target).map(RuleId)
+    }
+
+    /// The rule called `name`.
+    pub fn named(&self, name: &str) -> Option<&Rule> {
+        self.get(self.named_id(name)?)
+    }
+
+    /// The number of the rule called `name`.
+    pub fn named_id(&self, name: &str) -> Option<RuleId> {
+        self.names.get(name).copied()
+    }
+
+    /// The rule of this number.
+    pub fn get(&self, id: RuleId) -> Option<&Rule> {
+        self.rules.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// All rules, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter()
+    }
+
+    /// How many rules there are.
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether there is no rule.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// Whether any rule looks at the route's name.
+    pub fn uses_routes(&self) -> bool {
+        self.uses_routes
+    }
+}

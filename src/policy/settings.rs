@@ -1,0 +1,136 @@
+//! The parts of a policy that are plain settings.
+
+use crate::token::credential::Place;
+
+/// What happens to a request that no rule matches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Unmatched {
+    /// It is refused.
+    #[default]
+    Deny,
+    /// It needs a good token, any.
+    Authenticated,
+    /// It passes; its token is not looked at.
+    Anonymous,
+}
+
+/// Whether denials count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Mode {
+    /// They do.
+    #[default]
+    Enforce,
+    /// They are counted and logged, and the request passes.
+    Observe,
+}
+
+/// What happens to CORS preflights, which never carry a token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum CorsPreflight {
+    /// They are judged like any other request.
+    #[default]
+    Check,
+    /// They pass.
+    Allow,
+}
+
+/// What an admitted request tells the upstream.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Upstream {
+    /// Header (lower case) and the claim that it holds.
+    pub headers: Vec<(String, String)>,
+    /// The header that holds all claims.
+    pub claims_header: Option<String>,
+    /// What is left in the filter state for others.
+    pub filter_state: Vec<FilterState>,
+}
+
+/// One entry of the filter state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FilterState {
+    /// The token's subject.
+    Subject,
+    /// The token's client.
+    Client,
+    /// The name of the token's issuer.
+    Issuer,
+    /// The name of the rule that decided.
+    Rule,
+    /// The reason code of the decision.
+    Reason,
+}
+
+impl FilterState {
+    /// Every entry.
+    pub const ALL: &[Self] = &[Self::Subject, Self::Client, Self::Issuer, Self::Rule, Self::Reason];
+
+    /// The name in policies, and in the filter state after `wasm.scopegate.`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Subject => "subject",
+            Self::Client => "client",
+            Self::Issuer => "issuer",
+            Self::Rule => "rule",
+            Self::Reason => "reason",
+        }
+    }
+}
+
+/// What a refused client is told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Responses {
+    /// The realm of challenges; `None` for the request's host.
+    pub realm: Option<String>,
+    /// The form of the body.
+    pub body: BodyForm,
+    /// Whether clients get descriptions.
+    pub describe: bool,
+}
+
+impl Default for Responses {
+    fn default() -> Self {
+        Self { realm: None, body: BodyForm::Json, describe: true }
+    }
+}
+
+/// The form of a refusal's body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BodyForm {
+    /// `{"error", "error_description"}`.
+    Json,
+    /// Problem details (RFC 9457).
+    Problem,
+    /// No body.
+    None,
+}
+
+/// Protected resource metadata (RFC 9728).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProtectedResource {
+    /// The resource identifier.
+    pub resource: String,
+    /// Where the filter serves the metadata.
+    pub path: String,
+}
+
+/// Bounds on sizes and numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// The longest token that is looked at.
+    pub token_bytes: usize,
+    /// How many tokens are remembered.
+    pub cached_tokens: usize,
+    /// How many requests may wait for an issuer at the same time.
+    pub waiting_requests: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { token_bytes: 16_384, cached_tokens: 10_000, waiting_requests: 1_000 }
+    }
+}
+
+/// Where a token is looked for unless the policy says otherwise: RFC 6750 section 2.1 alone.
+pub fn default_places() -> Vec<Place> {
+    vec![Place::Header { name: "authorization".to_owned(), scheme: Some("Bearer".to_owned()) }]
+}
