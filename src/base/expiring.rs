@@ -49,8 +49,8 @@ impl<K: Hash + Eq + Copy, V> Expiring<K, V> {
     }
 
     /// Forgets every entry for which `keep` is false.
-    pub fn retain(&mut self, mut keep: impl FnMut(&V) -> bool) {
-        self.entries.retain(|_, entry| keep(&entry.value));
+    pub fn retain(&mut self, mut keep: impl FnMut(&K, &V) -> bool) {
+        self.entries.retain(|key, entry| keep(key, &entry.value));
     }
 
     /// Forgets `key`.

@@ -1,6 +1,7 @@
 //! An issuer: what its tokens must be like, and how they are checked.
 
 use core::time::Duration;
+use std::rc::Rc;
 
 use crate::http::uri::Uri;
 use crate::jose::key_set::KeySet;
@@ -11,7 +12,7 @@ use crate::token::introspection::Endpoint;
 #[derive(Debug)]
 pub struct Issuer {
     /// The name in metrics, logs and rules.
-    pub name: String,
+    pub name: Rc<str>,
     /// What its tokens must be like.
     pub expect: Expect,
     /// The keys that verify its tokens here.
@@ -24,7 +25,7 @@ pub struct Issuer {
 #[derive(Debug)]
 pub enum Keys {
     /// They stand in the policy.
-    Inline(KeySet),
+    Inline(Rc<KeySet>),
     /// They are fetched.
     Fetched(Fetch),
 }

@@ -1,11 +1,13 @@
 //! Rules, and which of them decides about a request.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::index::Index;
 use super::matcher::{Matcher, Target};
 use super::requirement::Requirement;
 use super::settings::Mode;
+use crate::token::expect::IssuerId;
 
 /// A rule's number within its policy.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -15,7 +17,7 @@ pub struct RuleId(pub u32);
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// Its name; no other rule has it.
-    pub name: String,
+    pub name: Rc<str>,
     /// Which requests it is about.
     pub matcher: Matcher,
     /// What they need.
@@ -37,12 +39,22 @@ pub enum Access {
     Require(Box<Requirement>),
 }
 
+impl Access {
+    /// The issuers whose tokens can satisfy this; `None` for any.
+    pub fn issuers(&self) -> Option<Vec<IssuerId>> {
+        match self {
+            Self::Require(requirement) => requirement.issuers(),
+            Self::Anonymous | Self::Optional | Self::Deny => None,
+        }
+    }
+}
+
 /// All rules of a policy. The first that matches decides; finding it costs the same for ten rules and ten thousand.
 #[derive(Debug, Default)]
 pub struct Rules {
     rules: Vec<Rule>,
     index: Index,
-    names: HashMap<String, RuleId>,
+    names: HashMap<Rc<str>, RuleId>,
     uses_routes: bool,
 }
 
@@ -66,7 +78,7 @@ impl Rules {
         let uses_routes = matchers.iter().any(|matcher| !matcher.routes.is_empty());
         let mut names = HashMap::new();
         for (rule, number) in rules.iter().zip(0..) {
-            names.entry(rule.name.clone()).or_insert(RuleId(number));
+            names.entry(Rc::clone(&rule.name)).or_insert(RuleId(number));
         }
         Ok(Self { rules, index, names, uses_routes })
     }

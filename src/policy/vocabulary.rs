@@ -45,6 +45,14 @@ impl Vocabulary {
             implications.iter().map(|(left, _)| (left.clone(), self.worth(left, &direct))).collect();
     }
 
+    /// The scopes that rules name, in the order in which they are named first.
+    pub fn scopes(&self) -> Vec<&str> {
+        let mut scopes: Vec<(&str, u32)> =
+            self.numbers.iter().map(|(scope, number)| (scope.as_str(), *number)).collect();
+        scopes.sort_by_key(|(_, number)| *number);
+        scopes.into_iter().map(|(scope, _)| scope).collect()
+    }
+
     /// Which scopes of the policy a token holds that names `scopes`.
     pub(super) fn held<'s>(&self, scopes: impl Iterator<Item = &'s str>) -> ScopeBits {
         let mut bits = ScopeBits::default();

@@ -76,18 +76,17 @@ pub fn understand(
         Reply::Failed => return Word::Unknown(Silence::Unavailable(0)),
         Reply::Answered(answer) => answer,
     };
+    // Whatever a protocol makes of it: a server that fails, or wants to be left alone, says nothing about the token.
+    if answer.status >= 500 || answer.status == 429 {
+        return Word::Unknown(Silence::Unavailable(answer.status));
+    }
     if answer.body.len() > MAX_BODY {
         return Word::Unknown(Silence::Misbehaved("its answer is longer than 64 KiB"));
     }
     let word = match endpoint.protocol {
         Protocol::Rfc7662 => rfc7662::understand(answer, issuer, expect, now),
     };
-    word.unwrap_or_else(|silence| match silence {
-        Silence::Misbehaved(_) if (answer.status >= 500 || answer.status == 429) => {
-            Word::Unknown(Silence::Unavailable(answer.status))
-        }
-        other => Word::Unknown(other),
-    })
+    word.unwrap_or_else(Word::Unknown)
 }
 
 /// The JSON object in an answer with status 200.

@@ -1,0 +1,129 @@
+//! One request: all that is needed to judge it once its head is gone.
+
+use core::fmt;
+use std::rc::Rc;
+
+use super::memory::Known;
+use crate::base::digest::Digest;
+use crate::base::secret::Secret;
+use crate::http::head::RequestHead;
+use crate::http::host;
+use crate::http::message::HeaderEdits;
+use crate::policy::{Policy, RuleId};
+use crate::token::credential;
+use crate::token::expect::IssuerId;
+use crate::token::fault::TokenFault;
+use crate::token::introspection::Silence;
+
+/// A request with a credential, on its way through the checks.
+pub(super) struct Case {
+    pub(super) decider: Decider,
+    pub(super) token: Secret<Vec<u8>>,
+    pub(super) digest: Digest,
+    pub(super) client: Client,
+    /// The edits when it goes on, but for the identity.
+    pub(super) edits: HeaderEdits,
+    /// Keys were asked for on its behalf; they are not asked for again.
+    pub(super) asked_keys: bool,
+    /// What issuers said about its token while it waited.
+    pub(super) heard: Vec<(IssuerId, Heard)>,
+}
+
+/// What decides once the token is known to be good.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Decider {
+    /// A rule.
+    Rule(RuleId),
+    /// No rule matched, and the policy asks for any good token then.
+    Unmatched,
+}
+
+impl Decider {
+    /// The rule, where it is one.
+    pub(super) const fn rule(self) -> Option<RuleId> {
+        match self {
+            Self::Rule(rule) => Some(rule),
+            Self::Unmatched => None,
+        }
+    }
+}
+
+/// An issuer's word about a token.
+#[derive(Clone)]
+pub(super) enum Heard {
+    /// Good.
+    Good(Rc<Known>),
+    /// Not good.
+    Refused(TokenFault),
+    /// Nothing.
+    Silent(Silence),
+}
+
+/// What a refusal has to know about the client.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Client {
+    /// The host that the request is for; empty when it names none.
+    pub(super) host: String,
+    /// It wants its status as gRPC has it.
+    pub(super) grpc: bool,
+}
+
+impl Client {
+    pub(super) fn of(head: &RequestHead<'_>) -> Self {
+        Self { host: host::of_authority(head.authority).unwrap_or_default(), grpc: head.is_grpc() }
+    }
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Case")
+            .field("decider", &self.decider)
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The edits on a request that goes on without an identity: whatever the client sent in our headers' place is removed.
+pub(super) fn strip_identity(policy: &Policy, head: &RequestHead<'_>) -> HeaderEdits {
+    let mut edits = HeaderEdits::default();
+    let ours = policy.upstream.headers.iter().map(|(name, _)| name).chain(&policy.upstream.claims_header);
+    for ours in ours {
+        for field in head.fields().iter().filter(|field| same_name(field.name, ours.as_bytes())) {
+            if let Ok(name) = core::str::from_utf8(field.name)
+                && !edits.remove.iter().any(|removed| removed == name)
+            {
+                edits.remove.push(name.to_owned());
+            }
+        }
+    }
+    edits
+}
+
+/// As [`strip_identity`], and the token is taken out as well unless the policy forwards it.
+pub(super) fn strip_all(policy: &Policy, head: &RequestHead<'_>) -> HeaderEdits {
+    let mut edits = strip_identity(policy, head);
+    if !policy.forward_token {
+        credential::strip(head, &policy.places, &mut edits);
+    }
+    edits
+}
+
+/// Whether a server behind us may take the two names for one: CGI and its heirs read `-` and `_` alike.
+fn same_name(one: &[u8], other: &[u8]) -> bool {
+    let fold = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    one.len() == other.len() && one.iter().map(fold).eq(other.iter().map(fold))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hyphen_underscore_and_case_do_not_make_another_name() {
+        assert!(
+            same_name(b"x_auth_subject", b"x-auth-subject")
+                && same_name(b"X-Auth_subject", b"x-auth-subject")
+        );
+        assert!(!same_name(b"x-auth-subjects", b"x-auth-subject"));
+    }
+}

@@ -1,0 +1,247 @@
+//! The gate's doors: requests and replies go in, verdicts and callouts come out.
+
+use core::time::Duration;
+use std::rc::Rc;
+
+use super::case::{Case, Client, strip_all, strip_identity};
+use super::judge::Stop;
+use super::keys::KeyStore;
+use super::memory::Memory;
+use super::questions::{Questions, Topic};
+use super::refuse::Outage;
+use super::route::{Route, route};
+use super::step::{Ask, AskId, Event, Facts, RequestId, Step, Verdict, Woken};
+use crate::base::secret::Secret;
+use crate::base::time::UnixTime;
+use crate::http::head::RequestHead;
+use crate::http::message::{HeaderEdits, Reply};
+use crate::jose::verify::Accelerator;
+use crate::policy::{Denial, Policy};
+use crate::token::credential::{self, Found};
+use crate::token::expect::IssuerId;
+use crate::token::fault::TokenFault;
+use crate::token::introspection;
+
+/// How many callouts it may take to get to an issuer's keys: two places of metadata, and the set.
+const STEPS_TO_KEYS: u32 = 3;
+
+/// Judges requests under one policy.
+pub struct Gate {
+    pub(super) policy: Rc<Policy>,
+    pub(super) accelerator: Rc<dyn Accelerator>,
+    pub(super) memory: Memory,
+    pub(super) keys: Vec<Option<KeyStore>>,
+    pub(super) questions: Questions,
+    pub(super) events: Vec<Event>,
+    /// Keeps the background fetches of workers apart.
+    spread: u8,
+}
+
+impl Gate {
+    /// A gate for `policy`. `seed` has to be random: it keys what is remembered. Signatures are offered to
+    /// `accelerator` first.
+    pub fn new(policy: Rc<Policy>, seed: [u8; 16], accelerator: Rc<dyn Accelerator>) -> Self {
+        let keys = policy.issuers.iter().map(KeyStore::new).collect();
+        let memory = Memory::new(policy.limits.cached_tokens, seed);
+        let [spread, ..] = seed;
+        Self {
+            policy,
+            accelerator,
+            memory,
+            keys,
+            questions: Questions::default(),
+            events: Vec::new(),
+            spread,
+        }
+    }
+
+    /// The policy under which this gate judges.
+    pub const fn policy(&self) -> &Rc<Policy> {
+        &self.policy
+    }
+
+    /// Judges the request `id`, or parks it.
+    pub fn open(&mut self, id: RequestId, head: &RequestHead<'_>, facts: &Facts<'_>, now: UnixTime) -> Step {
+        let client = Client::of(head);
+        if self.policy.is_closed() {
+            return Step::Settle(self.unknown(None, &client, Outage::NotReady, HeaderEdits::default()));
+        }
+        let stripped = || strip_identity(&self.policy, head);
+        let decider = match route(&self.policy, head, facts, &client, now) {
+            Route::Judge(decider) => decider,
+            Route::Metadata(response) => return Step::Settle(self.described(response)),
+            Route::Anonymous(permit, rule) => return Step::Settle(self.anonymous(permit, rule, stripped())),
+            Route::Denied(denial, rule) => {
+                return Step::Settle(self.refused(rule, &client, &denial, None, stripped()));
+            }
+        };
+        let token = match self.credential(head) {
+            Ok(Some(token)) => token,
+            Ok(None) => match self.without_credential(decider) {
+                Ok(permit) => return Step::Settle(self.anonymous(permit, decider.rule(), stripped())),
+                Err(denial) => {
+                    return Step::Settle(self.refused(decider.rule(), &client, &denial, None, stripped()));
+                }
+            },
+            Err(denial) => {
+                return Step::Settle(self.refused(decider.rule(), &client, &denial, None, stripped()));
+            }
+        };
+        let digest = self.memory.digest(token.expose());
+        let edits = strip_all(&self.policy, head);
+        let case = Case { decider, token, digest, client, edits, asked_keys: false, heard: Vec::new() };
+        self.proceed(id, case, now).map_or(Step::Park, Step::Settle)
+    }
+
+    /// The callouts that have to be sent now, each exactly once.
+    pub fn asks(&mut self, now: UnixTime) -> Vec<Ask> {
+        let mut asks = Vec::new();
+        for topic in self.questions.take_wanted() {
+            let callout = match topic {
+                Topic::Keys(issuer) => self.store(issuer).and_then(|store| store.callout()),
+                Topic::Token(issuer, _) => {
+                    let introspection =
+                        self.policy.issuer(issuer).and_then(|issuer| issuer.introspection.as_ref());
+                    introspection.zip(self.questions.waiter(topic)).map(|(introspection, case)| {
+                        introspection::question(&introspection.endpoint, case.token.expose())
+                    })
+                }
+            };
+            match callout {
+                Some(callout) => {
+                    let id = self.questions.send(topic, now.plus(callout.timeout));
+                    asks.push(Ask { id, callout });
+                }
+                None => self.questions.drop_topic(topic),
+            }
+        }
+        asks
+    }
+
+    /// Takes in the reply to the callout `ask` and judges everybody who waited for it. Afterwards [`Self::asks`] may
+    /// have more to send. A reply that comes twice, or too late, changes nothing.
+    pub fn answer(&mut self, ask: AskId, reply: &Reply<'_>, now: UnixTime) -> Vec<Woken> {
+        match self.questions.receive(ask) {
+            None => Vec::new(),
+            Some(topic @ Topic::Keys(issuer)) => {
+                if self.learn_keys(issuer, reply, now) {
+                    self.wake(topic, now, |_| {})
+                } else {
+                    self.questions.want(topic);
+                    Vec::new()
+                }
+            }
+            Some(topic @ Topic::Token(issuer, digest)) => {
+                let heard = self.hear(issuer, digest, reply, now);
+                self.wake(topic, now, |case| case.heard.push((issuer, heard.clone())))
+            }
+        }
+    }
+
+    /// Has keys fetched that are due in the background.
+    pub fn refresh(&mut self, now: UnixTime) {
+        for (issuer, store) in (0..).map(IssuerId).zip(&self.keys) {
+            if store.as_ref().is_some_and(|store| store.is_due(self.spread, now)) {
+                self.questions.want(Topic::Keys(issuer));
+            }
+        }
+    }
+
+    /// Refuses everybody whose time is up.
+    pub fn expire(&mut self, now: UnixTime) -> Vec<Woken> {
+        let due = self.questions.expire(now);
+        due.into_iter()
+            .map(|(id, case)| {
+                let verdict = self.unknown(case.decider.rule(), &case.client, Outage::TooLate, case.edits);
+                Woken { id, verdict }
+            })
+            .collect()
+    }
+
+    /// Forgets a request that is gone.
+    pub fn close(&mut self, id: RequestId) {
+        self.questions.remove(id);
+    }
+
+    /// Whether the request `id` waits for its verdict.
+    pub fn is_parked(&self, id: RequestId) -> bool {
+        self.questions.is_parked(id)
+    }
+
+    /// When [`Self::refresh`] or [`Self::expire`] will next have something to do.
+    pub fn next_wake(&self) -> Option<UnixTime> {
+        let keys = self.keys.iter().flatten().filter_map(|store| store.next_due(self.spread));
+        keys.chain(self.questions.next_deadline()).min()
+    }
+
+    /// What happened since this was last asked.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        core::mem::take(&mut self.events)
+    }
+
+    /// The one token of a request, or none.
+    fn credential(&self, head: &RequestHead<'_>) -> Result<Option<Secret<Vec<u8>>>, Denial> {
+        let limit = self.policy.limits.token_bytes;
+        match credential::find(head, &self.policy.places) {
+            Found::Nothing => Ok(None),
+            Found::Malformed => Err(Denial::CredentialMalformed),
+            Found::Several => Err(Denial::CredentialAmbiguous),
+            Found::Token(token) if token.expose().len() > limit => {
+                let length = token.expose().len();
+                Err(Denial::BadToken(TokenFault::TooLong { length, limit }))
+            }
+            Found::Token(token) => Ok(Some(token)),
+        }
+    }
+
+    /// Takes a case as far as it goes: to a verdict, or into the waiting room.
+    fn proceed(&mut self, id: RequestId, mut case: Case, now: UnixTime) -> Option<Verdict> {
+        let rule = case.decider.rule();
+        Some(match self.advance(&mut case, now) {
+            Ok(known) => self.decide(case, known, now),
+            Err(Stop::Bad(denial)) => self.refused(rule, &case.client, &denial, None, case.edits),
+            Err(Stop::Unknown(outage)) => self.unknown(rule, &case.client, outage, case.edits),
+            Err(Stop::Wait(_)) if self.questions.len() >= self.policy.limits.waiting_requests => {
+                self.unknown(rule, &case.client, Outage::Overloaded, case.edits)
+            }
+            Err(Stop::Wait(topic)) => {
+                let until = now.plus(self.patience(topic));
+                self.questions.park(id, case, topic, until);
+                return None;
+            }
+        })
+    }
+
+    fn wake(&mut self, topic: Topic, now: UnixTime, mut learn: impl FnMut(&mut Case)) -> Vec<Woken> {
+        let mut woken = Vec::new();
+        for (id, mut case) in self.questions.wake(topic) {
+            learn(&mut case);
+            if let Some(verdict) = self.proceed(id, case, now) {
+                woken.push(Woken { id, verdict });
+            }
+        }
+        woken
+    }
+
+    /// How long a request waits for news about `topic`.
+    fn patience(&self, topic: Topic) -> Duration {
+        match topic {
+            Topic::Keys(issuer) => {
+                self.store(issuer).map_or(Duration::ZERO, |store| store.timeout() * STEPS_TO_KEYS)
+            }
+            Topic::Token(issuer, _) => {
+                let introspection =
+                    self.policy.issuer(issuer).and_then(|issuer| issuer.introspection.as_ref());
+                introspection.map_or(Duration::ZERO, |introspection| introspection.endpoint.timeout)
+            }
+        }
+    }
+
+    pub(super) fn store(&self, issuer: IssuerId) -> Option<&KeyStore> {
+        self.keys.get(usize::try_from(issuer.0).ok()?)?.as_ref()
+    }
+
+    pub(super) fn store_mut(&mut self, issuer: IssuerId) -> Option<&mut KeyStore> {
+        self.keys.get_mut(usize::try_from(issuer.0).ok()?)?.as_mut()
+    }
+}

@@ -1,0 +1,105 @@
+//! Tokens that were found good, remembered: grants, never verdicts.
+//!
+//! Keys are keyed digests bound to who vouched for the token, so that no token lies in memory and none is good at
+//! another issuer. Everything is checked again on a hit but the signature, or the issuer's word.
+
+use std::rc::Rc;
+
+use crate::base::digest::{Digest, DigestKey};
+use crate::base::expiring::Expiring;
+use crate::base::time::UnixTime;
+use crate::policy::Holder;
+use crate::token::expect::IssuerId;
+use crate::token::fault::TokenFault;
+
+/// A good token: what it grants, and the identity headers made of it.
+pub(super) struct Known {
+    /// Whoever presents the token.
+    pub(super) holder: Holder,
+    /// Headers for the upstream, every value checked.
+    pub(super) identity: Vec<(String, String)>,
+}
+
+/// Who vouched for a token.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Vouched {
+    /// A signature that was verified here.
+    Signature,
+    /// The issuer, when it was asked.
+    Issuer(IssuerId),
+}
+
+/// What is remembered of tokens, within bounds.
+pub(super) struct Memory {
+    key: DigestKey,
+    good: Expiring<(Vouched, Digest), Rc<Known>>,
+    refused: Expiring<(IssuerId, Digest), TokenFault>,
+}
+
+impl Memory {
+    /// An empty memory for `capacity` good tokens and as many refused ones, its digests keyed with `seed`.
+    pub(super) fn new(capacity: usize, seed: [u8; 16]) -> Self {
+        Self { key: DigestKey::new(seed), good: Expiring::new(capacity), refused: Expiring::new(capacity) }
+    }
+
+    /// What digests are keyed with.
+    pub(super) const fn key(&self) -> DigestKey {
+        self.key
+    }
+
+    pub(super) fn digest(&self, token: &[u8]) -> Digest {
+        self.key.digest(0, token)
+    }
+
+    /// The token with this digest, if its signature was verified with keys that are still in use.
+    pub(super) fn verified(&self, digest: Digest, now: UnixTime) -> Option<Rc<Known>> {
+        self.good.get(&(Vouched::Signature, digest), now).map(Rc::clone)
+    }
+
+    /// What `issuer` said about the token with this digest, not too long ago.
+    pub(super) fn told(
+        &self,
+        issuer: IssuerId,
+        digest: Digest,
+        now: UnixTime,
+    ) -> Option<Result<Rc<Known>, TokenFault>> {
+        if let Some(known) = self.good.get(&(Vouched::Issuer(issuer), digest), now) {
+            return Some(Ok(Rc::clone(known)));
+        }
+        self.refused.get(&(issuer, digest), now).map(|fault| Err(fault.clone()))
+    }
+
+    /// Remembers a verified token for as long as it lives.
+    pub(super) fn verify(&mut self, digest: Digest, known: Rc<Known>) {
+        let until = known.holder.grant().window().until.unwrap_or(UnixTime::from_millis(i64::MAX));
+        self.good.insert((Vouched::Signature, digest), known, until);
+    }
+
+    /// Remembers what `issuer` said, until `until` and no longer than the token lives.
+    pub(super) fn tell(
+        &mut self,
+        issuer: IssuerId,
+        digest: Digest,
+        told: Result<Rc<Known>, TokenFault>,
+        until: UnixTime,
+    ) {
+        match told {
+            Ok(known) => {
+                let until = known.holder.grant().window().until.map_or(until, |end| until.min(end));
+                self.refused.remove(&(issuer, digest));
+                self.good.insert((Vouched::Issuer(issuer), digest), known, until);
+            }
+            Err(fault) => {
+                self.good.remove(&(Vouched::Issuer(issuer), digest));
+                self.refused.insert((issuer, digest), fault, until);
+            }
+        }
+    }
+
+    /// Forgets every token whose signature was verified with a key of `issuer`.
+    pub(super) fn forget_verified(&mut self, issuer: IssuerId) {
+        self.good.retain(|(vouched, _), known| {
+            *vouched != Vouched::Signature || known.holder.grant().issuer() != issuer
+        });
+    }
+}

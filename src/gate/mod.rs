@@ -1,0 +1,28 @@
+//! The engine: sequencing, waiting, remembering.
+//!
+//! - knows: the policy, which requests wait for what, which tokens and keys are remembered
+//! - must not know: the proxy, the clock, how a policy is written down
+//! - in: request heads, replies, the time; out: steps, verdicts, callouts to send
+//!
+//! A request is opened and either settles at once or is parked; whoever drives the gate then sends what
+//! [`Gate::asks`] returns, hands back the replies, and gets a verdict for every request that waited. A parked request
+//! is never merely resumed: it goes through the same checks as at first, with what has been learned since.
+
+mod admit;
+mod candidates;
+mod case;
+mod discovery;
+mod engine;
+mod judge;
+mod keys;
+mod learn;
+mod memory;
+mod metadata;
+mod questions;
+mod refuse;
+mod route;
+pub mod step;
+mod verdict;
+
+pub use engine::Gate;
+pub use step::{Ask, AskId, Event, Facts, Note, RequestId, Step, Verdict, Woken};

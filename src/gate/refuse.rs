@@ -1,0 +1,224 @@
+//! A denial or an outage becomes an answer: the one table of status codes, challenges and texts.
+
+use core::time::Duration;
+
+use serde_json::json;
+
+use super::case::Client;
+use super::metadata;
+use crate::http::message::{FieldValue, Response};
+use crate::policy::{BodyForm, Denial, Policy};
+use crate::token::challenge::{Challenge, ErrorCode};
+use crate::token::introspection::Silence;
+
+/// We could not know. Never the client's fault, never a reason to let it through.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Outage {
+    /// The issuer was asked about the token and said nothing.
+    Issuer(Silence),
+    /// The issuer's keys cannot be had, for this long at least.
+    Keys(Duration),
+    /// Too many requests wait already.
+    Overloaded,
+    /// No answer came in the time that there is.
+    TooLate,
+    /// There is no policy yet.
+    NotReady,
+}
+
+impl Outage {
+    /// The stable reason code.
+    pub(super) const fn code(self) -> &'static str {
+        match self {
+            Self::Issuer(Silence::Misbehaved(_) | Silence::CredentialsRefused(_)) => "issuer_misbehaved",
+            Self::Issuer(Silence::Unavailable(_)) | Self::TooLate => "issuer_unavailable",
+            Self::Keys(_) | Self::NotReady => "keys_unavailable",
+            Self::Overloaded => "overloaded",
+        }
+    }
+
+    /// Why, for logs.
+    pub(super) fn detail(self) -> String {
+        match self {
+            Self::Issuer(silence) => format!("the issuer was asked about the token: {silence}"),
+            Self::Keys(_) => "the issuer's keys cannot be had".to_owned(),
+            Self::Overloaded => {
+                "more requests wait for an issuer than limits.waiting_requests allows".to_owned()
+            }
+            Self::TooLate => "no answer came in time".to_owned(),
+            Self::NotReady => "there is no policy yet".to_owned(),
+        }
+    }
+
+    /// When to come again, in seconds.
+    fn retry_after(self) -> u64 {
+        match self {
+            Self::Keys(pause) => pause.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX).max(1),
+            Self::Overloaded | Self::NotReady => 1,
+            Self::Issuer(_) | Self::TooLate => 5,
+        }
+    }
+}
+
+/// The answer to a request that an outage keeps us from judging.
+pub(super) fn outage(policy: &Policy, client: &Client, outage: Outage) -> Response {
+    let telling = Telling {
+        status: 503,
+        error: "temporarily_unavailable",
+        text: match outage {
+            Outage::Overloaded => "Too many requests are waiting; try again",
+            Outage::Issuer(_) | Outage::Keys(_) | Outage::TooLate | Outage::NotReady => {
+                "The access token cannot be checked at the moment; try again"
+            }
+        },
+    };
+    let retry = FieldValue::lossy(&outage.retry_after().to_string());
+    telling.respond(policy, client, vec![("retry-after", retry)])
+}
+
+/// The answer to a request that is refused.
+pub(super) fn denial(policy: &Policy, client: &Client, denial: &Denial) -> Response {
+    let (telling, error) = tell(denial);
+    let mut fields = Vec::new();
+    if matches!(denial, Denial::NoCredential) || error.is_some() {
+        let realm = policy.responses.realm.as_deref().unwrap_or(&client.host);
+        let mut challenge = Challenge::bearer(realm);
+        if let Some(code) = error {
+            challenge = parameters(challenge.error(code), denial)
+                .with("error_description", policy.responses.describe.then_some(telling.text));
+        }
+        if telling.status == 401 {
+            let uri = policy.protected_resource.as_ref().map(metadata::uri);
+            challenge = challenge.with("resource_metadata", uri.as_deref());
+        }
+        fields.push(("www-authenticate", challenge.value()));
+    }
+    telling.respond(policy, client, fields)
+}
+
+fn parameters(challenge: Challenge, denial: &Denial) -> Challenge {
+    match denial {
+        Denial::ScopeInsufficient { scope }
+        | Denial::ClientNotAllowed { scope }
+        | Denial::ClaimMismatch { scope } => challenge.with("scope", Some(scope)),
+        Denial::AuthenticationTooWeak { acr_values } => challenge.with("acr_values", Some(acr_values)),
+        Denial::AuthenticationTooOld { max_age } => challenge.with("max_age", Some(&max_age.to_string())),
+        Denial::NoCredential
+        | Denial::CredentialMalformed
+        | Denial::CredentialAmbiguous
+        | Denial::BadToken(_)
+        | Denial::IssuerNotAllowed
+        | Denial::Unmatched
+        | Denial::RuleDenied
+        | Denial::RuleUnknown
+        | Denial::PathAmbiguous(_) => challenge,
+    }
+}
+
+/// Status and words for a denial, and the challenge's error code where there is a challenge with one.
+fn tell(denial: &Denial) -> (Telling, Option<ErrorCode>) {
+    use ErrorCode::{InsufficientScope, InsufficientUserAuthentication, InvalidRequest, InvalidToken};
+    let (status, error, text) = match denial {
+        Denial::NoCredential => (401, None, "An access token is needed"),
+        Denial::CredentialMalformed => (400, Some(InvalidRequest), "The credential is not one access token"),
+        Denial::CredentialAmbiguous => {
+            (400, Some(InvalidRequest), "The request has more than one credential")
+        }
+        Denial::BadToken(fault) => (401, Some(InvalidToken), token_text(fault.code())),
+        Denial::IssuerNotAllowed => {
+            (401, Some(InvalidToken), "The access token's issuer is not accepted here")
+        }
+        Denial::ScopeInsufficient { .. } => (403, Some(InsufficientScope), "The access token lacks a scope"),
+        Denial::ClientNotAllowed { .. } => (403, Some(InsufficientScope), "The client is not accepted here"),
+        Denial::ClaimMismatch { .. } => {
+            (403, Some(InsufficientScope), "The access token lacks a needed claim")
+        }
+        Denial::AuthenticationTooWeak { .. } => {
+            (401, Some(InsufficientUserAuthentication), "A stronger login is needed")
+        }
+        Denial::AuthenticationTooOld { .. } => {
+            (401, Some(InsufficientUserAuthentication), "A more recent login is needed")
+        }
+        Denial::Unmatched | Denial::RuleDenied | Denial::RuleUnknown => (403, None, "Access is denied"),
+        Denial::PathAmbiguous(_) => (400, None, "The path can be read in more than one way"),
+    };
+    let code = match (error, status) {
+        (Some(error), _) => error.as_str(),
+        (None, 400) => "invalid_request",
+        (None, 401) => "unauthorized",
+        (None, _) => "access_denied",
+    };
+    (Telling { status, error: code, text }, error)
+}
+
+/// What a client may know about its token: enough to act on, nothing that helps to forge a better one.
+fn token_text(reason: &str) -> &'static str {
+    match reason {
+        "token_expired" => "The access token has expired",
+        "token_not_yet_valid" => "The access token is not valid yet",
+        "token_inactive" => "The access token is not active",
+        "audience_mismatch" => "The access token is meant for another audience",
+        "token_too_long" => "The access token is too long",
+        "binding_unproven" => "The access token is bound to its sender, which is not proven",
+        _ => "The access token is not valid",
+    }
+}
+
+struct Telling {
+    status: u16,
+    error: &'static str,
+    text: &'static str,
+}
+
+impl Telling {
+    fn respond(
+        &self,
+        policy: &Policy,
+        client: &Client,
+        mut fields: Vec<(&'static str, FieldValue)>,
+    ) -> Response {
+        let text = policy.responses.describe.then_some(self.text);
+        if client.grpc {
+            let body = text.unwrap_or(self.error).to_owned();
+            return Response { status: self.status, fields, body, grpc_status: Some(self.grpc_status()) };
+        }
+        let (media_type, body) = match policy.responses.body {
+            BodyForm::None => {
+                return Response { status: self.status, fields, body: String::new(), grpc_status: None };
+            }
+            BodyForm::Json => ("application/json", json!({"error": self.error, "error_description": text})),
+            BodyForm::Problem => (
+                "application/problem+json",
+                json!({"type": "about:blank", "title": self.title(), "status": self.status, "detail": text, "error": self.error}),
+            ),
+        };
+        fields.push(("content-type", FieldValue::lossy(media_type)));
+        // An answer to one token is no answer to the next.
+        fields.push(("cache-control", FieldValue::lossy("no-store")));
+        let mut body = body;
+        if let Some(members) = body.as_object_mut() {
+            members.retain(|_, value| !value.is_null());
+        }
+        Response { status: self.status, fields, body: body.to_string(), grpc_status: None }
+    }
+
+    /// RFC 9110 section 15.
+    const fn title(&self) -> &'static str {
+        match self.status {
+            400 => "Bad Request",
+            401 => "Unauthorized",
+            403 => "Forbidden",
+            _ => "Service Unavailable",
+        }
+    }
+
+    /// The gRPC status code: INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE.
+    const fn grpc_status(&self) -> u8 {
+        match self.status {
+            400 => 3,
+            401 => 16,
+            403 => 7,
+            _ => 14,
+        }
+    }
+}

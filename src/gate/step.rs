@@ -1,0 +1,137 @@
+//! What goes into the gate besides requests, and what comes out of it.
+
+use std::rc::Rc;
+
+use super::memory::Known;
+use crate::http::message::{Callout, HeaderEdits, Response};
+use crate::policy::Permit;
+use crate::token::grant::Grant;
+use crate::token::introspection::Silence;
+
+/// A request's number, chosen by whoever drives the gate; unique among the requests that are open.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct RequestId(pub u32);
+
+/// A callout's number, chosen by the gate.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct AskId(pub u64);
+
+/// What the proxy knows of a request besides its head.
+#[derive(Clone, Copy, Default)]
+pub struct Facts<'a> {
+    /// The name of the proxy's route.
+    pub route: Option<&'a [u8]>,
+    /// The rule that the route's metadata names.
+    pub rule: Option<&'a [u8]>,
+}
+
+/// A callout to send now, exactly once.
+#[derive(Debug)]
+pub struct Ask {
+    /// Hand this back with the reply.
+    pub id: AskId,
+    /// What to send.
+    pub callout: Callout,
+}
+
+/// What becomes of a request.
+#[must_use]
+pub enum Step {
+    /// It is decided.
+    Settle(Verdict),
+    /// It waits: hold it, send what [`super::Gate::asks`] returns.
+    Park,
+}
+
+/// A request that was parked and is decided now.
+#[must_use]
+pub struct Woken {
+    /// Which one.
+    pub id: RequestId,
+    /// What becomes of it.
+    pub verdict: Verdict,
+}
+
+/// A decision, to be carried out exactly once.
+#[must_use]
+pub enum Verdict {
+    /// The request goes on, with its fields edited first.
+    Admit {
+        /// The proof that it may.
+        permit: Permit,
+        /// What changes on it.
+        edits: HeaderEdits,
+        /// What to log and count.
+        note: Note,
+    },
+    /// The gate answers in the upstream's place.
+    Refuse {
+        /// What the client is told.
+        response: Response,
+        /// What to log and count.
+        note: Note,
+    },
+}
+
+impl Verdict {
+    /// What to log and count.
+    pub const fn note(&self) -> &Note {
+        match self {
+            Self::Admit { note, .. } | Self::Refuse { note, .. } => note,
+        }
+    }
+}
+
+/// What is to be logged and counted about a decision. Has no part of a token in it; subject and client are behind
+/// [`Note::grant`] and belong in no log above debug.
+#[derive(Clone)]
+pub struct Note {
+    /// The stable reason code.
+    pub reason: &'static str,
+    /// The rule that decided.
+    pub rule: Option<Rc<str>>,
+    /// The issuer whose token it was.
+    pub issuer: Option<Rc<str>>,
+    /// Why, for people; empty when the reason says it all.
+    pub detail: String,
+    /// The request was let through although the decision was to refuse it (`mode: observe`).
+    pub observed: bool,
+    /// The issuer failed us rather than the client; worth a warning.
+    pub outage: bool,
+    pub(super) known: Option<Rc<Known>>,
+}
+
+impl Note {
+    /// The grant that the request was admitted with.
+    pub fn grant(&self) -> Option<&Grant> {
+        self.known.as_ref().map(|known| known.holder.grant())
+    }
+}
+
+/// Something an operator may want to know that is not about one request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// An issuer's keys were fetched and are other than before.
+    KeysChanged {
+        /// The issuer's name.
+        issuer: Rc<str>,
+        /// How many usable keys there are.
+        keys: usize,
+        /// One sentence for each member that is of no use.
+        skipped: Vec<String>,
+    },
+    /// An issuer's keys could not be fetched.
+    KeysFailed {
+        /// The issuer's name.
+        issuer: Rc<str>,
+        /// Why.
+        why: &'static str,
+    },
+    /// An issuer was asked about a token and did not say.
+    IssuerSilent {
+        /// The issuer's name.
+        issuer: Rc<str>,
+        /// Why.
+        why: Silence,
+    },
+}
