@@ -144,3 +144,6 @@ fn has_shape(token: &[u8], dots: usize) -> bool {
 const fn is_dot(byte: &u8) -> bool {
     *byte == b'.'
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,8 @@ mod der;
 mod ecdsa;
 mod eddsa;
 mod emsa;
+#[cfg(test)]
+mod examples;
 pub mod fault;
 pub mod hash;
 mod hmac;
