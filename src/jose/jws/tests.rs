@@ -75,6 +75,13 @@ fn keys_that_the_token_brings_along_are_not_looked_at() {
 }
 
 #[test]
+fn a_key_that_proves_possession_is_there_for_who_asks() {
+    let token = token(r#"{"alg":"ES256","typ":"dpop+jwt","jwk":{"kty":"EC"}}"#);
+    let jws = Unverified::parse(token.as_bytes()).unwrap();
+    assert_eq!(jws.jwk().and_then(|jwk| jwk.get("kty")), Some(&Value::from("EC")));
+}
+
+#[test]
 fn a_header_member_that_stands_twice_is_malformed() {
     for header in [r#"{"alg":"none","alg":"HS256"}"#, r#"{"alg":"HS256","\u0061lg":"none"}"#] {
         assert!(matches!(fault(token(header)), JoseFault::Malformed(_)), "{header}");

@@ -54,6 +54,19 @@ fn a_public_key_is_no_hmac_secret() {
 }
 
 #[test]
+fn a_key_that_the_token_brings_along_is_not_used() {
+    // CVE-2018-0114: the header's `jwk` is the key that signed.
+    let brought =
+        json!({"alg": "HS256", "jwk": oct_key(SECRET), "jku": "https://evil.example/keys"}).to_string();
+    assert_eq!(check(&hs256(&brought), &key_set(&[ec_key()])).unwrap_err(), JoseFault::KeyUnknown);
+    assert_eq!(
+        check(&hs256(&brought), &key_set(&[oct_key(&[1; 32])])).unwrap_err(),
+        JoseFault::SignatureInvalid
+    );
+    assert!(check(&hs256(&brought), &key_set(&[oct_key(SECRET)])).is_ok());
+}
+
+#[test]
 fn a_key_that_is_for_something_else_is_not_used() {
     let restrictions = [
         json!({"use": "enc"}),
