@@ -110,3 +110,35 @@ const fn algorithm_identifier(curve: Curve) -> &'static [u8] {
         Curve::P521 => b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x23",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::cell::RefCell;
+
+    use super::super::examples::{ES256, ec_key};
+    use super::*;
+    use crate::base::base64url;
+
+    struct Witness(RefCell<Vec<u8>>);
+
+    impl Accelerator for Witness {
+        fn verify(&self, _: HashName, _: &[u8], signature: &[u8], _: &[u8]) -> Option<bool> {
+            self.0.replace(signature.to_vec());
+            None
+        }
+    }
+
+    #[test]
+    fn the_accelerator_gets_the_signature_in_der() {
+        let coordinate = |name| base64url::decode(ec_key()[name].as_str().unwrap()).unwrap();
+        let key = PublicKey::new(Curve::P256, &coordinate("x"), &coordinate("y")).unwrap();
+        let signature = base64url::decode(ES256.rsplit_once('.').unwrap().1).unwrap();
+        // Small numbers, numbers whose first bit is set, and the RFC's.
+        for signature in [[&[0; 31][..], &[1], &[0; 30], &[0x80, 7]].concat(), vec![0x81; 64], signature] {
+            let witness = Witness(RefCell::default());
+            key.verify(HashName::Sha256, b"text", &signature, &witness);
+            let expected = p256::ecdsa::Signature::from_slice(&signature).unwrap().to_der();
+            assert_eq!(*witness.0.borrow(), expected.as_bytes());
+        }
+    }
+}

@@ -42,3 +42,18 @@ impl SharedKey {
         }
     }
 }
+
+/// The code of `text`, for tests that need tokens of their own.
+#[cfg(test)]
+pub(super) fn tag(hash: HashName, key: &[u8], text: &[u8]) -> Vec<u8> {
+    macro_rules! tag {
+        ($hash:ty) => {
+            Hmac::<$hash>::new_from_slice(key).unwrap().chain_update(text).finalize().into_bytes().to_vec()
+        };
+    }
+    match hash {
+        HashName::Sha256 => tag!(Sha256),
+        HashName::Sha384 => tag!(Sha384),
+        HashName::Sha512 => tag!(Sha512),
+    }
+}

@@ -15,6 +15,7 @@ pub struct Unverified<'t> {
     algorithm: Algorithm,
     kid: Option<String>,
     typ: Option<String>,
+    jwk: Option<Object>,
     pub(super) text: &'t [u8],
     pub(super) payload: Vec<u8>,
     pub(super) signature: Vec<u8>,
@@ -31,7 +32,7 @@ impl<'t> Unverified<'t> {
         let parts = Parts::split(token).ok_or(JoseFault::Malformed("not three parts"))?;
         let header =
             base64url::decode(parts.header).ok_or(JoseFault::Malformed("header is not base64url"))?;
-        let header =
+        let mut header =
             json::object(&header).map_err(|_| JoseFault::Malformed("header is not a JSON object"))?;
         // `alg` comes first: a token of algorithm `none`, whose signature part is empty, is called by its name.
         let algorithm = algorithm(&header)?;
@@ -40,6 +41,7 @@ impl<'t> Unverified<'t> {
             algorithm,
             kid: text(&header, "kid", "kid is not a string")?,
             typ: text(&header, "typ", "typ is not a string")?,
+            jwk: object(&mut header, "jwk"),
             text: parts.text,
             payload: part(parts.payload, "payload is empty or not base64url")?,
             signature: part(parts.signature, "signature is empty or not base64url")?,
@@ -59,6 +61,12 @@ impl<'t> Unverified<'t> {
     /// The header's `typ`.
     pub fn typ(&self) -> Option<&str> {
         self.typ.as_deref()
+    }
+
+    /// The header's `jwk`, if it is an object: a key that whoever made the token chose. It proves possession
+    /// (RFC 9449) and nothing else; [`verify`](super::verify::verify) never looks at it.
+    pub const fn jwk(&self) -> Option<&Object> {
+        self.jwk.as_ref()
     }
 
     /// The `iss` of a payload that nobody has verified: for choosing the keys, and for nothing else.
@@ -125,6 +133,13 @@ fn text(header: &Object, name: &str, problem: &'static str) -> Result<Option<Str
     header.get(name).map(text).transpose()
 }
 
+fn object(header: &mut Object, name: &str) -> Option<Object> {
+    match header.remove(name)? {
+        Value::Object(object) => Some(object),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
+    }
+}
+
 fn part(encoded: &[u8], problem: &'static str) -> Result<Vec<u8>, JoseFault> {
     base64url::decode(encoded).filter(|part| !part.is_empty()).ok_or(JoseFault::Malformed(problem))
 }
@@ -144,3 +159,6 @@ fn has_shape(token: &[u8], dots: usize) -> bool {
 const fn is_dot(byte: &u8) -> bool {
     *byte == b'.'
 }
+
+#[cfg(test)]
+mod tests;

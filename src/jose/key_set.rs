@@ -126,3 +126,6 @@ impl fmt::Display for KeySetFault {
 }
 
 impl core::error::Error for KeySetFault {}
+
+#[cfg(test)]
+mod tests;

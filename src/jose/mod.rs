@@ -1,4 +1,4 @@
-//! Signed objects (RFC 7515 to 7519, 8037, 9864): a compact JWS and a key set become a verified payload, or a fault.
+//! Signed objects (RFC 7515 to 7519, 7638, 8037, 9864): a compact JWS and a key set become a verified payload, or a fault.
 //!
 //! - knows: the compact form, JSON Web Keys, thirteen signature algorithms
 //! - must not know: scopes, OAuth, time, HTTP, the proxy
@@ -10,6 +10,8 @@ mod der;
 mod ecdsa;
 mod eddsa;
 mod emsa;
+#[cfg(test)]
+mod examples;
 pub mod fault;
 pub mod hash;
 mod hmac;
@@ -17,4 +19,5 @@ mod jwk;
 pub mod jws;
 pub mod key_set;
 mod rsa;
+pub mod thumbprint;
 pub mod verify;

@@ -59,10 +59,12 @@ impl PublicKey {
 
     /// Whether `signature` is an RSASSA-PSS signature of `text`.
     pub(super) fn verify_pss(&self, hash: HashName, text: &[u8], signature: &[u8]) -> bool {
+        let Some(opened) = self.open(signature) else {
+            return false;
+        };
+        // A modulus of 8n + 1 bits leaves the whole first byte unused (RFC 8017 section 8.1.2 step 2c).
         let bits = self.bits - 1;
-        self.open(signature).is_some_and(|opened| {
-            // A modulus of 8n + 1 bits leaves the whole first byte unused (RFC 8017 section 8.1.2 step 2c).
-            let (unused, block) = opened.split_at(self.length() - bits.div_ceil(8));
+        opened.split_at_checked(self.length() - bits.div_ceil(8)).is_some_and(|(unused, block)| {
             unused.iter().all(|byte| *byte == 0) && emsa::is_pss_block(hash, text, block, bits)
         })
     }

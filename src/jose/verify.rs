@@ -130,3 +130,6 @@ impl fmt::Debug for Payload {
         f.debug_struct("Payload").field("algorithm", &self.algorithm).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
