@@ -168,6 +168,11 @@ impl Gate {
         self.questions.is_parked(id)
     }
 
+    /// How many requests wait for their verdicts.
+    pub fn waiting(&self) -> usize {
+        self.questions.len()
+    }
+
     /// When [`Self::refresh`] or [`Self::expire`] will next have something to do.
     pub fn next_wake(&self) -> Option<UnixTime> {
         let keys = self.keys.iter().flatten().filter_map(|store| store.next_due(self.spread));

@@ -1,0 +1,190 @@
+//! The policy document as the proxy hands it over.
+//!
+//! Envoy unwraps a `StringValue` or `BytesValue`, which then holds JSON, and leaves a `Struct` as it is: a serialized
+//! protobuf message (`google/protobuf/struct.proto`).
+
+use serde_json::{Map, Number, Value};
+
+/// The document as JSON text.
+///
+/// # Errors
+/// A sentence when it is neither JSON nor a `Struct`.
+pub fn document(bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
+    match bytes.trim_ascii_start().first() {
+        None => Err("the configuration is empty: write the policy into the filter's `configuration`"),
+        Some(b'{') => Ok(bytes.to_vec()),
+        Some(_) => {
+            let object = read_struct(bytes, 0).ok_or(NEITHER)?;
+            serde_json::to_vec(&Value::Object(object)).map_err(|_| NEITHER)
+        }
+    }
+}
+
+const NEITHER: &str = "the configuration is neither JSON nor a google.protobuf.Struct: write the policy into the \
+                       filter's `configuration` as one or the other";
+
+const MAX_DEPTH: usize = 64;
+
+/// `message Struct { map<string, Value> fields = 1; }`
+fn read_struct(message: &[u8], depth: usize) -> Option<Map<String, Value>> {
+    let mut members = Vec::new();
+    for field in fields(message) {
+        let (1, Wire::Bytes(entry)) = field? else { return None };
+        members.push(read_entry(entry, depth)?);
+    }
+    // A protobuf map has no order; one is chosen, so that the same policy always means the same.
+    members.sort_by(|one, other| one.0.cmp(&other.0));
+    Some(members.into_iter().collect())
+}
+
+fn read_entry(entry: &[u8], depth: usize) -> Option<(String, Value)> {
+    let mut name = String::new();
+    let mut value = Value::Null;
+    for field in fields(entry) {
+        match field? {
+            (1, Wire::Bytes(text)) => name = string(text)?,
+            (2, Wire::Bytes(message)) => value = read_value(message, depth)?,
+            _ => return None,
+        }
+    }
+    Some((name, value))
+}
+
+/// `message Value { oneof kind { null = 1; double = 2; string = 3; bool = 4; Struct = 5; ListValue = 6; } }`
+fn read_value(message: &[u8], depth: usize) -> Option<Value> {
+    if depth >= MAX_DEPTH {
+        return None;
+    }
+    let mut value = Value::Null;
+    for field in fields(message) {
+        value = match field? {
+            (1, Wire::Varint(_)) => Value::Null,
+            (2, Wire::Fixed64(bits)) => number(f64::from_bits(bits))?,
+            (3, Wire::Bytes(text)) => Value::String(string(text)?),
+            (4, Wire::Varint(truth)) => Value::Bool(truth != 0),
+            (5, Wire::Bytes(message)) => Value::Object(read_struct(message, depth + 1)?),
+            (6, Wire::Bytes(message)) => {
+                let values = fields(message).map(|field| match field? {
+                    (1, Wire::Bytes(message)) => read_value(message, depth + 1),
+                    _ => None,
+                });
+                Value::Array(values.collect::<Option<_>>()?)
+            }
+            _ => return None,
+        };
+    }
+    Some(value)
+}
+
+/// Every number travels as a double; one that is whole was written as an integer.
+fn number(double: f64) -> Option<Value> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if double.fract() == 0.0 && double.abs() <= EXACT {
+        return Some(Value::from(double as i64));
+    }
+    Number::from_f64(double).map(Value::Number)
+}
+
+fn string(bytes: &[u8]) -> Option<String> {
+    core::str::from_utf8(bytes).ok().map(str::to_owned)
+}
+
+enum Wire<'m> {
+    Varint(u64),
+    Fixed64(u64),
+    Bytes(&'m [u8]),
+}
+
+/// The fields of a message with their numbers; `None` where it is broken, and nothing after that.
+fn fields(message: &[u8]) -> impl Iterator<Item = Option<(u64, Wire<'_>)>> {
+    let mut rest = message;
+    core::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let field = next_field(&mut rest);
+        if field.is_none() {
+            rest = &[];
+        }
+        Some(field)
+    })
+}
+
+fn next_field<'m>(rest: &mut &'m [u8]) -> Option<(u64, Wire<'m>)> {
+    let tag = varint(rest)?;
+    let wire = match tag & 7 {
+        0 => Wire::Varint(varint(rest)?),
+        1 => {
+            let (bits, after) = rest.split_first_chunk::<8>()?;
+            *rest = after;
+            Wire::Fixed64(u64::from_le_bytes(*bits))
+        }
+        2 => {
+            let length = usize::try_from(varint(rest)?).ok()?;
+            let (bytes, after) = rest.split_at_checked(length)?;
+            *rest = after;
+            Wire::Bytes(bytes)
+        }
+        _ => return None,
+    };
+    Some((tag >> 3, wire))
+}
+
+fn varint(rest: &mut &[u8]) -> Option<u64> {
+    let mut value = 0u64;
+    for shift in (0..64).step_by(7) {
+        let (byte, after) = rest.split_first()?;
+        *rest = after;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes_field(number: u8, bytes: &[u8]) -> Vec<u8> {
+        [&[number << 3 | 2, u8::try_from(bytes.len()).unwrap()], bytes].concat()
+    }
+
+    fn entry(name: &str, value: &[u8]) -> Vec<u8> {
+        bytes_field(1, &[bytes_field(1, name.as_bytes()), bytes_field(2, value)].concat())
+    }
+
+    #[test]
+    fn json_is_taken_as_it_is() {
+        assert_eq!(document(b" {\"a\": 1}").as_deref(), Ok(&b" {\"a\": 1}"[..]));
+    }
+
+    #[test]
+    fn a_struct_becomes_the_json_that_was_written() {
+        let double = |value: f64| [&[2 << 3 | 1][..], &value.to_le_bytes()].concat();
+        let list =
+            bytes_field(6, &[bytes_field(1, &double(600.0)), bytes_field(1, &bytes_field(3, b"x"))].concat());
+        let message = [
+            entry("b", &double(0.5)),
+            entry("a", &bytes_field(5, &entry("list", &list))),
+            entry("t", &[4 << 3, 1]),
+            entry("n", &[1 << 3, 0]),
+        ]
+        .concat();
+        let text = document(&message).unwrap();
+        assert_eq!(
+            core::str::from_utf8(&text).unwrap(),
+            r#"{"a":{"list":[600,"x"]},"b":0.5,"n":null,"t":true}"#
+        );
+    }
+
+    #[test]
+    fn what_is_neither_is_refused_wherever_it_is_cut() {
+        let message = entry("a", &bytes_field(3, b"text"));
+        for end in 1..message.len() {
+            assert!(document(&message[..end]).is_err(), "{end}");
+        }
+        assert!(document(b"").is_err() && document(b"  ").is_err() && document(b"issuers: {}").is_err());
+    }
+}

@@ -1,0 +1,161 @@
+//! The proxy, through its host functions.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use proxy_wasm::hostcalls;
+
+use super::abi;
+use super::host::{CallToken, ContextId, Host, HostFault, Level};
+use super::pairs;
+use crate::base::base64url;
+use crate::base::time::UnixTime;
+use crate::http::message::{Callout, HeaderEdits, Response};
+
+/// One worker of the proxy.
+pub(super) struct Envoy {
+    /// The queue by which a stream wakes the root; `None` where the host has no queues.
+    queue: Option<u32>,
+    /// Metrics that are defined already.
+    metrics: RefCell<HashMap<String, u32>>,
+}
+
+impl Envoy {
+    /// The proxy, with a queue of a name that nobody else can have. To be called by the root.
+    pub(super) fn new(seed: &[u8]) -> Self {
+        let queue = abi::register_queue(&format!("scopegate.{}", base64url::encode(seed))).ok();
+        Self { queue, metrics: RefCell::default() }
+    }
+
+    /// Whether `queue` is ours; empties it then.
+    pub(super) fn is_awake(&self, queue: u32) -> bool {
+        let ours = self.queue == Some(queue);
+        while ours && abi::dequeue(queue).is_ok_and(|value| !value.is_empty()) {}
+        ours
+    }
+}
+
+impl Host for Envoy {
+    #[allow(clippy::disallowed_methods, reason = "the skin is where time comes from")]
+    fn now(&self) -> UnixTime {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        UnixTime::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn log(&self, level: Level, line: &str) {
+        abi::log(number(level), line);
+    }
+
+    fn logs(&self, level: Level) -> bool {
+        abi::log_level().is_ok_and(|threshold| number(level) >= threshold)
+    }
+
+    fn request_fields(&self) -> Result<Vec<u8>, HostFault> {
+        abi::fields(abi::REQUEST_HEADERS)
+    }
+
+    fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
+        abi::property(path).ok()
+    }
+
+    fn publish(&self, name: &str, value: &str) {
+        if let Err(fault) = abi::set_property(name, value) {
+            self.log(Level::Debug, &fault.to_string());
+        }
+    }
+
+    fn edit(&self, edits: &HeaderEdits) -> Result<(), HostFault> {
+        for name in &edits.remove {
+            abi::remove_request_field(name)?;
+        }
+        for (name, value) in &edits.set {
+            abi::replace_request_field(name, value)?;
+        }
+        Ok(())
+    }
+
+    fn resume(&self) -> Result<(), HostFault> {
+        abi::continue_request()
+    }
+
+    fn respond(&self, response: &Response, details: &str) -> Result<(), HostFault> {
+        let fields: Vec<(&str, &str)> =
+            response.fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        abi::send_local_response(
+            response.status,
+            details,
+            &response.body,
+            &pairs::write(&fields),
+            response.grpc_status,
+        )
+    }
+
+    fn select(&self, context: ContextId) -> Result<(), HostFault> {
+        abi::set_effective_context(context)
+    }
+
+    fn call(&self, callout: &Callout) -> Result<CallToken, HostFault> {
+        let mut fields = vec![
+            (":method", callout.method),
+            (":scheme", callout.scheme),
+            (":authority", callout.authority.as_str()),
+            (":path", callout.path.expose().as_str()),
+        ];
+        fields.extend(callout.fields.expose().iter().map(|(name, value)| (*name, value.as_str())));
+        let body = Some(callout.body.expose().as_bytes()).filter(|body| !body.is_empty());
+        // The SDK's: it has to know the number to route the reply to the root.
+        hostcalls::dispatch_http_call(&callout.cluster, fields, body, Vec::new(), callout.timeout)
+            .map_err(|status| HostFault { call: "proxy_http_call", status: status as u32 })
+    }
+
+    fn reply_fields(&self) -> Result<Vec<u8>, HostFault> {
+        abi::fields(abi::CALL_RESPONSE_HEADERS)
+    }
+
+    fn reply_body(&self, longest: usize) -> Result<Vec<u8>, HostFault> {
+        abi::buffer(abi::CALL_RESPONSE_BODY, longest)
+    }
+
+    fn wake_root(&self) {
+        if let Some(queue) = self.queue
+            && let Err(fault) = abi::enqueue(queue, b"!")
+        {
+            self.log(Level::Warn, &fault.to_string());
+        }
+    }
+
+    fn tick_every(&self, milliseconds: u32) {
+        /// Without a queue only ticks wake the root.
+        const WITHOUT_QUEUE: u32 = 5;
+        let period = if self.queue.is_some() { milliseconds } else { WITHOUT_QUEUE };
+        if let Err(fault) = abi::set_tick_period(period) {
+            self.log(Level::Error, &fault.to_string());
+        }
+    }
+
+    fn count(&self, name: &str, by: u64) {
+        let Ok(mut metrics) = self.metrics.try_borrow_mut() else { return };
+        let metric = match metrics.get(name) {
+            Some(metric) => *metric,
+            None => {
+                let Ok(metric) = abi::define_counter(name) else { return };
+                metrics.insert(name.to_owned(), metric);
+                metric
+            }
+        };
+        if let Err(fault) = abi::increment(metric, i64::try_from(by).unwrap_or(i64::MAX)) {
+            self.log(Level::Debug, &fault.to_string());
+        }
+    }
+}
+
+/// The ABI's number for a level.
+const fn number(level: Level) -> u32 {
+    match level {
+        Level::Debug => 1,
+        Level::Info => 2,
+        Level::Warn => 3,
+        Level::Error => 4,
+    }
+}

@@ -1,0 +1,345 @@
+//! Carries out what the gate decides.
+//!
+//! Three rules, each for a trap of the proxy: a refused request is answered and never resumed; fields are edited
+//! before a request is resumed, in the same callback; and the gate is never borrowed while the proxy is called, which
+//! may call back.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use super::counters::Counters;
+use super::host::{CallToken, ContextId, Host, Level};
+use super::pairs;
+use super::warnings::Warnings;
+use crate::gate::{Ask, AskId, Facts, Gate, Note, RequestId, Step, Verdict, Woken};
+use crate::http::head::RequestHead;
+use crate::http::message::{Answer, FieldValue, Reply, Response};
+use crate::policy::FilterState;
+
+/// What the proxy is to do with a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Hold {
+    /// Send it on.
+    Release,
+    /// Keep head, body and trailers back.
+    Keep,
+}
+
+/// How often the root is called back while requests wait, in milliseconds.
+const BUSY_TICK: u32 = 100;
+
+/// How often the root is called back otherwise, in milliseconds.
+const IDLE_TICK: u32 = 1000;
+
+/// The longest reply that is read from the proxy; longer ones are cut there, which whoever reads them notices.
+const LONGEST_REPLY: usize = 512 * 1024 + 1;
+
+/// Where a route's metadata names the rule.
+const RULE_OF_ROUTE: [&str; 5] = ["xds", "route_metadata", "filter_metadata", "scopegate", "rule"];
+
+/// One policy at work in one worker: its gate, and what is under way at the proxy.
+pub struct Skin<H> {
+    host: H,
+    root: ContextId,
+    gate: RefCell<Gate>,
+    calls: RefCell<HashMap<CallToken, AskId>>,
+    /// Requests that were answered here; nothing of them may go on.
+    refused: RefCell<HashSet<ContextId>>,
+    counters: RefCell<Counters>,
+    warnings: RefCell<Warnings>,
+    /// The root was asked for and has not been there yet.
+    wake_pending: Cell<bool>,
+    /// The period of ticks in force, in milliseconds.
+    tick: Cell<u32>,
+    /// Whether lines about single requests are written; looked up at each tick.
+    verbose: Cell<bool>,
+}
+
+impl<H: Host> Skin<H> {
+    /// A skin for `gate`, whose root context is `root`.
+    pub fn new(host: H, root: ContextId, gate: Gate) -> Self {
+        let verbose = Cell::new(host.logs(Level::Debug));
+        Self {
+            host,
+            root,
+            gate: RefCell::new(gate),
+            calls: RefCell::default(),
+            refused: RefCell::default(),
+            counters: RefCell::default(),
+            warnings: RefCell::default(),
+            wake_pending: Cell::new(false),
+            tick: Cell::new(0),
+            verbose,
+        }
+    }
+
+    /// The proxy.
+    pub const fn host(&self) -> &H {
+        &self.host
+    }
+
+    /// The head of the request `stream` is there.
+    pub fn request(&self, stream: ContextId) -> Hold {
+        let block = match self.host.request_fields() {
+            Ok(block) => block,
+            Err(fault) => return self.give_up(stream, "request_fields", &fault.to_string()),
+        };
+        let Some(fields) = pairs::read(&block) else {
+            return self.give_up(stream, "request_fields", "they are unreadable");
+        };
+        let head = RequestHead::from_pairs(fields);
+        let Some(policy) = self.borrow(|gate| Rc::clone(gate.policy())) else {
+            return self.reentered(stream);
+        };
+        let route = policy.rules.uses_routes().then(|| self.host.property(&["xds", "route_name"])).flatten();
+        let rule = policy.route_metadata.then(|| self.host.property(&RULE_OF_ROUTE)).flatten();
+        let facts = Facts { route: route.as_deref(), rule: rule.as_deref() };
+        let now = self.host.now();
+        match self.borrow_mut(|gate| gate.open(RequestId(stream), &head, &facts, now)) {
+            None => self.reentered(stream),
+            Some(Step::Settle(verdict)) => self.carry_out(stream, verdict),
+            Some(Step::Park) => {
+                if !self.wake_pending.replace(true) {
+                    self.host.wake_root();
+                }
+                Hold::Keep
+            }
+        }
+    }
+
+    /// Whether body and trailers of `stream` have to be kept back still.
+    pub fn rest(&self, stream: ContextId) -> Hold {
+        let refused = self.refused.try_borrow().map_or(true, |refused| refused.contains(&stream));
+        let parked = self.borrow(|gate| gate.is_parked(RequestId(stream))).unwrap_or(true);
+        if refused || parked { Hold::Keep } else { Hold::Release }
+    }
+
+    /// The stream is gone.
+    pub fn gone(&self, stream: ContextId) {
+        self.borrow_mut(|gate| gate.close(RequestId(stream)));
+        if let Ok(mut refused) = self.refused.try_borrow_mut() {
+            refused.remove(&stream);
+        }
+    }
+
+    /// The root was woken: questions wait to be sent.
+    pub fn woken(&self) {
+        self.wake_pending.set(false);
+        self.send();
+        self.pace();
+    }
+
+    /// Time has passed.
+    pub fn tick(&self) {
+        let now = self.host.now();
+        self.verbose.set(self.host.logs(Level::Debug));
+        let expired = self.borrow_mut(|gate| {
+            gate.refresh(now);
+            gate.expire(now)
+        });
+        self.wake(expired.unwrap_or_default());
+        self.woken();
+        let counted = self.counters.try_borrow_mut().map(|mut counters| counters.take());
+        if let Ok(counted) = counted {
+            counted.report(&self.host);
+        }
+    }
+
+    /// The reply to a callout is there, with this many fields; without any it has failed.
+    pub fn reply(&self, token: CallToken, fields: usize) {
+        let ask = self.calls.try_borrow_mut().ok().and_then(|mut calls| calls.remove(&token));
+        let Some(ask) = ask else { return };
+        match (fields > 0).then(|| self.read_reply()).flatten() {
+            Some((status, fields, body)) => {
+                self.answer(ask, &Reply::Answered(Answer { status, fields: &fields, body: &body }));
+            }
+            None => self.answer(ask, &Reply::Failed),
+        }
+        self.send();
+        self.pace();
+    }
+
+    fn read_reply(&self) -> Option<OwnedAnswer> {
+        let block = self.host.reply_fields().ok()?;
+        let mut status = None;
+        let mut fields = Vec::new();
+        for (name, value) in pairs::read(&block)? {
+            match core::str::from_utf8(name) {
+                Ok(":status") => {
+                    status = core::str::from_utf8(value).ok().and_then(|status| status.parse().ok())
+                }
+                Ok(name) => fields.push((name.to_ascii_lowercase(), value.to_vec())),
+                Err(_) => {}
+            }
+        }
+        // A reply without a body has no buffer to read.
+        let body = self.host.reply_body(LONGEST_REPLY).unwrap_or_default();
+        Some((status?, fields, body))
+    }
+
+    /// Sends questions until there are none: what cannot be sent has failed, which may lead to the next question.
+    fn send(&self) {
+        loop {
+            let now = self.host.now();
+            let asks = self.borrow_mut(|gate| gate.asks(now)).unwrap_or_default();
+            if asks.is_empty() {
+                return;
+            }
+            for ask in asks {
+                self.send_one(&ask);
+            }
+        }
+    }
+
+    fn send_one(&self, ask: &Ask) {
+        match self.host.call(&ask.callout) {
+            Ok(token) => {
+                if let Ok(mut calls) = self.calls.try_borrow_mut() {
+                    calls.insert(token, ask.id);
+                }
+            }
+            Err(fault) => {
+                let callout = &ask.callout;
+                let line =
+                    format!("{callout:?} was not sent: {fault}: is there such a cluster, and has it hosts?");
+                self.warn(Level::Warn, &callout.cluster, "unsent", &line);
+                self.answer(ask.id, &Reply::Failed);
+            }
+        }
+    }
+
+    fn answer(&self, ask: AskId, reply: &Reply<'_>) {
+        let now = self.host.now();
+        let learned = self.borrow_mut(|gate| (gate.answer(ask, reply, now), gate.take_events()));
+        let Some((woken, events)) = learned else { return };
+        for event in events {
+            let (kind, what) = Warnings::counter(&event);
+            self.count(kind, what);
+            for (level, line) in Warnings::lines(&event) {
+                self.warn(level, &line, what, &line);
+            }
+        }
+        self.wake(woken);
+    }
+
+    fn wake(&self, woken: Vec<Woken>) {
+        if woken.is_empty() {
+            return;
+        }
+        for Woken { id: RequestId(stream), verdict } in woken {
+            // A stream that is gone needs no verdict.
+            if self.host.select(stream).is_ok()
+                && self.carry_out(stream, verdict) == Hold::Release
+                && let Err(fault) = self.host.resume()
+            {
+                self.host.log(Level::Error, &fault.to_string());
+            }
+        }
+        if let Err(fault) = self.host.select(self.root) {
+            self.host.log(Level::Error, &fault.to_string());
+        }
+    }
+
+    /// Edits or answers the selected request. Only one that is released may be resumed.
+    fn carry_out(&self, stream: ContextId, verdict: Verdict) -> Hold {
+        self.note(verdict.note());
+        self.publish(verdict.note());
+        match verdict {
+            Verdict::Admit { permit: _, edits, note: _ } => match self.host.edit(&edits) {
+                Ok(()) => Hold::Release,
+                Err(fault) => self.give_up(stream, "edit", &fault.to_string()),
+            },
+            Verdict::Refuse { response, note } => {
+                self.respond(stream, &response, &format!("scopegate_{}", note.reason))
+            }
+        }
+    }
+
+    /// The proxy does not do what it must: the request is refused, for without it nothing is certain.
+    fn give_up(&self, stream: ContextId, what: &'static str, why: &str) -> Hold {
+        self.count("host_fault", what);
+        self.warn(Level::Error, what, "host_fault", &format!("a request was refused: {what}: {why}"));
+        let retry_after = vec![("retry-after", FieldValue::lossy("1"))];
+        let response =
+            Response { status: 503, fields: retry_after, body: String::new(), grpc_status: Some(14) };
+        self.respond(stream, &response, &format!("scopegate_host_fault_{what}"))
+    }
+
+    fn reentered(&self, stream: ContextId) -> Hold {
+        self.give_up(stream, "reentry", "the proxy called back during a call")
+    }
+
+    /// Answers the request; nothing of it goes on, whether or not the answer gets out.
+    fn respond(&self, stream: ContextId, response: &Response, details: &str) -> Hold {
+        if let Ok(mut refused) = self.refused.try_borrow_mut() {
+            refused.insert(stream);
+        }
+        if let Err(fault) = self.host.respond(response, details) {
+            self.host.log(Level::Error, &fault.to_string());
+        }
+        Hold::Keep
+    }
+
+    fn publish(&self, note: &Note) {
+        let Some(policy) = self.borrow(|gate| Rc::clone(gate.policy())) else { return };
+        for state in &policy.upstream.filter_state {
+            let value = match state {
+                FilterState::Subject => note.grant().and_then(|grant| grant.subject()),
+                FilterState::Client => note.grant().and_then(|grant| grant.client()),
+                FilterState::Issuer => note.issuer.as_deref(),
+                FilterState::Rule => note.rule.as_deref(),
+                FilterState::Reason => Some(note.reason),
+            };
+            if let Some(value) = value {
+                self.host.publish(&format!("scopegate.{}", state.name()), value);
+            }
+        }
+    }
+
+    fn note(&self, note: &Note) {
+        self.count(if note.observed { "observed" } else { "decision" }, note.reason);
+        if self.verbose.get() {
+            let rule = note.rule.as_deref().unwrap_or("-");
+            let issuer = note.issuer.as_deref().unwrap_or("-");
+            let observed = if note.observed { " (observed only)" } else { "" };
+            let line = format!("{}{observed} rule={rule} issuer={issuer} {}", note.reason, note.detail);
+            self.host.log(Level::Debug, &line);
+        }
+    }
+
+    /// Logs what lasts once in a while, and not once a request.
+    fn warn(&self, level: Level, about: &str, kind: &'static str, line: &str) {
+        let now = self.host.now();
+        let due = self.warnings.try_borrow_mut().is_ok_and(|mut warnings| warnings.is_due(about, kind, now));
+        if due {
+            self.host.log(level, line);
+        }
+    }
+
+    fn count(&self, kind: &'static str, what: &'static str) {
+        if let Ok(mut counters) = self.counters.try_borrow_mut() {
+            counters.add(kind, what);
+        }
+    }
+
+    /// Ticks fast while somebody waits.
+    fn pace(&self) {
+        let waits = self.borrow(|gate| gate.waiting() > 0).unwrap_or(false);
+        let tick = if waits { BUSY_TICK } else { IDLE_TICK };
+        if self.tick.replace(tick) != tick {
+            self.host.tick_every(tick);
+        }
+    }
+
+    fn borrow<T>(&self, look: impl FnOnce(&Gate) -> T) -> Option<T> {
+        self.gate.try_borrow().ok().map(|gate| look(&gate))
+    }
+
+    fn borrow_mut<T>(&self, work: impl FnOnce(&mut Gate) -> T) -> Option<T> {
+        self.gate.try_borrow_mut().ok().map(|mut gate| work(&mut gate))
+    }
+}
+
+type OwnedAnswer = (u16, Vec<(String, Vec<u8>)>, Vec<u8>);

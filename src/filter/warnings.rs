@@ -1,0 +1,83 @@
+//! What an operator is told about issuers, in words and counts.
+
+use core::time::Duration;
+use std::collections::HashMap;
+
+use super::host::Level;
+use crate::base::time::UnixTime;
+use crate::gate::Event;
+use crate::token::introspection::Silence;
+
+/// The same line is not repeated for this long.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// The most lines that are kept apart; what they are about comes from the policy and a few fixed texts.
+const MOST: usize = 1000;
+
+/// When which line was written last.
+#[derive(Default)]
+pub(super) struct Warnings(HashMap<(String, &'static str), UnixTime>);
+
+impl Warnings {
+    /// Whether a line of this `kind` about the same thing was not written for a while.
+    pub(super) fn is_due(&mut self, about: &str, kind: &'static str, now: UnixTime) -> bool {
+        let key = (about.to_owned(), kind);
+        if self.0.get(&key).is_some_and(|last| now < last.plus(QUIET)) {
+            return false;
+        }
+        if self.0.len() >= MOST {
+            self.0.clear();
+        }
+        self.0.insert(key, now);
+        true
+    }
+
+    /// The counter for `event`.
+    pub(super) const fn counter(event: &Event) -> (&'static str, &'static str) {
+        match event {
+            Event::KeysChanged { .. } => ("keys", "changed"),
+            Event::KeysFailed { .. } => ("keys", "failed"),
+            Event::IssuerSilent { why: Silence::Unavailable(_), .. } => ("issuer", "unavailable"),
+            Event::IssuerSilent { why: Silence::Misbehaved(_), .. } => ("issuer", "misbehaved"),
+            Event::IssuerSilent { why: Silence::CredentialsRefused(_), .. } => {
+                ("issuer", "credentials_refused")
+            }
+        }
+    }
+
+    /// The log lines for `event`.
+    pub(super) fn lines(event: &Event) -> Vec<(Level, String)> {
+        match event {
+            Event::KeysChanged { issuer, keys, skipped } => {
+                let skipped = skipped.iter().map(|why| (Level::Warn, format!("issuer {issuer}: {why}")));
+                let good = (Level::Info, format!("issuer {issuer}: {keys} keys in use"));
+                core::iter::once(good).chain(skipped).collect()
+            }
+            Event::KeysFailed { issuer, why } => {
+                vec![(Level::Warn, format!("issuer {issuer}: its keys could not be fetched: {why}"))]
+            }
+            Event::IssuerSilent { issuer, why } => {
+                let level = match why {
+                    Silence::Unavailable(_) | Silence::Misbehaved(_) => Level::Warn,
+                    Silence::CredentialsRefused(_) => Level::Error,
+                };
+                vec![(level, format!("issuer {issuer} was asked about a token: {why}"))]
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_line_is_written_once_in_a_while() {
+        let mut warnings = Warnings::default();
+        let at = UnixTime::from_secs;
+        assert!(warnings.is_due("a", "x", at(0)));
+        assert!(!warnings.is_due("a", "x", at(9)));
+        assert!(warnings.is_due("b", "x", at(9)) && warnings.is_due("a", "y", at(9)));
+        assert!(warnings.is_due("a", "x", at(10)));
+    }
+}

@@ -1,0 +1,117 @@
+//! Imports run one way: the layer table in `src/lib.rs` is read, and every `crate::` path in `src` is checked
+//! against it. So is where the crypto crates and the proxy's SDK are named.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Crates that are named in one file, or below one folder, alone.
+const HOMES: &[(&str, &str)] = &[
+    ("crypto_bigint", "jose/rsa.rs"),
+    ("p256", "jose/ecdsa.rs"),
+    ("ed25519_dalek", "jose/eddsa.rs"),
+    ("hmac", "jose/hmac.rs"),
+    ("siphasher", "base/digest.rs"),
+    ("base64", "base/base64url.rs"),
+    ("proxy_wasm", "filter/"),
+];
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// Module to layer, from rows such as `| L1 | `http`, `jose` | … |`.
+fn table() -> BTreeMap<String, usize> {
+    let map = fs::read_to_string(source().join("lib.rs")).unwrap();
+    let mut table = BTreeMap::new();
+    for row in map.lines().filter_map(|line| line.strip_prefix("//! | L")) {
+        let mut cells = row.split('|');
+        let layer: usize = cells.next().unwrap().trim().parse().unwrap();
+        for module in cells.next().unwrap().split('`').skip(1).step_by(2) {
+            table.insert(module.to_owned(), layer);
+        }
+    }
+    table
+}
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every file below `src` but the crate's roots: its path from there, and its text without tests and comments.
+fn modules() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    files(&source(), &mut found);
+    let relative = |path: &Path| path.strip_prefix(source()).unwrap().to_str().unwrap().to_owned();
+    let code = |path: &Path| {
+        let text = fs::read_to_string(path).unwrap();
+        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap().to_owned();
+        text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    };
+    let modules: Vec<_> = found.iter().map(|path| (relative(path), code(path))).collect();
+    modules.into_iter().filter(|(path, _)| path != "lib.rs" && !path.starts_with("bin/")).collect()
+}
+
+fn first_word(text: &str) -> &str {
+    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len());
+    &text[..end]
+}
+
+#[test]
+fn imports_run_one_way() {
+    let table = table();
+    assert!(table.len() >= 8, "the layer table was not found in lib.rs: {table:?}");
+    let mut checked = 0;
+    for (path, code) in modules() {
+        let own = path.split(['/', '.']).next().unwrap();
+        let layer = table.get(own).unwrap_or_else(|| panic!("{path}: `{own}` is not in the layer table"));
+        assert!(
+            !code.contains("crate::{"),
+            "{path}: write one import a module, so that this test can read it"
+        );
+        for used in code.split("crate::").skip(1).map(first_word).filter(|used| *used != own) {
+            let below = table
+                .get(used)
+                .unwrap_or_else(|| panic!("{path}: `crate::{used}` is not in the layer table"));
+            assert!(below < layer, "{path}: `{own}` (L{layer}) must not import `{used}` (L{below})");
+            checked += 1;
+        }
+    }
+    assert!(checked > 50, "only {checked} imports were seen");
+}
+
+#[test]
+fn every_folder_is_in_the_table() {
+    let table = table();
+    for entry in fs::read_dir(source()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        assert!(
+            !path.is_dir() || name == "bin" || table.contains_key(&name),
+            "src/{name} is not in the layer table"
+        );
+    }
+}
+
+#[test]
+fn each_crate_has_its_home() {
+    let modules = modules();
+    for (name, home) in HOMES {
+        // A module may be called like a crate: what counts is the import, and a path from the crate's root.
+        let named = |code: &str| code.contains(&format!("use {name}::")) || code.contains(&format!(" {name}::main!"));
+        assert!(
+            modules.iter().any(|(path, code)| path.starts_with(home) && named(code)),
+            "{name} is not used in {home}"
+        );
+        for (path, code) in &modules {
+            assert!(path.starts_with(home) || !named(code), "{path} names {name}, whose home is {home}");
+        }
+    }
+}
