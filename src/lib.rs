@@ -33,6 +33,7 @@
 //! - a new reason or status: `token::fault` or `policy::denial`, and its row in `gate::refuse`
 
 pub mod base;
+pub mod config;
 pub mod filter;
 pub mod gate;
 pub mod http;

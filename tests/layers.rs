@@ -105,7 +105,8 @@ fn each_crate_has_its_home() {
     let modules = modules();
     for (name, home) in HOMES {
         // A module may be called like a crate: what counts is the import, and a path from the crate's root.
-        let named = |code: &str| code.contains(&format!("use {name}::")) || code.contains(&format!(" {name}::main!"));
+        let named =
+            |code: &str| code.contains(&format!("use {name}::")) || code.contains(&format!(" {name}::main!"));
         assert!(
             modules.iter().any(|(path, code)| path.starts_with(home) && named(code)),
             "{name} is not used in {home}"

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
-use super::algorithm::Algorithm;
+use super::algorithm::{Algorithm, Algorithms};
 use super::fault::{JoseFault, KeyFault};
 use super::jwk::Jwk;
 
@@ -75,6 +75,12 @@ impl KeySet {
     /// How many keys can verify; one that is for encryption is held but not counted.
     pub fn len(&self) -> usize {
         self.keys.iter().filter(|key| !key.algorithms.is_empty()).count()
+    }
+
+    /// The algorithms that at least one key can verify.
+    pub fn algorithms(&self) -> Algorithms {
+        let fits = |algorithm: &Algorithm| self.keys.iter().any(|key| key.algorithms.contains(*algorithm));
+        Algorithms::of(Algorithm::ALL.iter().copied().filter(fits))
     }
 
     /// Whether a key has exactly this `kid`, whatever it is for.

@@ -96,3 +96,151 @@ fn is_bound(grant: &Grant) -> bool {
     let confirmation = grant.claims().get("cnf").and_then(Value::as_object);
     confirmation.is_some_and(|members| members.contains_key("jkt") || members.contains_key("x5t#S256"))
 }
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::http::message::{Answer, Reply};
+    use crate::http::uri::Uri;
+    use crate::jose::algorithm::Algorithms;
+    use crate::policy::{Matcher, Requirement, Vocabulary, Wanted};
+    use crate::token::expect::{Audiences, Expect, IssuerId};
+    use crate::token::grant;
+    use crate::token::introspection::{ClientAuthentication, Endpoint, Protocol, Word, understand};
+
+    const NOW: UnixTime = UnixTime::from_secs(1_000_000);
+
+    fn rule(access: Access) -> Rule {
+        Rule { name: "r".into(), matcher: Matcher::default(), access, mode: Mode::Enforce }
+    }
+
+    fn require(wanted: Wanted) -> Access {
+        Access::Require(Box::new(Requirement::new(wanted, &mut Vocabulary::default())))
+    }
+
+    fn holder(claims: serde_json::Value) -> Holder {
+        Policy::closed().holder(grant::for_test(IssuerId(0), claims))
+    }
+
+    /// A token that is good until `NOW`, skew included.
+    fn ending_now() -> Holder {
+        let endpoint = Endpoint {
+            protocol: Protocol::Rfc7662,
+            uri: Uri::parse("https://idp.test/").unwrap(),
+            cluster: "idp".into(),
+            client: ClientAuthentication::None,
+            timeout: Duration::from_secs(1),
+        };
+        let expect = Expect {
+            issuer: None,
+            audiences: Audiences::Any,
+            required_claims: Vec::new(),
+            scope_claims: Vec::new(),
+            client_claims: Vec::new(),
+            clock_skew: Duration::ZERO,
+            max_lifetime: None,
+            allow_missing_exp: false,
+            types: None,
+            algorithms: Algorithms::NONE,
+        };
+        let fields = [("content-type".to_owned(), b"application/json".to_vec())];
+        let answer = Answer { status: 200, fields: &fields, body: br#"{"active":true,"exp":1000000}"# };
+        let before = NOW.minus(Duration::from_secs(1));
+        match understand(&endpoint, &Reply::Answered(answer), IssuerId(0), &expect, before) {
+            Word::Active(grant) => Policy::closed().holder(*grant),
+            Word::Refused(_) | Word::Unknown(_) => panic!("the answer is good"),
+        }
+    }
+
+    #[test]
+    fn time_is_checked_on_each_use() {
+        let before = NOW.minus(Duration::from_millis(1));
+        for access in [Access::Optional, require(Wanted::default())] {
+            assert!(authorize(&rule(access.clone()), &ending_now(), before).is_ok());
+            let denial = authorize(&rule(access), &ending_now(), NOW).unwrap_err();
+            assert_eq!(denial.code(), "token_expired");
+        }
+    }
+
+    #[test]
+    fn a_bound_token_is_no_bearer_token() {
+        for cnf in [
+            json!({"jkt": "x"}),
+            json!({"jkt": 1}),
+            json!({"x5t#S256": null}),
+            json!({"kid": "a", "jkt": "x"}),
+        ] {
+            for access in [Access::Optional, require(Wanted::default())] {
+                let denial = authorize(&rule(access), &holder(json!({"cnf": cnf})), NOW).unwrap_err();
+                assert_eq!(denial.code(), "binding_unproven");
+            }
+        }
+        assert!(authenticated(&holder(json!({"cnf": {"kid": "a"}})), NOW).is_ok());
+    }
+
+    #[test]
+    fn a_rule_decides_by_its_access() {
+        let wanted = Wanted { scopes: vec!["a".into()], ..Wanted::default() };
+        let anybody = holder(json!({}));
+        let codes = |access: Access| {
+            let code = |result: Result<Permit, Denial>| result.map_or_else(|denial| denial.code(), |_| "ok");
+            (code(authorize(&rule(access.clone()), &anybody, NOW)), code(anonymous(&access)))
+        };
+        assert_eq!(codes(Access::Anonymous), ("ok", "ok"));
+        assert_eq!(codes(Access::Optional), ("ok", "ok"));
+        assert_eq!(codes(Access::Deny), ("rule_denied", "rule_denied"));
+        assert_eq!(codes(require(Wanted::default())), ("ok", "token_missing"));
+        assert_eq!(codes(require(wanted)), ("scope_insufficient", "token_missing"));
+    }
+
+    #[test]
+    fn the_closed_policy_admits_nobody() {
+        let policy = Policy::closed();
+        assert!(policy.is_closed());
+        assert_eq!(unmatched(&policy, None, NOW), Err(Denial::Unmatched));
+        assert_eq!(unmatched(&policy, Some(&holder(json!({}))), NOW), Err(Denial::Unmatched));
+        assert!(observed(&policy, None).is_none());
+    }
+
+    #[test]
+    fn without_a_rule_the_policy_decides() {
+        let authenticated = Policy { unmatched: Unmatched::Authenticated, ..Policy::closed() };
+        assert_eq!(unmatched(&authenticated, None, NOW), Err(Denial::NoCredential));
+        assert!(unmatched(&authenticated, Some(&holder(json!({}))), NOW).is_ok());
+        assert!(unmatched(&authenticated, Some(&holder(json!({"cnf": {"jkt": ""}}))), NOW).is_err());
+        let anonymous = Policy { unmatched: Unmatched::Anonymous, ..Policy::closed() };
+        assert!(unmatched(&anonymous, None, NOW).is_ok());
+    }
+
+    #[test]
+    fn policy_or_rule_may_observe() {
+        let observing = Policy { mode: Mode::Observe, ..Policy::closed() };
+        assert!(observed(&observing, None).is_some());
+        let rule = Rule { mode: Mode::Observe, ..rule(Access::Deny) };
+        assert!(observed(&Policy::closed(), Some(&rule)).is_some());
+    }
+
+    #[test]
+    fn only_a_preflight_passes_as_one() {
+        let head = |method: &'static str, fields: &[(&'static str, &'static str)]| {
+            let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+            RequestHead::from_pairs([(&b":method"[..], method.as_bytes())].into_iter().chain(fields))
+        };
+        let (origin, asks) = (("origin", "https://a.test"), ("access-control-request-method", "PUT"));
+        let allowing = Policy { cors_preflight: CorsPreflight::Allow, ..Policy::closed() };
+        assert!(preflight(&allowing, &head("OPTIONS", &[origin, asks])).is_some());
+        assert!(preflight(&Policy::closed(), &head("OPTIONS", &[origin, asks])).is_none());
+        for (method, fields) in [
+            ("GET", &[origin, asks][..]),
+            ("OPTIONS", &[origin]),
+            ("OPTIONS", &[asks]),
+            ("OPTIONS", &[origin, ("access-control-request-method", "")]),
+        ] {
+            assert!(preflight(&allowing, &head(method, fields)).is_none(), "{method}");
+        }
+    }
+}

@@ -312,3 +312,6 @@ fn any_or<T>(entries: &[T], number: impl FnMut(&T) -> u32) -> Vec<u32> {
 fn each_or_any<T>(entries: &[T], numbers: impl FnMut(&T) -> Vec<u32>) -> Vec<Vec<u32>> {
     if entries.is_empty() { vec![vec![ANY]] } else { entries.iter().map(numbers).collect() }
 }
+
+#[cfg(test)]
+mod tests;

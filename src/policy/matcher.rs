@@ -190,3 +190,107 @@ fn covers_all<T>(ours: &[T], others: &[T], covers: impl Fn(&T, &T) -> bool) -> b
     ours.is_empty()
         || (!others.is_empty() && others.iter().all(|other| ours.iter().any(|one| covers(one, other))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(text: &str) -> HostPattern {
+        HostPattern::parse(text).unwrap()
+    }
+
+    fn path(text: &str) -> PathPattern {
+        PathPattern::parse(text).unwrap()
+    }
+
+    #[test]
+    fn hosts_that_no_request_can_have_are_refused() {
+        assert_eq!(host("*.API.example.com"), HostPattern::Below("api.example.com".into()));
+        assert_eq!(host("[::1]"), HostPattern::Exact("[::1]".into()));
+        for text in [
+            "", "*", "*.", "*.*.a", "a.*", "a*.b", "a:80", "*.a:80", "a..b", ".a", "a.", "*.[::1]", "a/b",
+            "a b", "http://a",
+        ] {
+            assert!(HostPattern::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn paths_are_reduced_to_the_normal_form() {
+        assert_eq!(path("/%6Frders/caf\u{e9}/%7Bx%7D"), path("/orders/caf%C3%A9/%7bx%7d"));
+        assert_ne!(path("/orders"), path("/orders/"));
+    }
+
+    #[test]
+    fn paths_that_no_request_can_have_are_refused() {
+        for text in [
+            "",
+            "a",
+            "*",
+            "/a?b",
+            "/a#b",
+            "/a//b",
+            "/a/../b",
+            "/a%2Fb",
+            "/**/a",
+            "/a/*",
+            "/a/b*",
+            "/a/{",
+            "/a/{}",
+            "/{a}.json",
+            "/{a}/{a}",
+            "/{a b}",
+            "/a\\b",
+            "/a%",
+            "//",
+        ] {
+            assert!(PathPattern::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_pattern_covers_another() {
+        for (one, other) in [
+            ("/a", "/a"),
+            ("/{x}", "/a"),
+            ("/{x}", "/{y}"),
+            ("/**", "/"),
+            ("/**", "/a/**"),
+            ("/a/**", "/a"),
+            ("/a/**", "/a/"),
+            ("/a/**", "/a/{x}/b"),
+            ("/{x}/**", "/a/b"),
+        ] {
+            assert!(path(one).covers(&path(other)), "{one} {other}");
+        }
+        for (one, other) in [
+            ("/a", "/b"),
+            ("/a", "/{x}"),
+            ("/a", "/a/"),
+            ("/a", "/a/**"),
+            ("/a/**", "/**"),
+            ("/a/**", "/{x}/**"),
+            ("/{x}", "/"),
+            ("/a/{x}", "/a/"),
+            ("/a/b/**", "/a/**"),
+            ("/A", "/a"),
+        ] {
+            assert!(!path(one).covers(&path(other)), "{one} {other}");
+        }
+        assert!(host("*.b.c").covers(&host("a.b.c")) && host("*.b.c").covers(&host("*.a.b.c")));
+        assert!(!host("*.b.c").covers(&host("b.c")) && !host("*.b.c").covers(&host("ab.c")));
+        assert!(!host("*.b.c").covers(&host("*.c")) && !host("a.b.c").covers(&host("*.b.c")));
+    }
+
+    #[test]
+    fn only_a_rule_that_names_connect_covers_connect() {
+        let methods = |methods: &[&str]| Matcher {
+            methods: methods.iter().map(|method| (*method).to_owned()).collect(),
+            ..Matcher::default()
+        };
+        assert!(methods(&[]).covers(&methods(&["GET"])) && methods(&[]).covers(&methods(&[])));
+        assert!(!methods(&[]).covers(&methods(&["GET", "CONNECT"])));
+        assert!(methods(&["GET", "CONNECT"]).covers(&methods(&["CONNECT"])));
+        assert!(!methods(&["GET"]).covers(&methods(&[])));
+    }
+}

@@ -240,3 +240,6 @@ fn is_same_number(one: &Number, other: &Number) -> bool {
         (None, _) | (_, None) => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! The whole document.
+
+use super::error::{ConfigError, Problems};
+use super::issuers::{Issuers, issuers};
+use super::reader::{Members, Node};
+use super::requirements::Requirements;
+use super::responses::{limits, protected_resource, responses};
+use super::rules::{MODES, rules};
+use super::scopes::implications;
+use super::secret::Environment;
+use super::token::token;
+use super::upstream::upstream;
+use super::values::choice;
+use crate::base::json;
+use crate::policy::{Access, CorsPreflight, Policy, Rules, Unmatched, Vocabulary};
+
+const KEYS: &[&str] = &[
+    "issuers",
+    "token",
+    "scope_implies",
+    "requirements",
+    "rules",
+    "unmatched",
+    "upstream",
+    "responses",
+    "protected_resource",
+    "cors_preflight",
+    "route_metadata",
+    "mode",
+    "limits",
+];
+
+/// The policy that `document` describes. `environment` gives the value of an environment variable.
+///
+/// # Errors
+/// Every problem of the document, in its order.
+pub fn compile(
+    document: &[u8],
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Policy, Vec<ConfigError>> {
+    let value = json::value(document).map_err(|fault| {
+        vec![ConfigError {
+            at: "policy".to_owned(),
+            problem: fault.to_string(),
+            remedy: "write one JSON object in which no key stands twice".to_owned(),
+        }]
+    })?;
+    let problems = Problems::default();
+    let policy = Node::root(&value, &problems).members(KEYS).map(|members| policy(&members, environment));
+    match (policy, problems.into_sorted()) {
+        (Some(policy), problems) if problems.is_empty() => Ok(policy),
+        (_, problems) => Err(problems),
+    }
+}
+
+/// The policy in `members`. Where something is wrong with them, which then has been said, it is not to be used.
+fn policy(members: &Members<'_>, environment: Environment<'_>) -> Policy {
+    let Issuers { issuers, ids } = issuers(members, environment);
+    let (places, forward_token) = token(members);
+    let implications = implications(members);
+    let requirements = Requirements::new(members, ids);
+    let mut vocabulary = Vocabulary::default();
+    let rules = rules(members, &requirements, &mut vocabulary);
+    vocabulary.imply(&implications);
+    let unmatched = members.get("unmatched").and_then(|node| choice(&node, UNMATCHED)).unwrap_or_default();
+    if issuers.is_empty() && members.get("issuers").is_none() && needs_issuer(&rules, unmatched) {
+        members.missing::<()>("issuers", "at least one issuer: a rule needs tokens");
+    }
+    Policy {
+        issuers,
+        rules,
+        unmatched,
+        upstream: upstream(members, &places),
+        places,
+        forward_token,
+        responses: responses(members),
+        protected_resource: protected_resource(members),
+        cors_preflight: members
+            .get("cors_preflight")
+            .and_then(|node| choice(&node, PREFLIGHT))
+            .unwrap_or_default(),
+        route_metadata: members.get("route_metadata").and_then(|node| node.flag()).unwrap_or_default(),
+        mode: members.get("mode").and_then(|node| choice(&node, MODES)).unwrap_or_default(),
+        limits: limits(members),
+        vocabulary,
+    }
+}
+
+const UNMATCHED: &[(&str, Unmatched)] = &[
+    ("deny", Unmatched::Deny),
+    ("authenticated", Unmatched::Authenticated),
+    ("anonymous", Unmatched::Anonymous),
+];
+
+const PREFLIGHT: &[(&str, CorsPreflight)] =
+    &[("check", CorsPreflight::Check), ("allow", CorsPreflight::Allow)];
+
+fn needs_issuer(rules: &Rules, unmatched: Unmatched) -> bool {
+    let looks_at_tokens = |access: &Access| match access {
+        Access::Require(_) | Access::Optional => true,
+        Access::Anonymous | Access::Deny => false,
+    };
+    unmatched == Unmatched::Authenticated || rules.iter().any(|rule| looks_at_tokens(&rule.access))
+}

@@ -1,0 +1,29 @@
+//! Bytes of configuration become a policy, or the list of all that is wrong with them.
+//!
+//! - knows: JSON, every key of the policy language, its defaults and bounds
+//! - must not know: requests, tokens, the proxy; environment variables only through what it is given
+//! - in: a JSON document; out: [`crate::policy::Policy`], or every problem with its place and what to write instead
+//! - one file a subject; `reader` carries the place and the problems, so that reading goes on after the first
+
+mod document;
+mod error;
+mod introspection;
+mod issuers;
+mod jwt;
+mod keys;
+mod names;
+mod reader;
+mod requirements;
+mod responses;
+mod rules;
+mod scopes;
+mod secret;
+mod token;
+mod upstream;
+mod values;
+
+pub use document::compile;
+pub use error::ConfigError;
+
+/// The JSON Schema (draft 2020-12) of the policy document.
+pub const SCHEMA: &str = include_str!("schema.json");

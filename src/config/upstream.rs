@@ -1,0 +1,97 @@
+//! `upstream`: what an admitted request tells the application.
+
+use super::reader::{Members, Node};
+use super::rules::is_token_byte;
+use super::values::{check_claim, choice};
+use crate::policy::{FilterState, Upstream};
+use crate::token::credential::Place;
+
+/// What the upstream of `policy` is told; `places` are where tokens stand.
+pub(super) fn upstream(policy: &Members<'_>, places: &[Place]) -> Upstream {
+    let members =
+        policy.get("upstream").and_then(|node| node.members(&["headers", "claims_header", "filter_state"]));
+    let Some(members) = members else { return Upstream::default() };
+    let mut upstream = Upstream::default();
+    let mut taken: Vec<String> = places.iter().filter_map(token_header).collect();
+    if let Some(headers) = members.get("headers") {
+        for (name, node) in
+            headers.entries("an object of headers and the claims that they hold").unwrap_or_default()
+        {
+            let Some(name) = header(&node, name, &mut taken) else { continue };
+            let Some(claim) = node.text("the claim that the header holds") else { continue };
+            check_claim(&node, claim);
+            upstream.headers.push((name, claim.to_owned()));
+        }
+    }
+    if let Some(node) = members.get("claims_header") {
+        upstream.claims_header =
+            node.text("the name of a header").and_then(|name| header(&node, name, &mut taken));
+    }
+    if let Some(node) = members.get("filter_state") {
+        let choices: Vec<(&str, FilterState)> =
+            FilterState::ALL.iter().map(|entry| (entry.name(), *entry)).collect();
+        let items = node.items("a list of entries").unwrap_or_default();
+        upstream.filter_state = items.iter().filter_map(|item| choice(item, &choices)).collect();
+    }
+    upstream
+}
+
+/// Whether `name` (lower case) may be a header that the filter reads a token from or sets: a name, and not one that
+/// the proxy or the protocol needs.
+pub(super) fn check_header(node: &Node<'_>, name: &str) -> Option<()> {
+    const NEEDED: &[&str] = &[
+        "authorization",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "cookie",
+        "date",
+        "expect",
+        "forwarded",
+        "host",
+        "keep-alive",
+        "origin",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "via",
+        "x-forwarded-client-cert",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-port",
+        "x-forwarded-proto",
+        "x-request-id",
+    ];
+    if name.is_empty() || !name.bytes().all(is_token_byte) {
+        node.refuse("is not the name of a header", "write letters, digits and `-`, like x-auth-subject");
+        return None;
+    }
+    if NEEDED.contains(&name) || name.starts_with("x-envoy-") {
+        node.refuse("is a header that has another meaning", "choose a name like x-auth-subject");
+        return None;
+    }
+    Some(())
+}
+
+/// The header's name in lower case, when it is a good one that is not taken yet.
+fn header(node: &Node<'_>, name: &str, taken: &mut Vec<String>) -> Option<String> {
+    let name = name.to_ascii_lowercase();
+    check_header(node, &name)?;
+    if taken.contains(&name) {
+        node.refuse("is a header that is set, or holds a token, already", "choose another name");
+        return None;
+    }
+    taken.push(name.clone());
+    Some(name)
+}
+
+fn token_header(place: &Place) -> Option<String> {
+    match place {
+        Place::Header { name, .. } => Some(name.clone()),
+        Place::Query(_) | Place::Cookie(_) => None,
+    }
+}

@@ -1,0 +1,153 @@
+//! Values of the policy language that are not plain JSON: durations, bounded numbers, choices, names of things.
+
+use core::ops::RangeInclusive;
+use core::time::Duration;
+
+use serde_json::Value;
+
+use super::names::quoted;
+use super::reader::Node;
+use crate::http::uri::Uri;
+
+/// Longer than any span that makes sense, short enough for every sum.
+const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
+
+const DURATION: &str = "a duration like 500ms, 30s, 5m or 1h";
+
+/// A duration, zero included.
+pub(super) fn duration(node: &Node<'_>) -> Option<Duration> {
+    let text = node.text(DURATION)?;
+    let Some(span) = parse_duration(text) else {
+        node.refuse("is not a duration", format!("write {DURATION}"));
+        return None;
+    };
+    Some(span).filter(|span| *span <= LONGEST).or_else(|| {
+        node.refuse("is too long", "write a shorter duration");
+        None
+    })
+}
+
+/// A duration above zero.
+pub(super) fn span(node: &Node<'_>) -> Option<Duration> {
+    let span = duration(node)?;
+    if span.is_zero() {
+        node.refuse("is zero", "write a duration above zero");
+        return None;
+    }
+    Some(span)
+}
+
+/// A duration above zero that a callout may take.
+pub(super) fn timeout(node: &Node<'_>) -> Option<Duration> {
+    const MOST: Duration = Duration::from_secs(3600);
+    let span = span(node)?;
+    if span > MOST {
+        node.refuse("is too long for a callout", "write at most 1h");
+        return None;
+    }
+    Some(span)
+}
+
+/// A whole number within `range`.
+pub(super) fn number(node: &Node<'_>, range: RangeInclusive<u32>) -> Option<u32> {
+    let bounds = || format!("a whole number from {} to {}", range.start(), range.end());
+    let Value::Number(number) = node.value() else { return node.wrong_type(&bounds()) };
+    // Envoy's Struct knows only floats.
+    let whole = number
+        .as_f64()
+        .filter(|number| number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(number));
+    let whole = whole.map(|number| number as u32).filter(|number| range.contains(number));
+    if whole.is_none() {
+        node.refuse("is out of range", format!("write {}", bounds()));
+    }
+    whole
+}
+
+/// One of the texts in `choices`, and what it stands for.
+pub(super) fn choice<T: Copy>(node: &Node<'_>, choices: &[(&str, T)]) -> Option<T> {
+    let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+    let what = names.join(" or ");
+    let text = node.text(&what)?;
+    let found = choices.iter().find(|(name, _)| *name == text).map(|(_, meaning)| *meaning);
+    if found.is_none() {
+        node.refuse("is not one of the choices", format!("write {what}"));
+    }
+    found
+}
+
+/// A list of texts, at least one, with each its place.
+pub(super) fn texts<'d>(node: &Node<'d>) -> Option<Vec<(Node<'d>, &'d str)>> {
+    let items = node.some_items("a list of strings")?;
+    Some(items.into_iter().filter_map(|item| item.text("a string").map(|text| (item, text))).collect())
+}
+
+/// A list of texts, at least one.
+pub(super) fn strings(node: &Node<'_>) -> Option<Vec<String>> {
+    texts(node).map(|texts| texts.into_iter().map(|(_, text)| text.to_owned()).collect())
+}
+
+/// An absolute `http` or `https` URI.
+pub(super) fn uri(node: &Node<'_>, example: &str) -> Option<Uri> {
+    let text = node.text(example)?;
+    Uri::parse(text).map_err(|problem| node.refuse(problem, format!("write {example}"))).ok()
+}
+
+/// The name of something in logs and metrics.
+pub(super) fn check_name(node: &Node<'_>, name: &str) {
+    const MOST: usize = 128;
+    if name.is_empty() || name.len() > MOST || name.chars().any(char::is_control) {
+        let problem = format!("the name {} cannot stand in a log line", quoted(name, '`'));
+        node.refuse(problem, format!("choose one of 1 to {MOST} printable characters"));
+    }
+}
+
+/// A claim's name, or a JSON pointer (RFC 6901) when it begins with `/`.
+pub(super) fn check_claim(node: &Node<'_>, name: &str) {
+    let is_escape = |rest: &str| rest.starts_with(['0', '1']);
+    if name.is_empty() || (name.starts_with('/') && !name.split('~').skip(1).all(is_escape)) {
+        node.refuse("is not a claim", "write a claim's name, or a JSON pointer with ~0 for ~ and ~1 for /");
+    }
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    let end = text.find(|c: char| !c.is_ascii_digit())?;
+    let (count, unit) = text.split_at_checked(end)?;
+    let count: u64 = count.parse().ok()?;
+    match unit {
+        "ms" => Some(Duration::from_millis(count)),
+        "s" => Some(Duration::from_secs(count)),
+        "m" => count.checked_mul(60).map(Duration::from_secs),
+        "h" => count.checked_mul(3600).map(Duration::from_secs),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_a_whole_number_and_a_unit() {
+        for (text, milliseconds) in
+            [("500ms", 500), ("0s", 0), ("30s", 30_000), ("5m", 300_000), ("1h", 3_600_000)]
+        {
+            assert_eq!(parse_duration(text), Some(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in [
+            "",
+            "s",
+            "5",
+            "-5s",
+            "+5s",
+            "1.5s",
+            "5 s",
+            "5S",
+            "1d",
+            "1h30m",
+            "99999999999999999999s",
+            "18446744073709551615h",
+        ] {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+}

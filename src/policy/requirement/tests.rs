@@ -1,0 +1,139 @@
+use serde_json::json;
+
+use super::*;
+use crate::token::grant;
+
+const NOW: UnixTime = UnixTime::from_secs(1_000_000);
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn check(wanted: Wanted, claims: Value) -> Result<(), Denial> {
+    let mut vocabulary = Vocabulary::default();
+    let requirement = Requirement::new(wanted, &mut vocabulary);
+    let grant = grant::for_test(IssuerId(1), claims);
+    let scopes = vocabulary.held(grant.scopes().iter());
+    requirement.check(&Holder::new(grant, scopes), NOW)
+}
+
+fn claim_holds(test: &ClaimTest, claim: Value) -> bool {
+    check(Wanted { claims: vec![("c".into(), test.clone())], ..Wanted::default() }, json!({"c": claim}))
+        .is_ok()
+}
+
+#[test]
+fn any_good_token_satisfies_the_empty_requirement() {
+    assert_eq!(check(Wanted::default(), json!({})), Ok(()));
+}
+
+#[test]
+fn every_field_must_hold() {
+    let wanted = Wanted {
+        issuers: Some(vec![IssuerId(0), IssuerId(1)]),
+        scopes: texts(&["a", "b"]),
+        any_scope: texts(&["c", "d"]),
+        clients: texts(&["app"]),
+        claims: vec![("/org/id".into(), ClaimTest::OneOf(vec![json!(7)]))],
+        audiences: texts(&["api"]),
+        acr: texts(&["gold"]),
+        max_age: Some(Duration::from_secs(60)),
+        any_of: Vec::new(),
+    };
+    let good = json!({
+        "scope": "a b d", "client_id": "app", "org": {"id": 7.0}, "aud": "api", "acr": "gold", "auth_time": 999_940,
+    });
+    assert_eq!(check(wanted.clone(), good.clone()), Ok(()));
+    let scope = || "a b c d".to_owned();
+    for (name, value, denial) in [
+        ("aud", json!("other"), Denial::BadToken(TokenFault::AudienceMismatch)),
+        ("scope", json!("a c d"), Denial::ScopeInsufficient { scope: scope() }),
+        ("scope", json!("a b"), Denial::ScopeInsufficient { scope: scope() }),
+        ("scope", json!("A b c"), Denial::ScopeInsufficient { scope: scope() }),
+        ("client_id", json!("App"), Denial::ClientNotAllowed { scope: scope() }),
+        ("org", json!(7), Denial::ClaimMismatch { scope: scope() }),
+        ("acr", json!("silver"), Denial::AuthenticationTooWeak { acr_values: "gold".into() }),
+        ("acr", json!(["gold"]), Denial::AuthenticationTooWeak { acr_values: "gold".into() }),
+        ("auth_time", json!(999_939), Denial::AuthenticationTooOld { max_age: 60 }),
+        ("auth_time", json!("999999"), Denial::AuthenticationTooOld { max_age: 60 }),
+        ("auth_time", json!(null), Denial::AuthenticationTooOld { max_age: 60 }),
+    ] {
+        let mut claims = good.clone();
+        claims[name] = value;
+        assert_eq!(check(wanted.clone(), claims), Err(denial), "{name}");
+    }
+    let other_issuer = Wanted { issuers: Some(vec![IssuerId(0)]), ..wanted };
+    assert_eq!(check(other_issuer, good), Err(Denial::IssuerNotAllowed));
+}
+
+#[test]
+fn a_claim_equals_as_json_means_it() {
+    let one_of = ClaimTest::OneOf(vec![json!("x"), json!(1), json!(true), json!(u64::MAX)]);
+    for good in [json!("x"), json!(1), json!(1.0), json!(true), json!(u64::MAX)] {
+        assert!(claim_holds(&one_of, good.clone()), "{good}");
+    }
+    for bad in
+        [json!("X"), json!("1"), json!(1.5), json!(false), json!(null), json!(["x"]), json!(u64::MAX - 1)]
+    {
+        assert!(!claim_holds(&one_of, bad.clone()), "{bad}");
+    }
+}
+
+#[test]
+fn contains_looks_into_arrays_and_words() {
+    let admin = ClaimTest::Contains(json!("admin"));
+    for good in [json!(["user", "admin"]), json!("user admin"), json!("admin")] {
+        assert!(claim_holds(&admin, good.clone()), "{good}");
+    }
+    for bad in [
+        json!("administrator"),
+        json!("user,admin"),
+        json!(["administrator"]),
+        json!([["admin"]]),
+        json!({"admin": 1}),
+    ] {
+        assert!(!claim_holds(&admin, bad.clone()), "{bad}");
+    }
+    assert!(claim_holds(&ClaimTest::Contains(json!(2)), json!([1, 2.0])));
+    assert!(!claim_holds(&ClaimTest::Contains(json!(2)), json!("1 2")));
+}
+
+#[test]
+fn one_member_of_any_of_is_enough_and_the_most_helpful_denial_is_told() {
+    let scope = |scope: &str| Wanted { scopes: texts(&[scope]), ..Wanted::default() };
+    let client =
+        |scope: &str| Wanted { scopes: texts(&[scope]), clients: texts(&["app"]), ..Wanted::default() };
+    let acr = Wanted { acr: texts(&["gold"]), ..Wanted::default() };
+    let issuer = Wanted { issuers: Some(vec![IssuerId(9)]), ..Wanted::default() };
+    let any =
+        |members: Vec<Wanted>| Wanted { scopes: texts(&["base"]), any_of: members, ..Wanted::default() };
+    let token = json!({"scope": "base x"});
+    assert_eq!(check(any(vec![issuer.clone(), scope("x")]), token.clone()), Ok(()));
+    assert_eq!(
+        check(any(vec![issuer.clone(), acr.clone(), client("x"), scope("y"), scope("z")]), token.clone()),
+        Err(Denial::ScopeInsufficient { scope: "base y".into() })
+    );
+    assert_eq!(
+        check(any(vec![issuer.clone(), acr.clone(), client("x")]), token.clone()),
+        Err(Denial::ClientNotAllowed { scope: "base x".into() })
+    );
+    let too_weak = Denial::AuthenticationTooWeak { acr_values: "gold".into() };
+    assert_eq!(check(any(vec![issuer.clone(), acr]), token.clone()), Err(too_weak));
+    assert_eq!(check(any(vec![issuer.clone()]), token), Err(Denial::IssuerNotAllowed));
+    assert_eq!(
+        check(any(vec![issuer]), json!({"scope": "x"})),
+        Err(Denial::ScopeInsufficient { scope: "base".into() })
+    );
+}
+
+#[test]
+fn the_issuers_that_can_satisfy_it() {
+    let issuers = |numbers: &[u32]| Some(numbers.iter().copied().map(IssuerId).collect::<Vec<_>>());
+    let from = |numbers: &[u32]| Wanted { issuers: issuers(numbers), ..Wanted::default() };
+    let of = |wanted: Wanted| Requirement::new(wanted, &mut Vocabulary::default()).issuers();
+    assert_eq!(of(Wanted::default()), None);
+    assert_eq!(of(from(&[2, 1])), issuers(&[1, 2]));
+    assert_eq!(of(Wanted { any_of: vec![from(&[1]), from(&[2, 1])], ..Wanted::default() }), issuers(&[1, 2]));
+    assert_eq!(of(Wanted { any_of: vec![from(&[1]), Wanted::default()], ..Wanted::default() }), None);
+    assert_eq!(of(Wanted { any_of: vec![from(&[1]), from(&[2])], ..from(&[2, 3]) }), issuers(&[2]));
+}

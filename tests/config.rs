@@ -1,0 +1,294 @@
+//! Documents that become a policy, and documents that are refused, with their exact messages.
+
+use core::time::Duration;
+
+use scopegate::config::{self, ConfigError};
+use scopegate::http::path::Path;
+use scopegate::jose::algorithm::{Algorithm, Algorithms};
+use scopegate::policy::{
+    BodyForm, CorsPreflight, KeySource, Keys, Limits, Mode, OnOutage, Policy, Target, Unmatched, UseFor,
+};
+use scopegate::token::credential::Place;
+use scopegate::token::expect::{Audiences, IssuerId};
+use scopegate::token::introspection::ClientAuthentication;
+use serde_json::{Value, json};
+
+fn environment(name: &str) -> Option<String> {
+    match name {
+        "IDP_SECRET" => Some("s3cret".to_owned()),
+        "EMPTY" => Some(String::new()),
+        _ => None,
+    }
+}
+
+fn compile(document: &Value) -> Result<Policy, Vec<ConfigError>> {
+    config::compile(document.to_string().as_bytes(), &environment)
+}
+
+fn accepted(document: &Value) -> Policy {
+    compile(document).unwrap_or_else(|problems| panic!("{problems:#?}"))
+}
+
+fn refused(document: &Value) -> Vec<String> {
+    let problems = compile(document).err().unwrap_or_default();
+    problems.iter().map(ToString::to_string).collect()
+}
+
+/// A small policy that has one of everything that is changed below.
+fn base() -> Value {
+    json!({
+        "issuers": {
+            "corp": {
+                "issuer": "https://idp.example.com",
+                "audiences": ["orders-api"],
+                "jwt": {"jwks": {"uri": "https://idp.example.com/jwks", "cluster": "idp"}},
+            },
+            "asked": {
+                "audiences": "any",
+                "introspection": {
+                    "protocol": "rfc7662",
+                    "uri": "https://asked.example.com/introspect",
+                    "cluster": "asked",
+                    "client": {"id": "gateway", "secret": {"env": "IDP_SECRET"}},
+                },
+            },
+        },
+        "rules": [
+            {"name": "read", "match": {"paths": ["/orders"]}, "require": {"scopes": ["read:orders"]}},
+            {"name": "rest", "access": "deny"},
+        ],
+    })
+}
+
+/// `base` with `value` at the JSON pointer `place`; `null` takes out what is there.
+fn with(place: &str, value: Value) -> Value {
+    let mut document = base();
+    put(&mut document, place, value);
+    document
+}
+
+fn put(document: &mut Value, place: &str, value: Value) {
+    let mut at = document;
+    let mut parts: Vec<&str> = place.split('/').skip(1).collect();
+    let last = parts.pop().unwrap();
+    for part in parts {
+        at = match at {
+            Value::Array(items) => &mut items[part.parse::<usize>().unwrap()],
+            other => &mut other[part],
+        };
+    }
+    match (at, value) {
+        (Value::Object(object), Value::Null) => drop(object.shift_remove(last)),
+        (Value::Array(items), value) if last == "-" => items.push(value),
+        (Value::Array(items), value) => items[last.parse::<usize>().unwrap()] = value,
+        (other, value) => other[last] = value,
+    }
+}
+
+/// The example of the policy page, with all that is available.
+fn example() -> Value {
+    json!({
+        "issuers": {"corp": {
+            "issuer": "https://idp.example.com",
+            "audiences": ["orders-api"],
+            "jwt": {
+                "jwks": {"uri": "https://idp.example.com/jwks", "cluster": "idp", "timeout": "2s", "refresh": "10m", "min_refresh": "30s"},
+                "algorithms": ["RS256", "ES256"],
+                "types": ["at+jwt", "JWT"],
+                "clock_skew": "60s",
+                "max_lifetime": "24h",
+                "required_claims": ["sub"],
+            },
+            "introspection": {
+                "protocol": "rfc7662",
+                "uri": "https://idp.example.com/introspect",
+                "cluster": "idp",
+                "client": {"id": "gateway", "secret": {"env": "IDP_SECRET"}, "method": "basic"},
+                "timeout": "2s",
+                "use_for": "opaque",
+                "cache": {"ttl": "60s", "negative_ttl": "5s"},
+                "on_outage": "deny",
+            },
+            "scope_claims": ["scope", "scp"],
+            "client_claims": ["client_id", "azp"],
+        }},
+        "token": {
+            "from": [
+                {"header": "authorization", "scheme": "Bearer"},
+                {"header": "x-access-token"},
+                {"query": "access_token"},
+                {"cookie": "session"},
+            ],
+            "forward": false,
+        },
+        "scope_implies": {"full": ["*"], "write:orders": ["read:orders"]},
+        "requirements": {"orders-writer": {"scopes": ["write:orders"]}},
+        "rules": [
+            {"name": "health", "match": {"paths": ["/healthz"]}, "access": "anonymous"},
+            {
+                "name": "read-orders",
+                "match": {
+                    "hosts": ["api.example.com", "*.api.example.com"],
+                    "methods": ["GET", "HEAD"],
+                    "paths": ["/orders", "/orders/{id}"],
+                },
+                "require": {"scopes": ["read:orders"]},
+            },
+            {"name": "write-orders", "match": {"paths": ["/orders/**"]}, "require": "orders-writer"},
+        ],
+        "unmatched": "deny",
+        "upstream": {
+            "headers": {"x-auth-subject": "sub", "x-auth-client": "client_id", "x-auth-scopes": "scope"},
+            "claims_header": "x-auth-claims",
+            "filter_state": ["subject", "client", "issuer", "rule", "reason"],
+        },
+        "responses": {"realm": "orders", "body": "json", "describe": true},
+        "protected_resource": {"resource": "https://api.example.com", "path": "/.well-known/oauth-protected-resource"},
+        "cors_preflight": "check",
+        "route_metadata": false,
+        "mode": "enforce",
+        "limits": {"token_bytes": 16384, "cached_tokens": 10000, "waiting_requests": 1000},
+    })
+}
+
+#[test]
+fn the_example_of_the_policy_page_is_accepted() {
+    let policy = accepted(&example());
+    let issuer = policy.issuer(IssuerId(0)).unwrap();
+    assert_eq!(&*issuer.name, "corp");
+    assert_eq!(issuer.expect.audiences, Audiences::OneOf(vec!["orders-api".into()]));
+    assert_eq!(issuer.expect.algorithms, Algorithms::of([Algorithm::Rs256, Algorithm::Es256]));
+    assert_eq!(issuer.expect.types, Some(vec!["at+jwt".into(), "jwt".into()]));
+    assert_eq!(issuer.expect.max_lifetime, Some(Duration::from_secs(86_400)));
+    assert_eq!(policy.places.len(), 4);
+    assert_eq!(policy.upstream.headers[2], ("x-auth-scopes".to_owned(), "scope".to_owned()));
+    assert_eq!(policy.upstream.filter_state.len(), 5);
+    assert_eq!(policy.protected_resource.as_ref().unwrap().resource, "https://api.example.com");
+    let decided_by = |method: &str, path: &str| {
+        let path = Path::normalize(path.as_bytes()).unwrap();
+        let host = Some("a.api.example.com");
+        let rule =
+            policy.rules.find(&Target { host, method: method.as_bytes(), path: Some(&path), route: None })?;
+        Some(rule.name.to_string())
+    };
+    assert_eq!(decided_by("GET", "/healthz").as_deref(), Some("health"));
+    assert_eq!(decided_by("GET", "/orders/7").as_deref(), Some("read-orders"));
+    assert_eq!(decided_by("PUT", "/orders/7").as_deref(), Some("write-orders"));
+    assert_eq!(decided_by("GET", "/"), None);
+}
+
+#[test]
+fn the_defaults_are_those_of_the_policy_page() {
+    let policy = accepted(&base());
+    let corp = policy.issuer(IssuerId(0)).unwrap();
+    assert_eq!(corp.expect.clock_skew, Duration::from_secs(60));
+    assert_eq!(corp.expect.algorithms, Algorithms::ASYMMETRIC);
+    assert_eq!(
+        (corp.expect.types.as_ref(), corp.expect.max_lifetime, corp.expect.allow_missing_exp),
+        (None, None, false)
+    );
+    assert_eq!(corp.expect.scope_claims, ["scope", "scp"]);
+    assert_eq!(corp.expect.client_claims, ["client_id", "azp"]);
+    let Some(Keys::Fetched(fetch)) = &corp.keys else { panic!("keys are fetched") };
+    let seconds = [fetch.timeout, fetch.refresh, fetch.min_refresh].map(|time| time.as_secs());
+    assert_eq!(seconds, [2, 600, 30]);
+    let asked = policy.issuer(IssuerId(1)).unwrap().introspection.as_ref().unwrap();
+    let seconds = [asked.endpoint.timeout, asked.ttl, asked.negative_ttl].map(|time| time.as_secs());
+    assert_eq!(seconds, [2, 60, 5]);
+    assert_eq!((asked.use_for, asked.on_outage), (UseFor::Opaque, OnOutage::Deny));
+    assert!(matches!(&asked.endpoint.client, ClientAuthentication::Basic { id, secret }
+        if id == "gateway" && secret.expose() == "s3cret"));
+    assert_eq!(
+        policy.places,
+        [Place::Header { name: "authorization".into(), scheme: Some("Bearer".into()) }]
+    );
+    assert_eq!(policy.limits, Limits { token_bytes: 16_384, cached_tokens: 10_000, waiting_requests: 1_000 });
+    assert_eq!((policy.unmatched, policy.mode), (Unmatched::Deny, Mode::Enforce));
+    assert_eq!((policy.cors_preflight, policy.route_metadata), (CorsPreflight::Check, false));
+    assert_eq!((policy.responses.realm.as_ref(), policy.responses.body), (None, BodyForm::Json));
+    assert!(policy.responses.describe && !policy.forward_token && policy.protected_resource.is_none());
+    assert!(policy.upstream.headers.is_empty() && policy.upstream.claims_header.is_none());
+    assert!(!policy.is_closed());
+}
+
+const P256: &str = r#"{"kty":"EC","crv":"P-256","kid":"a","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#;
+
+fn p256() -> Value {
+    serde_json::from_str(P256).unwrap()
+}
+
+fn oct(bytes: usize) -> Value {
+    use base64::Engine as _;
+    json!({"kty": "oct", "k": base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(vec![7; bytes])})
+}
+
+const JWKS: &str = "/issuers/corp/jwt/jwks";
+
+#[test]
+fn each_of_these_is_accepted() {
+    for (place, value) in [
+        (JWKS, json!({"inline": {"keys": [p256()]}})),
+        (JWKS, json!({"inline": {"keys": [p256(), {"kty": "new"}, {"kty": "EC", "crv": "P-256"}]}})),
+        (JWKS, json!({"discover": true, "cluster": "idp"})),
+        (JWKS, json!({"uri": "http://idp/", "cluster": "idp", "refresh": "10s"})),
+        (JWKS, json!({"uri": "http://idp/", "cluster": "idp", "discover": false})),
+        ("/issuers/corp/jwt", json!({"jwks": {"inline": {"keys": [oct(32)]}}, "algorithms": ["HS256"]})),
+        ("/issuers/corp/jwt/clock_skew", json!("0s")),
+        ("/issuers/corp/jwt/clock_skew", json!("300s")),
+        ("/issuers/corp/jwt/allow_missing_exp", json!(true)),
+        ("/issuers/asked/introspection/client", json!({"method": "none"})),
+        ("/issuers/asked/introspection/client", json!({"method": "bearer", "secret": "abc"})),
+        ("/issuers/asked/introspection/client", json!({"id": "x", "secret": "abc", "method": "post"})),
+        ("/issuers/asked/introspection/cache", json!({"ttl": "0s", "negative_ttl": "0s"})),
+        (
+            "/token",
+            json!({"from": [{"header": "Authorization", "scheme": "Bearer"}, {"header": "authorization", "scheme": "DPoP"}]}),
+        ),
+        ("/token", json!({"forward": true})),
+        ("/scope_implies", json!({"a": ["b", "c"], "b": ["d"], "c": ["d"], "*": ["a"]})),
+        ("/requirements", json!({"b": {"any_of": ["a", {"clients": ["x"]}]}, "a": {}})),
+        ("/rules/0/require", json!({})),
+        (
+            "/rules/0/require",
+            json!({"issuers": ["asked"], "any_scope": ["a"], "clients": ["c"], "audiences": ["x"]}),
+        ),
+        ("/rules/0/require", json!({"acr": ["gold"], "max_age": "10m"})),
+        ("/rules/0/require", json!({"claims": {"/a/b~1c": 1, "d": ["x", true], "e": {"contains": "f"}}})),
+        ("/rules/0/mode", json!("observe")),
+        ("/rules/0/name", Value::Null),
+        ("/rules/0/match", json!({})),
+        (
+            "/rules/0/match",
+            json!({"hosts": ["API.example.com"], "methods": ["CONNECT", "M-SEARCH"], "routes": ["a b"]}),
+        ),
+        ("/rules/1/access", json!("optional")),
+        ("/unmatched", json!("authenticated")),
+        ("/upstream", json!({"headers": {"X-Auth": "/realm/roles/0"}, "filter_state": []})),
+        ("/responses", json!({"realm": "my orders", "body": "problem", "describe": false})),
+        ("/protected_resource", json!({"resource": "https://api.example.com/v1"})),
+        ("/cors_preflight", json!("allow")),
+        ("/route_metadata", json!(true)),
+        ("/mode", json!("observe")),
+        ("/limits", json!({"token_bytes": 256.0, "cached_tokens": 0, "waiting_requests": 1e5})),
+    ] {
+        let mut document = with(place, value.clone());
+        if place == "/rules/0/match" && value == json!({}) {
+            put(&mut document, "/rules", json!([{"match": {}, "access": "deny"}]));
+        }
+        assert_eq!(refused(&document), [""; 0], "{place} {value}");
+    }
+}
+
+#[test]
+fn values_arrive_where_they_belong() {
+    let policy = accepted(&with("/upstream", json!({"headers": {"X-Auth": "sub"}})));
+    assert_eq!(policy.upstream.headers, [("x-auth".to_owned(), "sub".to_owned())]);
+    let policy = accepted(&with("/protected_resource", json!({"resource": "https://api.example.com/v1/"})));
+    assert_eq!(policy.protected_resource.unwrap().path, "/.well-known/oauth-protected-resource/v1");
+    let policy = accepted(&with(JWKS, json!({"discover": true, "cluster": "idp", "refresh": "10s"})));
+    let Some(Keys::Fetched(fetch)) = &policy.issuers[0].keys else { panic!("keys are fetched") };
+    assert!(matches!(&fetch.source, KeySource::Discover(uri) if uri.authority() == "idp.example.com"));
+    assert_eq!(fetch.min_refresh, Duration::from_secs(10));
+    let policy = accepted(&with("/rules/0/name", Value::Null));
+    assert!(policy.rules.named("rules[0]").is_some());
+}
