@@ -101,6 +101,10 @@ build_module() {
     say "target/scopegate.wasm, $(($(wc -c <"$module") / 1024)) KiB"
 }
 
+# What rustc emits for this target; anything more would have to be checked against Envoy's V8.
+wasm_features='--enable-bulk-memory --enable-bulk-memory-opt --enable-sign-ext --enable-mutable-globals
+    --enable-nontrapping-float-to-int --enable-reference-types --enable-multivalue'
+
 optimise() { # FROM TO
     local wasm_opt
     wasm_opt=$(find_wasm_opt)
@@ -111,7 +115,7 @@ optimise() { # FROM TO
     fi
     say 'optimising the module'
     # Moved into place whole: a running Envoy or test never reads half a module.
-    $wasm_opt -O3 --all-features --strip-debug --strip-producers "$1" -o "$2.new"
+    $wasm_opt -O3 $wasm_features --strip-debug --strip-producers "$1" -o "$2.new"
     mv "$2.new" "$2"
 }
 

@@ -30,6 +30,27 @@ pub(crate) struct Filter {
     pub(crate) environment: BTreeMap<String, String>,
     /// `allow_on_headers_stop_iteration`: bodies reach the filter while it waits.
     pub(crate) stop_iteration: bool,
+    pub(crate) form: Form,
+}
+
+/// How the policy is handed to the filter.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum Form {
+    /// As JSON text, which the filter gets as it is.
+    #[default]
+    Text,
+    /// As a part of Envoy's own configuration, which the filter gets as a serialized protobuf message.
+    Struct,
+}
+
+impl Form {
+    fn wrap(self, policy: Value) -> Value {
+        let (message, value) = match self {
+            Self::Text => ("StringValue", Value::String(policy.to_string())),
+            Self::Struct => ("Struct", policy),
+        };
+        json!({"@type": format!("type.googleapis.com/google.protobuf.{message}"), "value": value})
+    }
 }
 
 impl Listener {
@@ -62,6 +83,7 @@ impl Listener {
         let mut manager = json!({
             "stat_prefix": self.name,
             "stream_idle_timeout": "8s",
+            "http_protocol_options": {"enable_trailers": true},
             "access_log": [access_log(&access_log_file(folder, &self.name))],
             "http_filters": filters,
             "route_config": {"name": self.name, "virtual_hosts": [
@@ -112,11 +134,11 @@ impl Listener {
             if self.clusters.contains_key(cluster) { self.scoped(cluster) } else { cluster.to_owned() }
         });
         let plugin = json!({
-            "name": "scopegate",
-            "root_id": self.name,
+            "name": self.name,
+            "root_id": "scopegate",
             "failure_policy": "FAIL_RELOAD",
             "allow_on_headers_stop_iteration": filter.stop_iteration,
-            "configuration": {"@type": "type.googleapis.com/google.protobuf.Struct", "value": policy},
+            "configuration": filter.form.wrap(policy),
             "vm_config": {
                 "vm_id": format!("scopegate.{}", self.name),
                 "runtime": "envoy.wasm.runtime.v8",
@@ -178,8 +200,7 @@ fn loopback(port: u16) -> Value {
 }
 
 fn extension(name: &str, kind: &str, mut config: Value) -> Value {
-    let package = if kind.contains('.') { "envoy.extensions.filters" } else { "envoy" };
-    config["@type"] = json!(format!("type.googleapis.com/{package}.{kind}"));
+    config["@type"] = json!(format!("type.googleapis.com/envoy.extensions.filters.{kind}"));
     json!({"name": name, "typed_config": config})
 }
 
@@ -188,6 +209,10 @@ fn cluster(name: &str, port: u16) -> Value {
         "name": name,
         "type": "STATIC",
         "connect_timeout": "1s",
+        "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": {"http_protocol_options": {"enable_trailers": true}},
+        }},
         "load_assignment": {"cluster_name": name, "endpoints": [
             {"lb_endpoints": [{"endpoint": {"address": loopback(port)}}]},
         ]},

@@ -1,5 +1,6 @@
 //! A loopback HTTP/1.1 server that records every request it receives, from the first byte on.
 
+use std::fmt;
 use std::io::{self, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
@@ -10,7 +11,7 @@ use super::deadline::{Deadline, lock};
 use super::wire::{Field, Head, read_body, read_head};
 
 /// A request as far as it has arrived.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Received {
     pub(crate) head: Head,
     pub(crate) body: Vec<u8>,
@@ -27,6 +28,13 @@ impl Received {
     pub(crate) fn path(&self) -> &str {
         let target = self.head.word(1);
         target.split_once('?').map_or(target, |(path, _)| path)
+    }
+}
+
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.complete { "complete" } else { "still arriving" };
+        write!(f, "{:?} with {} bytes of body, {state}", self.head, self.body.len())
     }
 }
 

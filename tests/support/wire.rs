@@ -1,12 +1,13 @@
 //! HTTP/1.1 as bytes: just enough to read what Envoy sends to either side (RFC 9112).
 
+use std::fmt;
 use std::io::{self, BufRead, Read as _};
 
 /// A header field: its name in lower case, and its value as it came.
 pub(crate) type Field = (String, Vec<u8>);
 
 /// A start line and its header fields.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Head {
     pub(crate) start: String,
     pub(crate) fields: Vec<Field>,
@@ -26,6 +27,13 @@ impl Head {
     /// The first value of the field `name`.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         self.all(name).into_iter().next()
+    }
+}
+
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = self.fields.iter().map(|(name, value)| format!("{name}: {}", text(value)));
+        f.debug_list().entry(&self.start).entries(fields).finish()
     }
 }
 
