@@ -16,6 +16,9 @@ use super::places;
 /// Loading the module once for each listener is most of it.
 const START: Duration = Duration::from_secs(60);
 
+/// Where an access log on standard output ends.
+pub(crate) const OUTPUT: &str = "envoy.out";
+
 /// A running Envoy; it ends with this value.
 pub(crate) struct Envoy {
     child: Child,
@@ -42,19 +45,25 @@ impl Logged {
 impl Envoy {
     /// Starts Envoy with `config` in `folder` and waits until it serves.
     pub(crate) fn start(folder: &Path, config: &Value, workers: usize) -> Result<Self, String> {
+        Self::start_with_file(folder, &write_config(folder, config)?, workers)
+    }
+
+    /// Starts Envoy with the configuration in `config` and waits until it serves. Its log goes to `folder`, what it
+    /// writes on standard output to [`OUTPUT`] in there.
+    pub(crate) fn start_with_file(folder: &Path, config: &Path, workers: usize) -> Result<Self, String> {
         let program = places::envoy()?;
-        let bootstrap = write_config(folder, config)?;
         let admin_file = folder.join("admin.address");
-        let log = File::create(folder.join("envoy.log")).map_err(|error| error.to_string())?;
+        let create = |name| File::create(folder.join(name)).map_err(|error| format!("{name}: {error}"));
+        let (log, output) = (create("envoy.log")?, create(OUTPUT)?);
         let child = Command::new(&program)
             .arg("--config-path")
-            .arg(&bootstrap)
+            .arg(config)
             .arg("--admin-address-path")
             .arg(&admin_file)
             .args(["--concurrency", &workers.to_string(), "--disable-hot-restart"])
             .args(["--file-flush-interval-msec", "5", "--drain-time-s", "1", "--log-level", "info"])
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(output)
             .stderr(log)
             .spawn()
             .map_err(|error| format!("{} does not start: {error}", program.display()))?;
@@ -121,15 +130,21 @@ impl Envoy {
 
     /// What Envoy logged on its `listener` about the request that came from `client_port`.
     pub(crate) fn logged(&self, listener: &str, client_port: u16) -> Result<Logged, String> {
-        let file = access_log_file(&self.folder, listener);
         let wanted = Value::from(client_port);
-        let line = poll(PATIENCE, || {
-            let text = fs::read_to_string(&file).ok()?;
+        self.logged_in(&access_log_file(&self.folder, listener), |line| line["client_port"] == wanted)
+            .ok_or_else(|| {
+                format!("the access log of {listener} has no line for the client's port {client_port}")
+            })
+    }
+
+    /// The last line of the access log `file` that is the wanted one, as soon as it is there.
+    pub(crate) fn logged_in(&self, file: &Path, wanted: impl Fn(&Value) -> bool) -> Option<Logged> {
+        poll(PATIENCE, || {
+            let text = fs::read_to_string(file).ok()?;
             let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
             let mut lines = whole.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            lines.find(|line| line["client_port"] == wanted).map(Logged)
-        });
-        line.ok_or_else(|| format!("no line for the client's port {client_port} in {}", file.display()))
+            lines.find(|line| wanted(line)).map(Logged)
+        })
     }
 
     /// The lines of Envoy's log that tell of a trap, or of anything else that Envoy calls critical.

@@ -107,10 +107,16 @@ pub(crate) struct Issuer {
 }
 
 impl Issuer {
+    /// Starts an issuer on a free port.
     pub(crate) fn start() -> io::Result<Self> {
+        Self::start_at(0)
+    }
+
+    /// Starts an issuer on `port`.
+    pub(crate) fn start_at(port: u16) -> io::Result<Self> {
         let script: Arc<Mutex<HashMap<String, Vec<Answer>>>> = Arc::default();
         let shared = Arc::clone(&script);
-        let server = Server::start(move |request, stream| next(&shared, request).write(stream))?;
+        let server = Server::start(port, move |request, stream| next(&shared, request).write(stream))?;
         Ok(Self { server, script })
     }
 

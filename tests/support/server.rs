@@ -58,12 +58,12 @@ struct Record {
 }
 
 impl Server {
-    /// Listens on a free loopback port; `answer` writes the response to each complete request.
-    pub(crate) fn start<A>(answer: A) -> io::Result<Self>
+    /// Listens on the loopback `port`, 0 for any that is free; `answer` writes the response to each complete request.
+    pub(crate) fn start<A>(port: u16, answer: A) -> io::Result<Self>
     where
         A: Fn(&Received, &mut TcpStream) -> io::Result<After> + Send + Sync + 'static,
     {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let listener = TcpListener::bind(("127.0.0.1", port))?;
         let port = listener.local_addr()?.port();
         let record = Arc::new(Record::default());
         let (answer, shared) = (Arc::new(answer), Arc::clone(&record));

@@ -7,9 +7,14 @@ use serde_json::{Value, json};
 use super::server::{After, Received, Server};
 use super::wire::text;
 
-/// Starts an upstream.
+/// Starts an upstream on a free port.
 pub(crate) fn start() -> io::Result<Server> {
-    Server::start(|request, stream| {
+    start_at(0)
+}
+
+/// Starts an upstream on `port`.
+pub(crate) fn start_at(port: u16) -> io::Result<Server> {
+    Server::start(port, |request, stream| {
         let body = echo(request).to_string();
         let length = body.len();
         write!(
