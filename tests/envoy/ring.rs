@@ -1,0 +1,238 @@
+//! One Envoy for all tests of the ring, and what each test holds of it: a site.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use libtest_mimic::{Failed, Trial};
+use serde_json::{Value, json};
+
+use crate::support::bootstrap::{Filter, Listener, bootstrap};
+use crate::support::client::{Connection, Request, Response, exchange};
+use crate::support::deadline::PATIENCE;
+use crate::support::envoy::{Envoy, Logged};
+use crate::support::issuer::{Answer, Issuer};
+use crate::support::server::{Received, Server};
+use crate::support::{places, upstream};
+
+/// How long the upstream is watched when nothing may arrive there: a leak arrives within 2 ms.
+pub(crate) const WATCH: Duration = Duration::from_millis(100);
+
+/// What a test needs around it: a policy, and what its issuer answers.
+#[derive(Clone, Default)]
+pub(crate) struct Plan {
+    pub(crate) filter: Filter,
+    pub(crate) answers: Vec<(String, Vec<Answer>)>,
+    pub(crate) routes: Vec<Value>,
+    pub(crate) large_heads: bool,
+    /// Clusters that lead elsewhere than to the issuer.
+    pub(crate) astray: BTreeMap<String, u16>,
+}
+
+impl Plan {
+    /// A plan for `policy`, whose rules get one more in front: everybody may ask `/alive`.
+    pub(crate) fn new(mut policy: Value) -> Self {
+        let alive = json!({"name": "alive", "match": {"paths": ["/alive"]}, "access": "anonymous"});
+        if let Some(rules) = policy["rules"].as_array_mut() {
+            rules.insert(0, alive);
+        }
+        Self::exactly(policy)
+    }
+
+    /// A plan for `policy` as it is.
+    pub(crate) fn exactly(policy: Value) -> Self {
+        Self { filter: Filter { policy, ..Filter::default() }, ..Self::default() }
+    }
+
+    /// From the start, the issuer's `path` gives `answer`.
+    pub(crate) fn answer(self, path: &str, answer: Answer) -> Self {
+        self.answers(path, vec![answer])
+    }
+
+    /// From the start, the issuer's `path` gives `answers` one after the other; the last one repeats.
+    pub(crate) fn answers(mut self, path: &str, answers: Vec<Answer>) -> Self {
+        self.answers.push((path.to_owned(), answers));
+        self
+    }
+
+    /// With `allow_on_headers_stop_iteration`.
+    pub(crate) fn stopping_iteration(mut self) -> Self {
+        self.filter.stop_iteration = true;
+        self
+    }
+
+    /// With a variable in the environment of the VM.
+    pub(crate) fn environment(mut self, name: &str, value: &str) -> Self {
+        self.filter.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// With heads of any size let through by Envoy itself.
+    pub(crate) fn large_heads(mut self) -> Self {
+        self.large_heads = true;
+        self
+    }
+
+    /// With `route` in front of the one that takes everything.
+    pub(crate) fn route(mut self, route: Value) -> Self {
+        self.routes.push(route);
+        self
+    }
+
+    /// With the cluster `name` leading to `port` instead of the issuer.
+    pub(crate) fn astray(mut self, name: &str, port: u16) -> Self {
+        self.astray.insert(name.to_owned(), port);
+        self
+    }
+}
+
+/// What the tests of the ring are, before anything runs.
+#[derive(Default)]
+pub(crate) struct Ring {
+    plans: Vec<(String, Plan)>,
+    tests: Vec<(String, usize, Run)>,
+}
+
+type Run = Box<dyn FnOnce(&Site) -> Result<(), Failed> + Send>;
+
+/// The plan of several tests that run on one site.
+#[derive(Clone, Copy)]
+pub(crate) struct Shared(usize);
+
+impl Ring {
+    /// Adds a test with a site of its own.
+    pub(crate) fn test(&mut self, name: &str, plan: Plan, run: impl FnOnce(&Site) + Send + 'static) {
+        let site = self.site(name, plan);
+        let alive = move |site: &Site| {
+            run(site);
+            site.still_serves();
+            Ok(())
+        };
+        self.part(name, site, alive);
+    }
+
+    /// Adds a site for several tests.
+    pub(crate) fn site(&mut self, name: &str, plan: Plan) -> Shared {
+        self.plans.push((name.replace("::", "."), plan));
+        Shared(self.plans.len() - 1)
+    }
+
+    /// Adds a test that runs on a shared site.
+    pub(crate) fn part(
+        &mut self,
+        name: &str,
+        site: Shared,
+        run: impl FnOnce(&Site) -> Result<(), Failed> + Send + 'static,
+    ) {
+        self.tests.push((name.to_owned(), site.0, Box::new(run)));
+    }
+
+    /// The tests, for the runner. Envoy starts when the first of them does and ends with the last.
+    pub(crate) fn into_trials(self) -> Vec<Trial> {
+        let plans = self.plans;
+        let running: Arc<Sites> = Arc::new(LazyLock::new(Box::new(move || start(plans))));
+        let trial = |(name, place, run): (String, usize, Run)| {
+            let running = Arc::clone(&running);
+            Trial::test(name, move || match &**running {
+                Ok(sites) => run(&sites[place]),
+                Err(problem) => Err(problem.into()),
+            })
+        };
+        self.tests.into_iter().map(trial).collect()
+    }
+}
+
+type Sites = LazyLock<Result<Vec<Site>, String>, Box<dyn FnOnce() -> Result<Vec<Site>, String> + Send>>;
+
+fn start(plans: Vec<(String, Plan)>) -> Result<Vec<Site>, String> {
+    let (folder, module) = (places::scratch("ring")?, places::module()?);
+    let prepared: io::Result<Vec<_>> = plans.into_iter().map(|(name, plan)| prepare(&name, plan)).collect();
+    let prepared = prepared.map_err(|error| format!("no loopback port: {error}"))?;
+    let listeners: Vec<_> = prepared.iter().map(|(listener, ..)| listener.clone()).collect();
+    // One worker: a test sees the state that the tests before it on its site left behind.
+    let envoy = Arc::new(Envoy::start(&folder, &bootstrap(&listeners, &module, &folder), 1)?);
+    let site = |(listener, upstream, issuer): (Listener, Server, Issuer)| {
+        let port = envoy.port(&listener.name)?;
+        Ok(Site { name: listener.name, port, upstream, issuer, envoy: Arc::clone(&envoy) })
+    };
+    prepared.into_iter().map(site).collect()
+}
+
+/// The servers that a plan needs, and the listener between them.
+pub(crate) fn prepare(name: &str, plan: Plan) -> io::Result<(Listener, Server, Issuer)> {
+    let (upstream, issuer) = (upstream::start()?, Issuer::start()?);
+    for (path, answers) in plan.answers {
+        issuer.answers_in_turn(&path, answers);
+    }
+    let mut listener = Listener::guarded(name, upstream.port(), plan.filter.policy.clone(), issuer.port());
+    listener.filter = Some(plan.filter);
+    listener.routes = plan.routes;
+    listener.large_heads = plan.large_heads;
+    listener.clusters.extend(plan.astray);
+    Ok((listener, upstream, issuer))
+}
+
+/// A listener with its policy, the application behind it and the issuer beside it.
+pub(crate) struct Site {
+    name: String,
+    port: u16,
+    pub(crate) upstream: Server,
+    pub(crate) issuer: Issuer,
+    pub(crate) envoy: Arc<Envoy>,
+}
+
+impl Site {
+    /// A connection to the listener.
+    pub(crate) fn connect(&self) -> Connection {
+        Connection::open(self.port).unwrap()
+    }
+
+    /// Sends `request` and reads the response.
+    pub(crate) fn send(&self, request: &Request) -> Response {
+        exchange(self.port, request).unwrap_or_else(|error| panic!("{}: no response: {error}", self.name))
+    }
+
+    /// Envoy's own account of `response`.
+    pub(crate) fn logged(&self, response: &Response) -> Logged {
+        self.envoy.logged(&self.name, response.client_port).unwrap()
+    }
+
+    /// Sends `request` and holds the gate to refusing it: with `status`, for `reason`, and nothing went upstream.
+    pub(crate) fn refuses(&self, request: &Request, status: u16, reason: &str) -> Response {
+        let before = self.upstream.count();
+        let response = self.send(request);
+        self.is_refusal(&response, status, reason);
+        assert_eq!(self.upstream.count(), before, "the upstream was reached");
+        response
+    }
+
+    /// Holds `response` to being a refusal that never chose an upstream.
+    pub(crate) fn is_refusal(&self, response: &Response, status: u16, reason: &str) {
+        let logged = self.logged(response);
+        let seen = (response.status, logged.get("details"));
+        assert_eq!(seen, (status, &*format!("scopegate_{reason}")), "{}", response.text());
+        assert!(!logged.went_upstream(), "{logged:?}");
+    }
+
+    /// Sends `request` and holds the gate to letting it through; what the upstream saw of it.
+    pub(crate) fn admits(&self, request: &Request) -> Received {
+        let before = self.upstream.count();
+        let response = self.send(request);
+        let logged = self.logged(&response);
+        let seen = (response.status, logged.get("details"));
+        assert_eq!(seen, (200, "via_upstream"), "{}", response.text());
+        let arrived = self.upstream.wait(PATIENCE, |all| all.get(before).is_some_and(|one| one.complete));
+        assert!(arrived, "the upstream has not seen the request");
+        self.upstream.received().swap_remove(before)
+    }
+
+    /// Holds the worker to being alive: it serves, and its VM was never built anew.
+    pub(crate) fn still_serves(&self) {
+        self.admits(&Request::get("/alive"));
+        for trace in ["vm_reload", "vm_reload_backoff"] {
+            let stat = format!("wasm.{}.{trace}", self.name);
+            assert_eq!(self.envoy.stat(&stat), 0, "the VM trapped: {:#?}", self.envoy.traps());
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! A raw HTTP/1.1 client: any bytes out, one response in, every read with an end.
+
+use std::io::{self, BufReader, Write};
+use std::net::{Shutdown, TcpStream};
+
+use serde_json::Value;
+
+use super::deadline::PATIENCE;
+use super::wire::{Field, Head, read_body, read_head, text};
+
+/// A request in the making.
+#[derive(Clone)]
+pub(crate) struct Request {
+    head: Vec<u8>,
+    body: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn new(method: &str, target: &str, authority: &str) -> Self {
+        Self {
+            head: format!("{method} {target} HTTP/1.1\r\nhost: {authority}\r\n").into_bytes(),
+            body: Vec::new(),
+        }
+    }
+
+    pub(crate) fn get(target: &str) -> Self {
+        Self::new("GET", target, "api.example.com")
+    }
+
+    pub(crate) fn post(target: &str) -> Self {
+        Self::new("POST", target, "api.example.com")
+    }
+
+    /// Adds a field; neither name nor value is looked at.
+    pub(crate) fn field(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
+        for piece in [name.as_ref(), b": ", value.as_ref(), b"\r\n"] {
+            self.head.extend_from_slice(piece);
+        }
+        self
+    }
+
+    /// Adds `authorization: Bearer TOKEN`.
+    pub(crate) fn bearer(self, token: impl AsRef<[u8]>) -> Self {
+        self.field("authorization", [b"Bearer ", token.as_ref()].concat())
+    }
+
+    /// Gives it a body of known length.
+    pub(crate) fn body(self, body: impl Into<Vec<u8>>) -> Self {
+        let body = body.into();
+        let mut request = self.field("content-length", body.len().to_string());
+        request.body = body;
+        request
+    }
+
+    /// Gives it a chunked body, and trailers.
+    pub(crate) fn chunks(self, chunks: &[&[u8]], trailers: &[(&str, &str)]) -> Self {
+        let mut request = self.field("transfer-encoding", "chunked");
+        for chunk in chunks {
+            request.body.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+            request.body.extend_from_slice(chunk);
+            request.body.extend_from_slice(b"\r\n");
+        }
+        request.body.extend_from_slice(b"0\r\n");
+        for (name, value) in trailers {
+            request.body.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+        }
+        request.body.extend_from_slice(b"\r\n");
+        request
+    }
+
+    /// The head as it goes over the wire, its empty line included.
+    pub(crate) fn head_bytes(&self) -> Vec<u8> {
+        [&*self.head, b"\r\n"].concat()
+    }
+
+    /// The body as it goes over the wire.
+    pub(crate) fn body_bytes(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) head: Head,
+    pub(crate) body: Vec<u8>,
+    pub(crate) trailers: Vec<Field>,
+    /// The client's own port: what ties a response to its line in the access log.
+    pub(crate) client_port: u16,
+}
+
+impl Response {
+    pub(crate) fn text(&self) -> String {
+        text(&self.body)
+    }
+
+    /// The body as JSON; null when it is none.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+/// A connection of one's own.
+pub(crate) struct Connection {
+    reader: BufReader<TcpStream>,
+    client_port: u16,
+}
+
+impl Connection {
+    pub(crate) fn open(port: u16) -> io::Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        let client_port = stream.local_addr()?.port();
+        Ok(Self { reader: BufReader::new(stream), client_port })
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.reader.get_mut().write_all(bytes)
+    }
+
+    /// Reads one response; not for HEAD, whose responses announce a body that does not come.
+    pub(crate) fn response(&mut self) -> io::Result<Response> {
+        self.response_with_body(true)
+    }
+
+    fn response_with_body(&mut self, bodied: bool) -> io::Result<Response> {
+        let head = read_head(&mut self.reader)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let status = head.word(1).parse().map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+        let (mut body, mut trailers) = (Vec::new(), Vec::new());
+        if bodied && !matches!(status, 204 | 304) {
+            trailers = read_body(&mut self.reader, &head, true, |piece| body.extend_from_slice(piece))?;
+        }
+        Ok(Response { status, head, body, trailers, client_port: self.client_port })
+    }
+
+    /// Leaves without waiting for an answer.
+    pub(crate) fn leave(self) {
+        drop(self.reader.get_ref().shutdown(Shutdown::Both));
+    }
+
+    pub(crate) const fn client_port(&self) -> u16 {
+        self.client_port
+    }
+}
+
+/// Sends `request` on a connection of its own and reads the response.
+pub(crate) fn exchange(port: u16, request: &Request) -> io::Result<Response> {
+    let mut connection = Connection::open(port)?;
+    connection.send(&request.head_bytes())?;
+    // A refusal may come, and the connection go, before the body is out.
+    let sent = connection.send(request.body_bytes());
+    match connection.response_with_body(!request.head.starts_with(b"HEAD ")) {
+        Ok(response) => Ok(response),
+        Err(error) => sent.and(Err(error)),
+    }
+}

@@ -1,0 +1,73 @@
+//! Where things are on disk: the build folder, the module, Envoy, a scratch folder for each run.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+use std::{env, fs, process};
+
+/// The folder of the repository.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The build folder in which this program was built.
+pub(crate) fn target() -> PathBuf {
+    let program = env::current_exe().unwrap_or_default();
+    let tagged = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    tagged.map_or_else(|| root().join("target"), Path::to_path_buf)
+}
+
+/// An empty folder of this run's own, below the build folder.
+pub(crate) fn scratch(name: &str) -> Result<PathBuf, String> {
+    let folder = target().join("tmp").join(format!("{name}-{}", process::id()));
+    let fresh = || {
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)
+    };
+    fresh().map_err(|error| format!("{}: {error}", folder.display()))?;
+    Ok(folder)
+}
+
+/// The Envoy to test with: `SCOPEGATE_ENVOY`, or the one that `build.sh` installed.
+pub(crate) fn envoy() -> Result<PathBuf, String> {
+    find("SCOPEGATE_ENVOY", &target().join("tools/envoy"), "no Envoy", "./build.sh envoy")
+}
+
+/// The native tool: `SCOPEGATE_TOOL`, or the one that `build.sh` left.
+pub(crate) fn tool() -> Result<PathBuf, String> {
+    find("SCOPEGATE_TOOL", &target().join("scopegate"), "the scopegate tool is not built", "./build.sh")
+}
+
+/// The module under test: `SCOPEGATE_WASM`, or the one that `build.sh` left; never one older than the sources.
+pub(crate) fn module() -> Result<PathBuf, String> {
+    let module =
+        find("SCOPEGATE_WASM", &target().join("scopegate.wasm"), "the module is not built", "./build.sh")?;
+    let built = modified(&module);
+    match newest(&root().join("src")) {
+        Some((source, changed)) if env::var_os("SCOPEGATE_WASM").is_none() && Some(changed) > built => {
+            Err(format!("{} is older than {}: run ./build.sh first", module.display(), source.display()))
+        }
+        _ => Ok(module),
+    }
+}
+
+fn find(variable: &str, usual: &Path, problem: &str, remedy: &str) -> Result<PathBuf, String> {
+    let place = env::var_os(variable).map_or_else(|| usual.to_path_buf(), PathBuf::from);
+    if place.is_file() {
+        return Ok(place);
+    }
+    Err(format!("{problem}: {} is not there; run {remedy}, or set {variable}", place.display()))
+}
+
+fn modified(file: &Path) -> Option<SystemTime> {
+    fs::metadata(file).and_then(|data| data.modified()).ok()
+}
+
+fn newest(folder: &Path) -> Option<(PathBuf, SystemTime)> {
+    let entries = fs::read_dir(folder).ok()?.filter_map(Result::ok).map(|entry| entry.path());
+    let dated = entries.filter_map(|path| {
+        if path.is_dir() { newest(&path) } else { modified(&path).map(|time| (path, time)) }
+    });
+    dated.max_by_key(|(_, time)| *time)
+}
