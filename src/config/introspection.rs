@@ -50,10 +50,9 @@ pub(super) fn introspection(node: &Node<'_>, environment: Environment<'_>) -> Op
 }
 
 fn protocol(members: &Members<'_>) -> Option<Protocol> {
-    let names = PROTOCOLS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" or ");
-    let node = members.need("protocol", &names)?;
-    let protocol = choice(&node, PROTOCOLS)?;
-    let name = node.value().as_str().unwrap_or_default();
+    let node = members.get("protocol");
+    let protocol = node.as_ref().map_or(Some(Some(Protocol::Rfc7662)), |node| choice(node, PROTOCOLS))?;
+    let name = node.as_ref().and_then(|node| node.value().as_str()).unwrap_or("rfc7662");
     if let Some(send) = members.get("send") {
         choice(&send, &[("query", ()), ("header", ())]);
     }
@@ -67,7 +66,7 @@ fn protocol(members: &Members<'_>) -> Option<Protocol> {
     };
     forbid("send", &["openam", "mule"], "leave it out: it is for openam and mule");
     forbid("send_scopes", &["mule"], "leave it out: it is for mule");
-    if protocol.is_none() {
+    if let (None, Some(node)) = (protocol, node) {
         let available: Vec<&str> =
             PROTOCOLS.iter().filter(|(_, protocol)| protocol.is_some()).map(|(name, _)| *name).collect();
         node.refuse("is not available yet", format!("write {}", available.join(" or ")));
@@ -107,16 +106,9 @@ fn client(members: &Members<'_>, environment: Environment<'_>) -> Option<ClientA
     match method? {
         Method::Basic => id().zip(secret()).map(|(id, secret)| ClientAuthentication::Basic { id, secret }),
         Method::Post => id().zip(secret()).map(|(id, secret)| ClientAuthentication::Post { id, secret }),
-        Method::Bearer => {
-            client.forbid(
-                &["id"],
-                "has no meaning beside `method: bearer`",
-                "leave it out: `secret` is the token",
-            );
-            bearer(&client, secret()?)
-        }
+        Method::Bearer => bearer(&client, secret()?),
         Method::None => {
-            client.forbid(&["id", "secret"], "has no meaning beside `method: none`", "leave it out");
+            client.forbid(&["secret"], "has no meaning beside `method: none`", "leave it out");
             Some(ClientAuthentication::None)
         }
         Method::PrivateKeyJwt => {

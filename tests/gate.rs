@@ -1,0 +1,413 @@
+//! The engine driven by hand: who waits for what, who is woken, and what never happens.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use scopegate::base::time::UnixTime;
+use scopegate::config;
+use scopegate::gate::{AskId, Facts, Gate, RequestId, Step, Verdict, Woken};
+use scopegate::http::head::RequestHead;
+use scopegate::http::message::{Answer, Callout, Reply};
+use scopegate::jose::verify::NoAccelerator;
+use serde_json::{Value, json};
+
+const START: i64 = 1_760_000_000;
+
+fn at(seconds: i64) -> UnixTime {
+    UnixTime::from_secs(START + seconds)
+}
+
+fn gate(policy: &Value) -> Gate {
+    let policy = config::compile(policy.to_string().as_bytes(), &|_| None).unwrap_or_else(|problems| {
+        panic!("{}", problems.iter().map(|p| format!("{p}\n")).collect::<String>())
+    });
+    Gate::new(Rc::new(policy), [7; 16], Rc::new(NoAccelerator))
+}
+
+fn asking() -> Value {
+    json!({
+        "issuers": {"idp": {
+            "audiences": "any",
+            "introspection": {"uri": "https://idp.example.com/introspect", "cluster": "idp", "client": {"method": "none"}},
+        }},
+        "rules": [{"name": "all", "require": {"scopes": ["read"]}}],
+        "limits": {"waiting_requests": 50},
+    })
+}
+
+fn open_with(gate: &mut Gate, id: u32, fields: &[(&str, &str)], now: UnixTime) -> Step {
+    let base = [(":method", "GET"), (":authority", "api.example.com"), (":path", "/")];
+    let fields = base.iter().chain(fields).map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    // The last one of a pseudo field counts, so that `fields` may name another path or method.
+    gate.open(RequestId(id), &RequestHead::from_pairs(fields), &Facts::default(), now)
+}
+
+fn open(gate: &mut Gate, id: u32, token: &str, now: UnixTime) -> Step {
+    open_with(gate, id, &[("authorization", &format!("Bearer {token}"))], now)
+}
+
+fn ask(gate: &mut Gate, now: UnixTime) -> Vec<(AskId, Callout)> {
+    gate.asks(now).into_iter().map(|ask| (ask.id, ask.callout)).collect()
+}
+
+fn answer(gate: &mut Gate, ask: AskId, body: &Value, now: UnixTime) -> Vec<Woken> {
+    let fields = [("content-type".to_owned(), b"application/json".to_vec())];
+    let body = body.to_string();
+    gate.answer(ask, &Reply::Answered(Answer { status: 200, fields: &fields, body: body.as_bytes() }), now)
+}
+
+fn reason(verdict: &Verdict) -> &'static str {
+    verdict.note().reason
+}
+
+fn settled(step: Step) -> Verdict {
+    match step {
+        Step::Settle(verdict) => verdict,
+        Step::Park => panic!("parked"),
+    }
+}
+
+fn parked(step: &Step) -> bool {
+    matches!(step, Step::Park)
+}
+
+fn active() -> Value {
+    json!({"active": true, "scope": "read", "sub": "alice"})
+}
+
+#[test]
+fn one_question_serves_everybody_who_waits() {
+    let mut gate = gate(&asking());
+    for id in 1..=10 {
+        assert!(parked(&open(&mut gate, id, "token", at(0))));
+    }
+    let asks = ask(&mut gate, at(0));
+    assert_eq!(asks.len(), 1);
+    assert!(parked(&open(&mut gate, 11, "token", at(0))));
+    assert!(ask(&mut gate, at(0)).is_empty(), "the question is out already");
+    let woken = answer(&mut gate, asks[0].0, &active(), at(1));
+    assert_eq!(woken.iter().map(|woken| woken.id.0).collect::<Vec<_>>(), (1..=11).collect::<Vec<_>>());
+    assert!(woken.iter().all(|woken| matches!(woken.verdict, Verdict::Admit { .. })));
+    assert_eq!(gate.waiting(), 0);
+}
+
+#[test]
+fn followers_survive_the_leader() {
+    let mut gate = gate(&asking());
+    assert!(parked(&open(&mut gate, 1, "token", at(0))));
+    assert!(parked(&open(&mut gate, 2, "token", at(0))));
+    gate.close(RequestId(1));
+    let asks = ask(&mut gate, at(0));
+    assert_eq!(asks.len(), 1);
+    let woken = answer(&mut gate, asks[0].0, &active(), at(0));
+    assert_eq!(woken.iter().map(|woken| woken.id.0).collect::<Vec<_>>(), [2]);
+}
+
+#[test]
+fn a_question_that_nobody_waits_for_is_not_asked() {
+    let mut gate = gate(&asking());
+    assert!(parked(&open(&mut gate, 1, "token", at(0))));
+    gate.close(RequestId(1));
+    assert!(ask(&mut gate, at(0)).is_empty());
+    assert!(parked(&open(&mut gate, 2, "token", at(0))), "and the next one is not lost");
+    assert_eq!(ask(&mut gate, at(0)).len(), 1);
+}
+
+#[test]
+fn a_second_reply_finds_nothing() {
+    let mut gate = gate(&asking());
+    assert!(parked(&open(&mut gate, 1, "token", at(0))));
+    let asks = ask(&mut gate, at(0));
+    assert_eq!(answer(&mut gate, asks[0].0, &json!({"active": false}), at(0)).len(), 1);
+    assert!(answer(&mut gate, asks[0].0, &active(), at(0)).is_empty());
+    assert_eq!(reason(&settled(open(&mut gate, 2, "token", at(1)))), "token_inactive");
+}
+
+#[test]
+fn nothing_waits_past_its_deadline() {
+    let mut gate = gate(&asking());
+    assert!(parked(&open(&mut gate, 1, "token", at(0))));
+    let asks = ask(&mut gate, at(0));
+    assert!(gate.expire(at(2)).is_empty(), "the timeout is 2 s, and a reply may take a moment");
+    let expired = gate.expire(at(3));
+    assert_eq!(
+        expired.iter().map(|woken| reason(&woken.verdict)).collect::<Vec<_>>(),
+        ["issuer_unavailable"]
+    );
+    assert!(matches!(&expired[0].verdict, Verdict::Refuse { response, .. } if response.status == 503));
+    assert!(answer(&mut gate, asks[0].0, &active(), at(4)).is_empty(), "too late");
+    assert!(parked(&open(&mut gate, 2, "token", at(4))), "what came too late was not believed");
+    assert_eq!(ask(&mut gate, at(4)).len(), 1);
+}
+
+#[test]
+fn the_waiting_room_has_a_limit() {
+    let mut gate = gate(&asking());
+    for id in 0..50 {
+        assert!(parked(&open(&mut gate, id, &format!("token-{id}"), at(0))));
+    }
+    let verdict = settled(open(&mut gate, 50, "token-50", at(0)));
+    assert_eq!(reason(&verdict), "overloaded");
+    assert_eq!(gate.waiting(), 50);
+    gate.close(RequestId(0));
+    assert!(parked(&open(&mut gate, 51, "token-51", at(0))));
+}
+
+#[test]
+fn without_memory_every_request_is_asked_about_and_everybody_is_answered() {
+    let mut policy = asking();
+    policy["issuers"]["idp"]["introspection"]["cache"] = json!({"ttl": "0s", "negative_ttl": "0s"});
+    let mut gate = gate(&policy);
+    for round in 0..3u32 {
+        assert!(parked(&open(&mut gate, round * 2, "token", at(0))));
+        assert!(parked(&open(&mut gate, round * 2 + 1, "token", at(0))));
+        let asks = ask(&mut gate, at(0));
+        assert_eq!(asks.len(), 1);
+        assert_eq!(answer(&mut gate, asks[0].0, &active(), at(0)).len(), 2);
+    }
+}
+
+#[test]
+fn issuers_are_asked_in_turn_until_one_knows_the_token() {
+    let mut policy = asking();
+    let second = json!({
+        "audiences": "any",
+        "introspection": {"uri": "https://second.example.com/i", "cluster": "second", "client": {"method": "none"},
+                          "cache": {"negative_ttl": "0s"}},
+    });
+    policy["issuers"]["idp"]["introspection"]["cache"] = json!({"negative_ttl": "0s"});
+    policy["issuers"]["second"] = second;
+    let mut gate = gate(&policy);
+    let run = |gate: &mut Gate, id, first: &Value, second: Option<&Value>| {
+        assert!(parked(&open(gate, id, &format!("token-{id}"), at(0))));
+        let asks = ask(gate, at(0));
+        assert_eq!(asks[0].1.cluster, "idp");
+        let mut woken = answer(gate, asks[0].0, first, at(0));
+        if let Some(second) = second {
+            assert!(woken.is_empty());
+            let asks = ask(gate, at(0));
+            assert_eq!(asks[0].1.cluster, "second");
+            woken = answer(gate, asks[0].0, second, at(0));
+        }
+        assert_eq!(woken.len(), 1);
+        reason(&woken[0].verdict)
+    };
+    let inactive = json!({"active": false});
+    assert_eq!(run(&mut gate, 1, &active(), None), "admitted");
+    assert_eq!(run(&mut gate, 2, &inactive, Some(&active())), "admitted");
+    assert_eq!(run(&mut gate, 3, &inactive, Some(&inactive)), "token_inactive");
+    assert_eq!(
+        run(&mut gate, 4, &json!({}), Some(&inactive)),
+        "issuer_misbehaved",
+        "one of them did not say"
+    );
+    assert_eq!(run(&mut gate, 5, &json!({}), Some(&active())), "admitted");
+}
+
+#[test]
+fn discovery_tries_both_places_and_compares_the_issuer() {
+    let policy = json!({
+        "issuers": {"corp": {"issuer": "https://idp.example.com/t", "audiences": "any",
+                             "jwt": {"jwks": {"discover": true, "cluster": "idp"}}}},
+        "rules": [{"name": "all", "require": {}}],
+    });
+    let mut gate = gate(&policy);
+    // A token that names the issuer; its signature never comes to be checked here.
+    let token = "eyJhbGciOiJFUzI1NiIsImtpZCI6ImEifQ.eyJpc3MiOiJodHRwczovL2lkcC5leGFtcGxlLmNvbS90In0.AAAA";
+    assert!(parked(&open(&mut gate, 1, token, at(0))));
+    let asks = ask(&mut gate, at(0));
+    assert_eq!(asks[0].1.path.expose(), "/.well-known/oauth-authorization-server/t");
+    assert!(answer(&mut gate, asks[0].0, &json!({"issuer": "https://evil.example.com"}), at(0)).is_empty());
+    let asks = ask(&mut gate, at(0));
+    assert_eq!(asks[0].1.path.expose(), "/t/.well-known/openid-configuration");
+    let metadata = json!({"issuer": "https://idp.example.com/t", "jwks_uri": "https://keys.example.com/k"});
+    assert!(answer(&mut gate, asks[0].0, &metadata, at(0)).is_empty());
+    let asks = ask(&mut gate, at(0));
+    assert_eq!((asks[0].1.authority.as_str(), asks[0].1.path.expose().as_str()), ("keys.example.com", "/k"));
+    let woken = answer(&mut gate, asks[0].0, &json!({"keys": []}), at(0));
+    assert_eq!(reason(&woken[0].verdict), "keys_unavailable");
+}
+
+#[test]
+fn observing_lets_through_and_says_what_it_would_have_done() {
+    let mut policy = asking();
+    policy["mode"] = json!("observe");
+    let mut gate = gate(&policy);
+    let verdict = settled(open_with(&mut gate, 1, &[("x", "y")], at(0)));
+    assert!(
+        matches!(&verdict, Verdict::Admit { note, .. } if note.observed && note.reason == "token_missing")
+    );
+    let verdict = settled(open_with(&mut gate, 2, &[(":path", "/a//b")], at(0)));
+    assert!(
+        matches!(&verdict, Verdict::Admit { note, .. } if note.observed && note.reason == "path_ambiguous")
+    );
+}
+
+#[test]
+fn a_preflight_passes_only_where_the_policy_lets_it() {
+    let preflight = [
+        (":method", "OPTIONS"),
+        ("origin", "https://app.example.com"),
+        ("access-control-request-method", "POST"),
+    ];
+    let mut checked = gate(&asking());
+    assert_eq!(reason(&settled(open_with(&mut checked, 1, &preflight, at(0)))), "token_missing");
+    let mut policy = asking();
+    policy["cors_preflight"] = json!("allow");
+    let mut allowed = gate(&policy);
+    assert_eq!(reason(&settled(open_with(&mut allowed, 1, &preflight, at(0)))), "anonymous");
+    for without in 0..3 {
+        let mut fields = preflight.to_vec();
+        fields.remove(without);
+        assert_eq!(reason(&settled(open_with(&mut allowed, 2, &fields, at(0)))), "token_missing");
+    }
+    let empty = [preflight[0], preflight[1], ("access-control-request-method", "")];
+    assert_eq!(reason(&settled(open_with(&mut allowed, 3, &empty, at(0)))), "token_missing");
+}
+
+#[test]
+fn a_tunnel_is_opened_only_by_a_rule_that_names_it() {
+    let mut policy = asking();
+    policy["unmatched"] = json!("anonymous");
+    policy["rules"] = json!([{"name": "closed", "match": {"paths": ["/closed"]}, "access": "deny"}]);
+    let mut gate = gate(&policy);
+    assert_eq!(reason(&settled(open_with(&mut gate, 1, &[(":path", "/open")], at(0)))), "anonymous");
+    let connect = [(":method", "CONNECT"), (":path", "")];
+    assert_eq!(reason(&settled(open_with(&mut gate, 2, &connect, at(0)))), "unmatched");
+}
+
+#[test]
+fn the_protected_resource_describes_itself_and_is_linked() {
+    let mut policy = asking();
+    policy["issuers"]["idp"]["issuer"] = json!("https://idp.example.com");
+    policy["protected_resource"] =
+        json!({"resource": "https://api.example.com/v1", "path": "/.well-known/oauth-protected-resource"});
+    let mut gate = gate(&policy);
+    let Verdict::Refuse { response, .. } =
+        settled(open_with(&mut gate, 1, &[(":path", "/.well-known/oauth-protected-resource")], at(0)))
+    else {
+        panic!("not answered")
+    };
+    assert_eq!(response.status, 200);
+    let document: Value = serde_json::from_str(&response.body).unwrap();
+    assert_eq!(document["resource"], "https://api.example.com/v1");
+    assert_eq!(document["authorization_servers"], json!(["https://idp.example.com"]));
+    assert_eq!(document["scopes_supported"], json!(["read"]));
+    let Verdict::Refuse { response, .. } = settled(open_with(&mut gate, 2, &[], at(0))) else {
+        panic!("admitted")
+    };
+    let challenge = response.fields.iter().find(|(name, _)| *name == "www-authenticate").unwrap().1.as_str();
+    assert!(
+        challenge
+            .ends_with(r#"resource_metadata="https://api.example.com/.well-known/oauth-protected-resource""#),
+        "{challenge}"
+    );
+}
+
+/// Events in any order, with stale ids and late replies, against the invariants: a request settles at most once, an
+/// admission has a token that its issuer called good for that rule, nothing waits past its deadline, and the waiting
+/// room keeps its bound.
+#[test]
+fn whatever_happens_in_whatever_order() {
+    for seed in 0..200u64 {
+        storm(seed);
+    }
+}
+
+fn storm(seed: u64) {
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut gate = gate(&asking());
+    let mut now = 0;
+    let mut waiting: BTreeMap<u32, (u64, i64)> = BTreeMap::new();
+    let mut out: Vec<(AskId, String)> = Vec::new();
+    let mut next = 0;
+    for _ in 0..300 {
+        match random.below(8) {
+            0..=2 => {
+                next += 1;
+                let token = random.below(12);
+                match open(&mut gate, next, &format!("t{token}"), at(now)) {
+                    Step::Park => assert!(waiting.insert(next, (token, now)).is_none()),
+                    Step::Settle(verdict) => check(&verdict, token, seed),
+                }
+            }
+            3 => out.extend(
+                ask(&mut gate, at(now)).into_iter().map(|(id, callout)| (id, callout.body.expose().clone())),
+            ),
+            4..=5 if !out.is_empty() => {
+                let pick = random.below(out.len() as u64) as usize;
+                let (id, body) = out[pick].clone();
+                // Now and then a reply is kept, to come a second time.
+                if random.below(4) > 0 {
+                    out.remove(pick);
+                }
+                let token: u64 =
+                    body.trim_start_matches("token=t").split('&').next().unwrap().parse().unwrap();
+                let woken = match random.below(3) {
+                    0 => gate.answer(id, &Reply::Failed, at(now)),
+                    _ => answer(&mut gate, id, &word(token), at(now)),
+                };
+                for Woken { id, verdict } in woken {
+                    let (waited_for, _) = waiting.remove(&id.0).expect("woken once, and only while it waits");
+                    assert_eq!(waited_for, token);
+                    check(&verdict, token, seed);
+                }
+            }
+            6 => {
+                let gone = random.below(u64::from(next) + 2) as u32;
+                gate.close(RequestId(gone));
+                waiting.remove(&gone);
+            }
+            _ => {
+                now += random.below(3) as i64;
+                for Woken { id, verdict } in gate.expire(at(now)) {
+                    let (token, since) =
+                        waiting.remove(&id.0).expect("expired once, and only while it waits");
+                    assert!(now - since >= 2, "seed {seed}: not before its time");
+                    check(&verdict, token, seed);
+                }
+                assert!(
+                    waiting.values().all(|(_, since)| now - since <= 3),
+                    "seed {seed}: waits past its deadline"
+                );
+            }
+        }
+        assert_eq!(gate.waiting(), waiting.len(), "seed {seed}");
+        assert!(gate.waiting() <= 50);
+    }
+}
+
+/// Tokens by number: a third of them is good for the rule, a third good for another, a third not good at all.
+fn word(token: u64) -> Value {
+    match token % 3 {
+        0 => active(),
+        1 => json!({"active": true, "scope": "write"}),
+        _ => json!({"active": false}),
+    }
+}
+
+fn check(verdict: &Verdict, token: u64, seed: u64) {
+    let known = match token % 3 {
+        0 => "admitted",
+        1 => "scope_insufficient",
+        _ => "token_inactive",
+    };
+    let reason = reason(verdict);
+    assert!(
+        [known, "issuer_unavailable", "overloaded"].contains(&reason),
+        "seed {seed}: {reason} for token {token}"
+    );
+    assert_eq!(matches!(verdict, Verdict::Admit { .. }), reason == "admitted", "seed {seed}");
+}
+
+/// xorshift64: the same storm for the same seed, everywhere.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
