@@ -25,8 +25,32 @@ pub(super) struct Case {
     pub(super) edits: HeaderEdits,
     /// Keys were asked for on its behalf; they are not asked for again.
     pub(super) asked_keys: bool,
+    /// The issuer whose token it is, or who was asked last.
+    pub(super) issuer: Option<IssuerId>,
     /// What issuers said about its token while it waited.
     pub(super) heard: Vec<(IssuerId, Heard)>,
+}
+
+/// What a verdict is about.
+pub(super) struct About<'c> {
+    pub(super) client: &'c Client,
+    pub(super) rule: Option<RuleId>,
+    pub(super) issuer: Option<IssuerId>,
+    pub(super) known: Option<Rc<Known>>,
+}
+
+impl<'c> About<'c> {
+    /// A request whose token was not looked at.
+    pub(super) const fn request(client: &'c Client, rule: Option<RuleId>) -> Self {
+        Self { client, rule, issuer: None, known: None }
+    }
+}
+
+impl Case {
+    /// This case, with its token where that is known to be good.
+    pub(super) fn about(&self, known: Option<Rc<Known>>) -> About<'_> {
+        About { client: &self.client, rule: self.decider.rule(), issuer: self.issuer, known }
+    }
 }
 
 /// What decides once the token is known to be good.

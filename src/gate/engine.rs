@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::rc::Rc;
 
-use super::case::{Case, Client, strip_all, strip_identity};
+use super::case::{About, Case, Client, strip_all, strip_identity};
 use super::judge::Stop;
 use super::keys::KeyStore;
 use super::memory::Memory;
@@ -64,32 +64,44 @@ impl Gate {
     pub fn open(&mut self, id: RequestId, head: &RequestHead<'_>, facts: &Facts<'_>, now: UnixTime) -> Step {
         let client = Client::of(head);
         if self.policy.is_closed() {
-            return Step::Settle(self.unknown(None, &client, Outage::NotReady, HeaderEdits::default()));
+            return Step::Settle(self.unknown(
+                About::request(&client, None),
+                Outage::NotReady,
+                HeaderEdits::default(),
+            ));
         }
         let stripped = || strip_identity(&self.policy, head);
         let decider = match route(&self.policy, head, facts, &client, now) {
             Route::Judge(decider) => decider,
-            Route::Metadata(response) => return Step::Settle(self.described(response)),
-            Route::Anonymous(permit, rule) => return Step::Settle(self.anonymous(permit, rule, stripped())),
+            Route::Metadata(response) => return Step::Settle(self.described(response, &client)),
+            Route::Anonymous(permit, rule) => {
+                return Step::Settle(self.anonymous(permit, About::request(&client, rule), stripped()));
+            }
             Route::Denied(denial, rule) => {
-                return Step::Settle(self.refused(rule, &client, &denial, None, stripped()));
+                return Step::Settle(self.refused(About::request(&client, rule), &denial, stripped()));
             }
         };
+        let about = About::request(&client, decider.rule());
         let token = match self.credential(head) {
             Ok(Some(token)) => token,
             Ok(None) => match self.without_credential(decider) {
-                Ok(permit) => return Step::Settle(self.anonymous(permit, decider.rule(), stripped())),
-                Err(denial) => {
-                    return Step::Settle(self.refused(decider.rule(), &client, &denial, None, stripped()));
-                }
+                Ok(permit) => return Step::Settle(self.anonymous(permit, about, stripped())),
+                Err(denial) => return Step::Settle(self.refused(about, &denial, stripped())),
             },
-            Err(denial) => {
-                return Step::Settle(self.refused(decider.rule(), &client, &denial, None, stripped()));
-            }
+            Err(denial) => return Step::Settle(self.refused(about, &denial, stripped())),
         };
         let digest = self.memory.digest(token.expose());
         let edits = strip_all(&self.policy, head);
-        let case = Case { decider, token, digest, client, edits, asked_keys: false, heard: Vec::new() };
+        let case = Case {
+            decider,
+            token,
+            digest,
+            client,
+            edits,
+            asked_keys: false,
+            issuer: None,
+            heard: Vec::new(),
+        };
         self.proceed(id, case, now).map_or(Step::Park, Step::Settle)
     }
 
@@ -151,8 +163,9 @@ impl Gate {
     pub fn expire(&mut self, now: UnixTime) -> Vec<Woken> {
         let due = self.questions.expire(now);
         due.into_iter()
-            .map(|(id, case)| {
-                let verdict = self.unknown(case.decider.rule(), &case.client, Outage::TooLate, case.edits);
+            .map(|(id, mut case)| {
+                let edits = core::mem::take(&mut case.edits);
+                let verdict = self.unknown(case.about(None), Outage::TooLate, edits);
                 Woken { id, verdict }
             })
             .collect()
@@ -201,19 +214,23 @@ impl Gate {
 
     /// Takes a case as far as it goes: to a verdict, or into the waiting room.
     fn proceed(&mut self, id: RequestId, mut case: Case, now: UnixTime) -> Option<Verdict> {
-        let rule = case.decider.rule();
-        Some(match self.advance(&mut case, now) {
-            Ok(known) => self.decide(case, known, now),
-            Err(Stop::Bad(denial)) => self.refused(rule, &case.client, &denial, None, case.edits),
-            Err(Stop::Unknown(outage)) => self.unknown(rule, &case.client, outage, case.edits),
-            Err(Stop::Wait(_)) if self.questions.len() >= self.policy.limits.waiting_requests => {
-                self.unknown(rule, &case.client, Outage::Overloaded, case.edits)
-            }
-            Err(Stop::Wait(topic)) => {
-                let until = now.plus(self.patience(topic));
-                self.questions.park(id, case, topic, until);
-                return None;
-            }
+        let stop = match self.advance(&mut case, now) {
+            Ok(known) => return Some(self.decide(case, known, now)),
+            Err(stop) => stop,
+        };
+        if let Stop::Wait(topic) = stop
+            && self.questions.len() < self.policy.limits.waiting_requests
+        {
+            let until = now.plus(self.patience(topic));
+            self.questions.park(id, case, topic, until);
+            return None;
+        }
+        let edits = core::mem::take(&mut case.edits);
+        let about = case.about(None);
+        Some(match stop {
+            Stop::Bad(denial) => self.refused(about, &denial, edits),
+            Stop::Unknown(outage) => self.unknown(about, outage, edits),
+            Stop::Wait(_) => self.unknown(about, Outage::Overloaded, edits),
         })
     }
 

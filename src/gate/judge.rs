@@ -59,7 +59,7 @@ impl Gate {
     }
 
     /// A token whose signature is good is good, unless its issuer wants to be asked about every token.
-    fn confirm(&self, case: &Case, known: Rc<Known>, now: UnixTime) -> Result<Rc<Known>, Stop> {
+    fn confirm(&self, case: &mut Case, known: Rc<Known>, now: UnixTime) -> Result<Rc<Known>, Stop> {
         let issuer = known.holder.grant().issuer();
         let introspection = self.policy.issuer(issuer).and_then(|issuer| issuer.introspection.as_ref());
         if introspection.is_some_and(|introspection| introspection.use_for == UseFor::All) {
@@ -77,6 +77,7 @@ impl Gate {
     ) -> Result<Rc<Known>, Stop> {
         let policy = Rc::clone(&self.policy);
         let issuer = policy.issuer(id).ok_or(TokenFault::IssuerUnknown)?;
+        case.issuer = Some(id);
         jwt::check_header(jws, &issuer.expect)?;
         let asking = self.questions.is_open(Topic::Keys(id));
         let offer = self.store(id).map(|store| store.offer(asking, now));
@@ -96,10 +97,11 @@ impl Gate {
 
     /// Asks issuers one after the other until one of them calls the token good. An issuer that says nothing leaves
     /// the question open, whatever the others say.
-    fn consult(&self, case: &Case, issuers: &[IssuerId], now: UnixTime) -> Result<Rc<Known>, Stop> {
+    fn consult(&self, case: &mut Case, issuers: &[IssuerId], now: UnixTime) -> Result<Rc<Known>, Stop> {
         let mut refusal = None;
         let mut silence = None;
         for issuer in issuers {
+            case.issuer = Some(*issuer);
             let heard = case.heard.iter().find(|(heard, _)| heard == issuer).map(|(_, heard)| heard.clone());
             let told = || {
                 let told = self.memory.told(*issuer, case.digest, now)?;

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::case::{Case, Client, Decider};
+use super::case::{About, Case, Client, Decider};
 use super::engine::Gate;
 use super::memory::Known;
 use super::refuse::{self, Outage};
@@ -14,8 +14,9 @@ use crate::token::expect::IssuerId;
 
 impl Gate {
     /// A good token, and what decides: time, audience and rule are checked on each use.
-    pub(super) fn decide(&self, case: Case, known: Rc<Known>, now: UnixTime) -> Verdict {
-        let rule = case.decider.rule();
+    pub(super) fn decide(&self, mut case: Case, known: Rc<Known>, now: UnixTime) -> Verdict {
+        case.issuer = Some(known.holder.grant().issuer());
+        let mut edits = core::mem::take(&mut case.edits);
         let permit = match case.decider {
             Decider::Unmatched => policy::unmatched(&self.policy, Some(&known.holder), now),
             Decider::Rule(rule) => match self.policy.rules.get(rule) {
@@ -24,18 +25,17 @@ impl Gate {
             },
         };
         match permit {
-            Err(denial) => self.refused(rule, &case.client, &denial, Some(known), case.edits),
+            Err(denial) => self.refused(case.about(Some(known)), &denial, edits),
             Ok(permit) => {
-                let mut edits = case.edits;
                 edits.set.extend(known.identity.iter().cloned());
-                Verdict::Admit { permit, edits, note: self.note("admitted", rule, Some(known)) }
+                Verdict::Admit { permit, edits, note: self.note("admitted", case.about(Some(known))) }
             }
         }
     }
 
     /// A request that goes on without an identity.
-    pub(super) fn anonymous(&self, permit: Permit, rule: Option<RuleId>, edits: HeaderEdits) -> Verdict {
-        Verdict::Admit { permit, edits, note: self.note("anonymous", rule, None) }
+    pub(super) fn anonymous(&self, permit: Permit, about: About<'_>, edits: HeaderEdits) -> Verdict {
+        Verdict::Admit { permit, edits, note: self.note("anonymous", about) }
     }
 
     /// Whether a request without a credential may go on.
@@ -45,32 +45,21 @@ impl Gate {
     }
 
     /// A request that asked for our own metadata.
-    pub(super) fn described(&self, response: Response) -> Verdict {
-        Verdict::Refuse { response, note: self.note("metadata", None, None) }
+    pub(super) fn described(&self, response: Response, client: &Client) -> Verdict {
+        Verdict::Refuse { response, note: self.note("metadata", About::request(client, None)) }
     }
 
     /// The answer is no.
-    pub(super) fn refused(
-        &self,
-        rule: Option<RuleId>,
-        client: &Client,
-        denial: &Denial,
-        known: Option<Rc<Known>>,
-        edits: HeaderEdits,
-    ) -> Verdict {
-        let note = Note { detail: denial.to_string(), ..self.note(denial.code(), rule, known) };
+    pub(super) fn refused(&self, about: About<'_>, denial: &Denial, edits: HeaderEdits) -> Verdict {
+        let (client, rule) = (about.client, about.rule);
+        let note = Note { detail: denial.to_string(), ..self.note(denial.code(), about) };
         self.enforce(rule, note, edits, || refuse::denial(&self.policy, client, denial))
     }
 
     /// We could not know.
-    pub(super) fn unknown(
-        &self,
-        rule: Option<RuleId>,
-        client: &Client,
-        outage: Outage,
-        edits: HeaderEdits,
-    ) -> Verdict {
-        let note = Note { detail: outage.detail(), outage: true, ..self.note(outage.code(), rule, None) };
+    pub(super) fn unknown(&self, about: About<'_>, outage: Outage, edits: HeaderEdits) -> Verdict {
+        let (client, rule) = (about.client, about.rule);
+        let note = Note { detail: outage.detail(), outage: true, ..self.note(outage.code(), about) };
         self.enforce(rule, note, edits, || refuse::outage(&self.policy, client, outage))
     }
 
@@ -88,15 +77,15 @@ impl Gate {
         }
     }
 
-    fn note(&self, reason: &'static str, rule: Option<RuleId>, known: Option<Rc<Known>>) -> Note {
+    fn note(&self, reason: &'static str, about: About<'_>) -> Note {
         Note {
             reason,
-            rule: rule.and_then(|rule| self.policy.rules.get(rule)).map(|rule| Rc::clone(&rule.name)),
-            issuer: known.as_ref().and_then(|known| self.issuer_name(known.holder.grant().issuer())),
+            rule: about.rule.and_then(|rule| self.policy.rules.get(rule)).map(|rule| Rc::clone(&rule.name)),
+            issuer: about.issuer.and_then(|issuer| self.issuer_name(issuer)),
             detail: String::new(),
             observed: false,
             outage: false,
-            known,
+            known: about.known,
         }
     }
 
