@@ -5,10 +5,12 @@ use std::rc::Rc;
 
 use scopegate::base::time::UnixTime;
 use scopegate::config;
-use scopegate::gate::{AskId, Facts, Gate, RequestId, Step, Verdict, Woken};
+use scopegate::gate::{AskId, Event, Facts, Gate, RequestId, Step, Verdict, Woken};
 use scopegate::http::head::RequestHead;
 use scopegate::http::message::{Answer, Callout, Reply};
+use scopegate::jose::algorithm::Algorithm;
 use scopegate::jose::verify::NoAccelerator;
+use scopegate::tool::mint::PrivateKey;
 use serde_json::{Value, json};
 
 const START: i64 = 1_760_000_000;
@@ -410,4 +412,96 @@ impl Random {
         self.0 ^= self.0 << 17;
         self.0 % bound
     }
+}
+
+#[test]
+fn an_old_answer_serves_while_the_issuer_is_silent_and_no_longer_than_allowed() {
+    let mut policy = asking();
+    policy["issuers"]["idp"]["introspection"]["cache"] = json!({"ttl": "10s"});
+    policy["issuers"]["idp"]["introspection"]["on_outage"] = json!({"serve_stale": "60s"});
+    let mut gate = gate(&policy);
+    let round = |gate: &mut Gate, id, now, reply: Option<&Value>| {
+        assert!(parked(&open(gate, id, "token", at(now))), "the issuer is asked first");
+        let asks = ask(gate, at(now));
+        let woken = match reply {
+            Some(reply) => answer(gate, asks[0].0, reply, at(now)),
+            None => gate.answer(asks[0].0, &Reply::Failed, at(now)),
+        };
+        reason(&woken[0].verdict)
+    };
+    assert_eq!(round(&mut gate, 1, 0, Some(&active())), "admitted");
+    assert_eq!(reason(&settled(open(&mut gate, 2, "token", at(9)))), "admitted");
+    assert_eq!(round(&mut gate, 3, 10, None), "admitted");
+    assert!(
+        gate.take_events().iter().any(|event| matches!(event, Event::StaleServed { .. })),
+        "and it is counted"
+    );
+    assert_eq!(round(&mut gate, 4, 69, None), "admitted");
+    assert_eq!(round(&mut gate, 5, 70, None), "issuer_unavailable");
+    assert_eq!(round(&mut gate, 6, 71, Some(&active())), "admitted");
+    assert_eq!(round(&mut gate, 7, 90, Some(&json!({"active": false}))), "token_inactive");
+    assert_eq!(
+        reason(&settled(open(&mut gate, 8, "token", at(91)))),
+        "token_inactive",
+        "a refusal ends the old answer"
+    );
+}
+
+#[test]
+fn an_issuer_that_keeps_failing_is_left_alone_for_a_while() {
+    let mut gate = gate(&asking());
+    let mut asked = 0;
+    for id in 0..100u32 {
+        let now = UnixTime::from_millis(START * 1000 + i64::from(id) * 100);
+        if let Step::Settle(verdict) = open(&mut gate, id, &format!("t{id}"), now) {
+            assert_eq!(reason(&verdict), "issuer_unavailable");
+            continue;
+        }
+        for (ask, _) in ask(&mut gate, now) {
+            asked += 1;
+            assert_eq!(gate.answer(ask, &Reply::Failed, now).len(), 1);
+        }
+    }
+    assert!((12..25).contains(&asked), "{asked} questions in ten seconds");
+    let later = at(30);
+    assert!(parked(&open(&mut gate, 200, "good", later)));
+    assert_eq!(
+        reason(&settled(open(&mut gate, 201, "other", later))),
+        "issuer_unavailable",
+        "one trial at a time"
+    );
+    assert!(parked(&open(&mut gate, 202, "good", later)), "and whoever has the same question waits for it");
+    let asks = ask(&mut gate, later);
+    assert_eq!(answer(&mut gate, asks[0].0, &active(), later).len(), 2);
+    assert!(parked(&open(&mut gate, 203, "other", later)), "it is back");
+}
+
+#[test]
+fn a_verified_token_is_asked_about_too_where_the_policy_says_so() {
+    let key = PrivateKey::generate(Algorithm::Es256, Some("k")).unwrap();
+    let claims =
+        json!({"iss": "https://idp.example.com", "sub": "alice", "scope": "read", "exp": START + 600});
+    let token = key.sign(&serde_json::Map::new(), &claims).unwrap();
+    let mut policy = asking();
+    policy["issuers"]["idp"]["issuer"] = json!("https://idp.example.com");
+    policy["issuers"]["idp"]["jwt"] = json!({"jwks": {"inline": {"keys": [key.public_jwk()]}}});
+    policy["issuers"]["idp"]["introspection"]["use_for"] = json!("all");
+    let mut gate = gate(&policy);
+    assert!(parked(&open(&mut gate, 1, &token, at(0))));
+    let asks = ask(&mut gate, at(0));
+    let woken = answer(&mut gate, asks[0].0, &json!({"active": true}), at(0));
+    assert!(
+        matches!(&woken[0].verdict, Verdict::Admit { note, .. } if note.grant().unwrap().subject() == Some("alice"))
+    );
+    assert_eq!(reason(&settled(open(&mut gate, 2, &token, at(1)))), "admitted");
+    assert!(parked(&open(&mut gate, 3, &token, at(61))), "the issuer's word is remembered for its own time");
+    let asks = ask(&mut gate, at(61));
+    let woken = answer(&mut gate, asks[0].0, &json!({"active": false}), at(61));
+    assert_eq!(reason(&woken[0].verdict), "token_inactive", "revoked");
+    let forged = format!("{}A", &token[..token.len() - 1]);
+    assert_eq!(
+        reason(&settled(open(&mut gate, 4, &forged, at(62)))),
+        "signature_invalid",
+        "and is not asked about"
+    );
 }

@@ -137,12 +137,7 @@ fn cache(members: &Members<'_>) -> (Duration, Duration) {
 
 fn use_for(members: &Members<'_>) -> UseFor {
     let Some(node) = members.get("use_for") else { return UseFor::Opaque };
-    let use_for =
-        choice(&node, &[("opaque", UseFor::Opaque), ("all", UseFor::All)]).unwrap_or(UseFor::Opaque);
-    if use_for == UseFor::All {
-        node.refuse("`all` is not available yet", "write opaque");
-    }
-    use_for
+    choice(&node, &[("opaque", UseFor::Opaque), ("all", UseFor::All)]).unwrap_or(UseFor::Opaque)
 }
 
 fn on_outage(members: &Members<'_>) -> OnOutage {
@@ -152,10 +147,5 @@ fn on_outage(members: &Members<'_>) -> OnOutage {
         return OnOutage::Deny;
     }
     let stale = node.members(&["serve_stale"]).and_then(|members| members.need("serve_stale", "a duration"));
-    if let Some(node) = stale
-        && span(&node).is_some()
-    {
-        node.refuse("is not available yet", "write on_outage: deny");
-    }
-    OnOutage::Deny
+    stale.and_then(|node| span(&node)).map_or(OnOutage::Deny, OnOutage::ServeStale)
 }

@@ -37,6 +37,7 @@ impl Warnings {
         match event {
             Event::KeysChanged { .. } => ("keys", "changed"),
             Event::KeysFailed { .. } => ("keys", "failed"),
+            Event::StaleServed { .. } => ("issuer", "stale_served"),
             Event::IssuerSilent { why: Silence::Unavailable(_), .. } => ("issuer", "unavailable"),
             Event::IssuerSilent { why: Silence::Misbehaved(_), .. } => ("issuer", "misbehaved"),
             Event::IssuerSilent { why: Silence::CredentialsRefused(_), .. } => {
@@ -55,6 +56,12 @@ impl Warnings {
             }
             Event::KeysFailed { issuer, why } => {
                 vec![(Level::Warn, format!("issuer {issuer}: its keys could not be fetched: {why}"))]
+            }
+            Event::StaleServed { issuer } => {
+                vec![(
+                    Level::Warn,
+                    format!("issuer {issuer} does not answer: what it said before is used again"),
+                )]
             }
             Event::IssuerSilent { issuer, why } => {
                 let level = match why {

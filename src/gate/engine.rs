@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use super::case::{About, Case, Client, strip_all, strip_identity};
+use super::health::Health;
 use super::judge::Stop;
 use super::keys::KeyStore;
 use super::memory::Memory;
@@ -31,6 +32,7 @@ pub struct Gate {
     pub(super) accelerator: Rc<dyn Accelerator>,
     pub(super) memory: Memory,
     pub(super) keys: Vec<Option<KeyStore>>,
+    pub(super) health: Vec<Health>,
     pub(super) questions: Questions,
     pub(super) events: Vec<Event>,
     /// Keeps the background fetches of workers apart.
@@ -43,12 +45,14 @@ impl Gate {
     pub fn new(policy: Rc<Policy>, seed: [u8; 16], accelerator: Rc<dyn Accelerator>) -> Self {
         let keys = policy.issuers.iter().map(KeyStore::new).collect();
         let memory = Memory::new(policy.limits.cached_tokens, seed);
+        let health = policy.issuers.iter().map(|_| Health::default()).collect();
         let [spread, ..] = seed;
         Self {
             policy,
             accelerator,
             memory,
             keys,
+            health,
             questions: Questions::default(),
             events: Vec::new(),
             spread,
@@ -121,6 +125,11 @@ impl Gate {
             };
             match callout {
                 Some(callout) => {
+                    if let Topic::Token(issuer, _) = topic
+                        && let Some(health) = self.health_mut(issuer)
+                    {
+                        health.asked();
+                    }
                     let id = self.questions.send(topic, now.plus(callout.timeout));
                     asks.push(Ask { id, callout });
                 }
@@ -161,6 +170,13 @@ impl Gate {
 
     /// Refuses everybody whose time is up.
     pub fn expire(&mut self, now: UnixTime) -> Vec<Woken> {
+        for topic in self.questions.overdue(now) {
+            if let Topic::Token(issuer, _) = topic
+                && let Some(health) = self.health_mut(issuer)
+            {
+                health.failed(now);
+            }
+        }
         let due = self.questions.expire(now);
         due.into_iter()
             .map(|(id, mut case)| {
@@ -265,5 +281,13 @@ impl Gate {
 
     pub(super) fn store_mut(&mut self, issuer: IssuerId) -> Option<&mut KeyStore> {
         self.keys.get_mut(usize::try_from(issuer.0).ok()?)?.as_mut()
+    }
+
+    pub(super) fn health(&self, issuer: IssuerId) -> Option<&Health> {
+        self.health.get(usize::try_from(issuer.0).ok()?)
+    }
+
+    pub(super) fn health_mut(&mut self, issuer: IssuerId) -> Option<&mut Health> {
+        self.health.get_mut(usize::try_from(issuer.0).ok()?)
     }
 }

@@ -10,15 +10,20 @@ use super::keys::Offer;
 use super::memory::Known;
 use super::questions::Topic;
 use super::refuse::Outage;
+use super::step::Event;
 use crate::base::time::UnixTime;
 use crate::jose::fault::JoseFault;
 use crate::jose::jws::Unverified;
 use crate::jose::key_set::KeySet;
 use crate::jose::verify::verify;
-use crate::policy::{Denial, UseFor};
+use crate::policy::{Denial, OnOutage, UseFor};
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
+use crate::token::introspection::Silence;
 use crate::token::jwt;
+
+/// How many questions may be out at one issuer at once.
+const MOST_QUESTIONS: usize = 512;
 
 /// Why the checks of a token stop short of finding it good.
 pub(super) enum Stop {
@@ -59,7 +64,7 @@ impl Gate {
     }
 
     /// A token whose signature is good is good, unless its issuer wants to be asked about every token.
-    fn confirm(&self, case: &mut Case, known: Rc<Known>, now: UnixTime) -> Result<Rc<Known>, Stop> {
+    fn confirm(&mut self, case: &mut Case, known: Rc<Known>, now: UnixTime) -> Result<Rc<Known>, Stop> {
         let issuer = known.holder.grant().issuer();
         let introspection = self.policy.issuer(issuer).and_then(|issuer| issuer.introspection.as_ref());
         if introspection.is_some_and(|introspection| introspection.use_for == UseFor::All) {
@@ -97,21 +102,18 @@ impl Gate {
 
     /// Asks issuers one after the other until one of them calls the token good. An issuer that says nothing leaves
     /// the question open, whatever the others say.
-    fn consult(&self, case: &mut Case, issuers: &[IssuerId], now: UnixTime) -> Result<Rc<Known>, Stop> {
+    fn consult(&mut self, case: &mut Case, issuers: &[IssuerId], now: UnixTime) -> Result<Rc<Known>, Stop> {
         let mut refusal = None;
         let mut silence = None;
         for issuer in issuers {
             case.issuer = Some(*issuer);
-            let heard = case.heard.iter().find(|(heard, _)| heard == issuer).map(|(_, heard)| heard.clone());
-            let told = || {
-                let told = self.memory.told(*issuer, case.digest, now)?;
-                Some(told.map_or_else(Heard::Refused, Heard::Good))
-            };
-            match heard.or_else(told) {
-                Some(Heard::Good(known)) => return Ok(known),
-                Some(Heard::Refused(fault)) => refusal = refusal.or(Some(fault)),
-                Some(Heard::Silent(why)) => silence = silence.or(Some(why)),
-                None => return Err(Stop::Wait(Topic::Token(*issuer, case.digest))),
+            match self.word(case, *issuer, now)? {
+                Heard::Good(known) => return Ok(known),
+                Heard::Refused(fault) => refusal = refusal.or(Some(fault)),
+                Heard::Silent(why) => match self.last_word(case, *issuer, now) {
+                    Some(known) => return Ok(known),
+                    None => silence = silence.or(Some(why)),
+                },
             }
         }
         Err(match (silence, refusal) {
@@ -119,6 +121,43 @@ impl Gate {
             (None, Some(fault)) => fault.into(),
             (None, None) => Stop::Bad(Denial::IssuerNotAllowed),
         })
+    }
+}
+
+impl Gate {
+    /// What `issuer` says about the token: what it just said, what it said not long ago, or nothing while it rests.
+    fn word(&self, case: &Case, issuer: IssuerId, now: UnixTime) -> Result<Heard, Stop> {
+        if let Some((_, heard)) = case.heard.iter().find(|(heard, _)| *heard == issuer) {
+            return Ok(heard.clone());
+        }
+        if let Some(told) = self.memory.told(issuer, case.digest, now) {
+            return Ok(told.map_or_else(Heard::Refused, Heard::Good));
+        }
+        let topic = Topic::Token(issuer, case.digest);
+        if self.questions.is_open(topic) {
+            return Err(Stop::Wait(topic));
+        }
+        if !self.health(issuer).is_none_or(|health| health.may_ask(now)) {
+            return Ok(Heard::Silent(Silence::Unavailable(0)));
+        }
+        if self.questions.open_at(issuer) >= MOST_QUESTIONS {
+            return Err(Stop::Unknown(Outage::Overloaded));
+        }
+        Err(Stop::Wait(topic))
+    }
+
+    /// What a silent issuer said when it last spoke, where the policy makes do with that.
+    fn last_word(&mut self, case: &Case, issuer: IssuerId, now: UnixTime) -> Option<Rc<Known>> {
+        let policy = Rc::clone(&self.policy);
+        let configured = policy.issuer(issuer)?;
+        match configured.introspection.as_ref()?.on_outage {
+            OnOutage::Deny => None,
+            OnOutage::ServeStale(_) => {
+                let known = self.memory.told_once(issuer, case.digest, now)?;
+                self.events.push(Event::StaleServed { issuer: Rc::clone(&configured.name) });
+                Some(known)
+            }
+        }
     }
 }
 

@@ -11,11 +11,11 @@ use super::step::Event;
 use crate::base::digest::Digest;
 use crate::base::time::UnixTime;
 use crate::http::message::Reply;
-use crate::policy::Introspection;
+use crate::policy::{Introspection, OnOutage};
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
 use crate::token::grant::Grant;
-use crate::token::introspection::{self, Word};
+use crate::token::introspection::{self, Silence, Word};
 
 impl Gate {
     /// Takes in a reply on the way to an issuer's keys; whether the way is at its end, well or not.
@@ -42,17 +42,31 @@ impl Gate {
     pub(super) fn hear(&mut self, id: IssuerId, digest: Digest, reply: &Reply<'_>, now: UnixTime) -> Heard {
         let policy = Rc::clone(&self.policy);
         let Some(issuer) = policy.issuer(id) else { return Heard::Refused(TokenFault::IssuerUnknown) };
-        let Some(Introspection { endpoint, ttl, negative_ttl, .. }) = &issuer.introspection else {
+        let Some(Introspection { endpoint, ttl, negative_ttl, on_outage, .. }) = &issuer.introspection else {
             return Heard::Refused(TokenFault::IssuerUnknown);
         };
-        match introspection::understand(endpoint, reply, id, &issuer.expect, now) {
+        let word = introspection::understand(endpoint, reply, id, &issuer.expect, now);
+        if let Some(health) = self.health_mut(id) {
+            match &word {
+                Word::Unknown(Silence::Unavailable(_)) => health.failed(now),
+                Word::Unknown(Silence::Misbehaved(_) | Silence::CredentialsRefused(_))
+                | Word::Active(_)
+                | Word::Refused(_) => health.answered(),
+            }
+        }
+        match word {
             Word::Active(grant) => {
                 let known = self.know(*grant);
-                self.memory.tell(id, digest, Ok(Rc::clone(&known)), now.plus(*ttl));
+                let fresh = now.plus(*ttl);
+                let stale = match on_outage {
+                    OnOutage::Deny => fresh,
+                    OnOutage::ServeStale(longer) => fresh.plus(*longer),
+                };
+                self.memory.tell_good(id, digest, Rc::clone(&known), fresh, stale);
                 Heard::Good(known)
             }
             Word::Refused(fault) => {
-                self.memory.tell(id, digest, Err(fault.clone()), now.plus(*negative_ttl));
+                self.memory.tell_refused(id, digest, fault.clone(), now.plus(*negative_ttl));
                 Heard::Refused(fault)
             }
             Word::Unknown(why) => {

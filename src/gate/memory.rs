@@ -29,10 +29,16 @@ enum Vouched {
     Issuer(IssuerId),
 }
 
+/// A good token, and until when that may be taken for the latest news.
+struct Good {
+    known: Rc<Known>,
+    fresh: UnixTime,
+}
+
 /// What is remembered of tokens, within bounds.
 pub(super) struct Memory {
     key: DigestKey,
-    good: Expiring<(Vouched, Digest), Rc<Known>>,
+    good: Expiring<(Vouched, Digest), Good>,
     refused: Expiring<(IssuerId, Digest), TokenFault>,
 }
 
@@ -53,7 +59,7 @@ impl Memory {
 
     /// The token with this digest, if its signature was verified with keys that are still in use.
     pub(super) fn verified(&self, digest: Digest, now: UnixTime) -> Option<Rc<Known>> {
-        self.good.get(&(Vouched::Signature, digest), now).map(Rc::clone)
+        self.good.get(&(Vouched::Signature, digest), now).map(|good| Rc::clone(&good.known))
     }
 
     /// What `issuer` said about the token with this digest, not too long ago.
@@ -63,43 +69,56 @@ impl Memory {
         digest: Digest,
         now: UnixTime,
     ) -> Option<Result<Rc<Known>, TokenFault>> {
-        if let Some(known) = self.good.get(&(Vouched::Issuer(issuer), digest), now) {
-            return Some(Ok(Rc::clone(known)));
+        if let Some(good) =
+            self.good.get(&(Vouched::Issuer(issuer), digest), now).filter(|good| now < good.fresh)
+        {
+            return Some(Ok(Rc::clone(&good.known)));
         }
         self.refused.get(&(issuer, digest), now).map(|fault| Err(fault.clone()))
+    }
+
+    /// What `issuer` said about the token when it last spoke, for times in which it does not.
+    pub(super) fn told_once(&self, issuer: IssuerId, digest: Digest, now: UnixTime) -> Option<Rc<Known>> {
+        self.good.get(&(Vouched::Issuer(issuer), digest), now).map(|good| Rc::clone(&good.known))
     }
 
     /// Remembers a verified token for as long as it lives.
     pub(super) fn verify(&mut self, digest: Digest, known: Rc<Known>) {
         let until = known.holder.grant().window().until.unwrap_or(UnixTime::from_millis(i64::MAX));
-        self.good.insert((Vouched::Signature, digest), known, until);
+        self.good.insert((Vouched::Signature, digest), Good { known, fresh: until }, until);
     }
 
-    /// Remembers what `issuer` said, until `until` and no longer than the token lives.
-    pub(super) fn tell(
+    /// Remembers that `issuer` called a token good: as news until `fresh`, for bad times until `stale`, and never
+    /// longer than the token lives.
+    pub(super) fn tell_good(
         &mut self,
         issuer: IssuerId,
         digest: Digest,
-        told: Result<Rc<Known>, TokenFault>,
+        known: Rc<Known>,
+        fresh: UnixTime,
+        stale: UnixTime,
+    ) {
+        let until = known.holder.grant().window().until.map_or(stale, |end| stale.min(end));
+        self.refused.remove(&(issuer, digest));
+        self.good.insert((Vouched::Issuer(issuer), digest), Good { known, fresh }, until);
+    }
+
+    /// Remembers until `until` that `issuer` refused a token.
+    pub(super) fn tell_refused(
+        &mut self,
+        issuer: IssuerId,
+        digest: Digest,
+        fault: TokenFault,
         until: UnixTime,
     ) {
-        match told {
-            Ok(known) => {
-                let until = known.holder.grant().window().until.map_or(until, |end| until.min(end));
-                self.refused.remove(&(issuer, digest));
-                self.good.insert((Vouched::Issuer(issuer), digest), known, until);
-            }
-            Err(fault) => {
-                self.good.remove(&(Vouched::Issuer(issuer), digest));
-                self.refused.insert((issuer, digest), fault, until);
-            }
-        }
+        self.good.remove(&(Vouched::Issuer(issuer), digest));
+        self.refused.insert((issuer, digest), fault, until);
     }
 
     /// Forgets every token whose signature was verified with a key of `issuer`.
     pub(super) fn forget_verified(&mut self, issuer: IssuerId) {
-        self.good.retain(|(vouched, _), known| {
-            *vouched != Vouched::Signature || known.holder.grant().issuer() != issuer
+        self.good.retain(|(vouched, _), good| {
+            *vouched != Vouched::Signature || good.known.holder.grant().issuer() != issuer
         });
     }
 }

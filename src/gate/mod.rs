@@ -13,6 +13,7 @@ mod candidates;
 mod case;
 mod discovery;
 mod engine;
+mod health;
 mod judge;
 mod keys;
 mod learn;

@@ -31,6 +31,8 @@ pub(super) struct Questions {
     wanted: Vec<Topic>,
     /// Topics that are wanted or out.
     open: HashSet<Topic>,
+    /// How many of these are about tokens, at each issuer.
+    open_at: HashMap<IssuerId, usize>,
     out: BTreeMap<AskId, (Topic, UnixTime)>,
     last: u64,
 }
@@ -58,6 +60,9 @@ impl Questions {
     pub(super) fn want(&mut self, topic: Topic) {
         if self.open.insert(topic) {
             self.wanted.push(topic);
+            if let Topic::Token(issuer, _) = topic {
+                *self.open_at.entry(issuer).or_default() += 1;
+            }
         }
     }
 
@@ -68,7 +73,17 @@ impl Questions {
 
     /// Nobody needs `topic` asked about any more.
     pub(super) fn drop_topic(&mut self, topic: Topic) {
-        self.open.remove(&topic);
+        if self.open.remove(&topic)
+            && let Topic::Token(issuer, _) = topic
+            && let Some(open) = self.open_at.get_mut(&issuer)
+        {
+            *open = open.saturating_sub(1);
+        }
+    }
+
+    /// How many tokens `issuer` is being asked about.
+    pub(super) fn open_at(&self, issuer: IssuerId) -> usize {
+        self.open_at.get(&issuer).copied().unwrap_or(0)
     }
 
     /// Somebody who waits for `topic`.
@@ -89,7 +104,7 @@ impl Questions {
     /// late.
     pub(super) fn receive(&mut self, id: AskId) -> Option<Topic> {
         let (topic, _) = self.out.remove(&id)?;
-        self.open.remove(&topic);
+        self.drop_topic(topic);
         Some(topic)
     }
 
@@ -104,10 +119,15 @@ impl Questions {
         ids.into_iter().filter_map(|id| self.parked.remove(&id).map(|parked| (id, parked.case))).collect()
     }
 
-    /// Takes out everybody whose time is up, and gives up questions whose answer is overdue.
+    /// Gives up questions whose answer is overdue.
+    pub(super) fn overdue(&mut self, now: UnixTime) -> Vec<Topic> {
+        let overdue: Vec<AskId> =
+            self.out.iter().filter(|(_, (_, until))| now >= *until).map(|(id, _)| *id).collect();
+        overdue.into_iter().filter_map(|id| self.receive(id)).collect()
+    }
+
+    /// Takes out everybody whose time is up.
     pub(super) fn expire(&mut self, now: UnixTime) -> Vec<(RequestId, Case)> {
-        let open = &mut self.open;
-        self.out.retain(|_, (topic, until)| now < *until || !open.remove(topic));
         let due: Vec<RequestId> =
             self.parked.iter().filter(|(_, parked)| now >= parked.until).map(|(id, _)| *id).collect();
         due.into_iter().filter_map(|id| self.remove(id).map(|case| (id, case))).collect()

@@ -127,6 +127,11 @@ pub enum Event {
         /// Why.
         why: &'static str,
     },
+    /// An issuer did not say, and what it said before was used again.
+    StaleServed {
+        /// The issuer's name.
+        issuer: Rc<str>,
+    },
     /// An issuer was asked about a token and did not say.
     IssuerSilent {
         /// The issuer's name.
