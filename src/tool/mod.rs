@@ -1,0 +1,4 @@
+//! The command line tool: the other skin of the engine, native.
+
+pub mod document;
+pub mod mint;
