@@ -47,11 +47,8 @@ impl Pair {
         if let [p, q] = self.0.primes() {
             members.extend([("p", text(p)), ("q", text(q))]);
         }
-        let rest = [
-            ("dp", self.0.dp().cloned()),
-            ("dq", self.0.dq().cloned()),
-            ("qi", self.0.crt_coefficient()),
-        ];
+        let rest =
+            [("dp", self.0.dp().cloned()), ("dq", self.0.dq().cloned()), ("qi", self.0.crt_coefficient())];
         members.extend(rest.into_iter().filter_map(|(name, number)| Some((name, text(&number?)))));
         members
     }
