@@ -2,10 +2,9 @@
 
 use core::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+use crate::base::base64url;
 use crate::base::json::Object;
 
 /// What is wrong with a value, and where in the document.
@@ -190,7 +189,8 @@ pub fn bytes(value: &Value) -> Result<Vec<u8>, Wrong> {
         return Err(expected("a string or {\"base64\": …}", value));
     }
     Members::of(value, &["base64"])?.need("base64", |value| {
-        STANDARD.decode(text(value)?).map_err(|_| Wrong::new("is not base64 (RFC 4648 section 4, padded)"))
+        base64url::decode_standard(text(value)?)
+            .ok_or_else(|| Wrong::new("is not base64 (RFC 4648 section 4, padded)"))
     })
 }
 

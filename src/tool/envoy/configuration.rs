@@ -1,11 +1,9 @@
 //! A filter's configuration as the filter will get it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::find::Configuration;
-use crate::base::json;
+use crate::base::{base64url, json};
 
 /// The configuration of Envoy's filter: an `Any` that Envoy unwraps.
 pub(super) fn of_any(any: Option<&Value>) -> Configuration {
@@ -17,8 +15,7 @@ pub(super) fn of_any(any: Option<&Value>) -> Configuration {
     match (kind.rsplit('/').next().unwrap_or_default(), value) {
         ("google.protobuf.Struct", value) => of_struct(value, "value"),
         ("google.protobuf.StringValue", Some(Value::String(text))) => of_text(text.as_bytes()),
-        ("google.protobuf.BytesValue", Some(Value::String(text))) => STANDARD.decode(text).map_or_else(
-            |_| unreadable("is not base64: write the policy as a Struct"),
+        ("google.protobuf.BytesValue", Some(Value::String(text))) => base64url::decode_standard(text).map_or_else(|| unreadable("is not base64: write the policy as a Struct"),
             |bytes| of_text(&bytes),
         ),
         _ => unreadable(

@@ -8,7 +8,7 @@ use crate::base::time::UnixTime;
 use crate::tool::members::{self, Wrong};
 
 /// Replaces every `{in: D}` and `{ago: D}` in `value` by a NumericDate.
-pub(super) fn resolve(value: &Value, now: UnixTime) -> Result<Value, Wrong> {
+pub(in crate::tool) fn resolve(value: &Value, now: UnixTime) -> Result<Value, Wrong> {
     match value {
         Value::Object(object) => match moment(value, now)? {
             Some(at) => Ok(numeric_date(at)),
@@ -40,7 +40,7 @@ pub(super) fn moment(value: &Value, now: UnixTime) -> Result<Option<UnixTime>, W
 }
 
 /// A span such as `500ms`, `30s`, `5m`, `1h` or `2d`.
-pub(in crate::tool) fn duration(value: &Value) -> Result<Duration, Wrong> {
+pub(super) fn duration(value: &Value) -> Result<Duration, Wrong> {
     span(members::text(value)?)
         .ok_or_else(|| Wrong::new("is not a span of time: write it like 500ms, 30s, 5m, 1h or 2d"))
 }

@@ -30,9 +30,12 @@ mod compare;
 mod dates;
 mod expect;
 mod load;
+pub mod native;
 mod tokens;
 
 pub use answers::{Answers, Issuers};
+pub(super) use dates::{resolve as resolve_dates, span};
+
 pub use compare::{Observed, mismatches};
 pub use expect::{Expectation, Outcome, Upstream};
 pub use load::{Case, DEFAULT_NOW, Suite, load, read};
