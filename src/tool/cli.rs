@@ -32,8 +32,9 @@ enum Command {
     /// Gateway EnvoyExtensionPolicy that holds some; several YAML documents in one file are fine.
     ///
     /// A problem is a line `FILE: PLACE: what is wrong: what to write instead`, PLACE as in `rules[2].require.scopes[0]`.
-    /// Where the policy stands inside another file, the way to it comes before: `FILE: WAY: PLACE: …`, and `document N: `
-    /// before that where the file has several. `warning:` lines are about what stands around the policy, and do not
+    /// Where the policy stands inside another file, the way to it comes before, `FILE: WAY: PLACE: …`, as in
+    /// `envoy.yaml: static_resources.listeners[0].filter_chains[0].filters[0].http_filters[1]: rules[0].match: …` (without
+    /// the `typed_config`s on the way), and `document N: ` before that where the file has several. `warning:` lines are about what stands around the policy, and do not
     /// change the exit code.
     Check {
         /// The files.

@@ -49,7 +49,7 @@ const KNOWN: &[&str] = &[
 /// When it is not JSON, or not a request.
 pub fn read(line: &[u8]) -> Result<Line, BadLine> {
     let line = json::value(line)
-        .map_err(|fault| BadLine { id: Value::Null, problem: format!("is not JSON: {fault}") })?;
+        .map_err(|fault| BadLine { id: Value::Null, problem: format!("cannot be read as JSON: {fault}") })?;
     let id = line.get("id").cloned().unwrap_or_default();
     request_of(&line)
         .map(|(now, request, replies)| Line { id: id.clone(), now, request, replies })
@@ -175,7 +175,10 @@ mod tests {
 
     #[test]
     fn a_line_that_is_not_valid_is_refused_under_its_id() {
-        assert_eq!(problem("{"), r#"{"id":null,"error":"is not JSON: ends too early (line 1, column 1)"}"#);
+        assert_eq!(
+            problem("{"),
+            r#"{"id":null,"error":"cannot be read as JSON: ends too early (line 1, column 1)"}"#
+        );
         assert_eq!(problem(r#"{"id": 7}"#), r#"{"id":7,"error":"method: is missing"}"#);
         assert!(problem("[]").contains("is a list: write an object"));
         let good = r#""method": "GET", "authority": "a", "path": "/", "headers": []"#;

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use crate::tool::console::{Console, Exit};
+use crate::tool::document::{self, STDIN};
 use crate::tool::scenario;
 use crate::tool::scenario::native::{self, Outcomes};
 
@@ -36,8 +37,14 @@ pub(in crate::tool) fn run(files: &[String], console: &mut Console<'_>) -> io::R
     Ok(if tally.failed == 0 { exit } else { Exit::Problems })
 }
 
-fn outcomes(file: &str, console: &Console<'_>) -> Result<Vec<Outcomes>, Vec<String>> {
-    let suite = scenario::load(Path::new(file), None).map_err(|error| vec![error.to_string()])?;
+fn outcomes(file: &str, console: &mut Console<'_>) -> Result<Vec<Outcomes>, Vec<String>> {
+    let suite = if file == STDIN {
+        let bytes = document::load(file, console.stdin).map_err(|error| vec![error.to_string()])?;
+        scenario::parse(&bytes, Path::new(""), None)
+    } else {
+        scenario::load(Path::new(file), None)
+    };
+    let suite = suite.map_err(|error| vec![error.to_string()])?;
     native::run(&suite, console.environment)
         .map_err(|problems| problems.iter().map(|problem| format!("policy: {problem}")).collect())
 }

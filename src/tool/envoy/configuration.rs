@@ -15,9 +15,11 @@ pub(super) fn of_any(any: Option<&Value>) -> Configuration {
     match (kind.rsplit('/').next().unwrap_or_default(), value) {
         ("google.protobuf.Struct", value) => of_struct(value, "value"),
         ("google.protobuf.StringValue", Some(Value::String(text))) => of_text(text.as_bytes()),
-        ("google.protobuf.BytesValue", Some(Value::String(text))) => base64url::decode_standard(text).map_or_else(|| unreadable("is not base64: write the policy as a Struct"),
-            |bytes| of_text(&bytes),
-        ),
+        ("google.protobuf.BytesValue", Some(Value::String(text))) => base64url::decode_standard(text)
+            .map_or_else(
+                || unreadable("is not base64: write the policy as a Struct"),
+                |bytes| of_text(&bytes),
+            ),
         _ => unreadable(
             "is neither a google.protobuf.Struct nor a StringValue or BytesValue with a value: write `\"@type\": \
              type.googleapis.com/google.protobuf.Struct` and the policy under `value`",

@@ -7,7 +7,8 @@ use crate::base::json::Object;
 
 /// A filter of ours.
 pub struct Filter<'d> {
-    /// Where it stands: the path through the document to its configuration.
+    /// Where it stands: the way through the document to an Envoy filter (without the `typed_config`s on it), or to the
+    /// configuration in a resource of Istio or Envoy Gateway.
     pub place: String,
     /// The policy.
     pub configuration: Configuration,
@@ -96,6 +97,8 @@ impl Place<'_> {
     fn text(&self) -> String {
         match self {
             Self::Root => String::new(),
+            // Every extension stands in one of these; they would only make the way longer.
+            Self::Member(parent, "typed_config" | "typedConfig") => parent.text(),
             Self::Member(Place::Root, name) => (*name).to_owned(),
             Self::Member(parent, name) => format!("{}.{name}", parent.text()),
             Self::Index(parent, index) => format!("{}[{index}]", parent.text()),
@@ -129,9 +132,7 @@ impl<'d> Search<'d> {
         }
         // A TypedStruct names the type of the members of its `value`.
         let (kind, inner, place) = match (member(object, "type_url"), object.get("value")) {
-            (Some(Value::String(kind)), Some(Value::Object(inner))) => {
-                (Some(kind.as_str()), inner, &Place::Member(place, "value"))
-            }
+            (Some(Value::String(kind)), Some(Value::Object(inner))) => (Some(kind.as_str()), inner, place),
             _ => (text("@type"), object, place),
         };
         let is = |name: &str| kind.is_some_and(|kind| kind.ends_with(name));
@@ -147,14 +148,13 @@ impl<'d> Search<'d> {
 
     fn wasm_filter(&mut self, filter: &'d Object, place: &Place<'_>, manager: Option<&'d Object>) {
         let Some(plugin) = filter.get("config").and_then(Value::as_object) else { return };
-        let place = Place::Member(place, "config");
         let configuration = configuration::of_any(member(plugin, "configuration"));
         let names = [member(plugin, "name"), member(plugin, "root_id")];
         let code = member(plugin, "vm_config").and_then(|vm| vm.get("code"));
         let code = code.map(Value::to_string).unwrap_or_default();
         if is_ours(&configuration, names, &code) {
-            let place = Place::Member(&place, "configuration").text();
-            self.found.push(Filter { place, configuration, host: Host::Envoy { plugin, manager } });
+            let host = Host::Envoy { plugin, manager };
+            self.found.push(Filter { place: place.text(), configuration, host });
         }
     }
 
@@ -229,9 +229,7 @@ mod tests {
             json!({"static_resources": {"listeners": [{"filter_chains": [{"filters": [manager]}]}]}});
         assert_eq!(
             places(&bootstrap),
-            [
-                "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[1].typed_config.config.configuration"
-            ]
+            ["static_resources.listeners[0].filter_chains[0].filters[0].http_filters[1]"]
         );
         assert!(matches!(find(&bootstrap)[0].host, Host::Envoy { manager: Some(_), .. }));
         let typed_struct = json!({"patch": {"value": {"typed_config": {
@@ -239,7 +237,7 @@ mod tests {
             "type_url": format!("type.googleapis.com/{WASM_FILTER}"),
             "value": {"config": {"configuration": structure()}},
         }}}});
-        assert_eq!(places(&typed_struct), ["patch.value.typed_config.value.config.configuration"]);
+        assert_eq!(places(&typed_struct), ["patch.value"]);
     }
 
     #[test]

@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &Arguments, console: &mut Console<'_>) -> io::Resul
         }
     };
     let Some((document, compiled)) = command::load(file, console)? else { return Ok(Exit::Problems) };
-    let now = match arguments.now.map(|seconds| UnixTime::from_numeric_date(seconds)) {
+    let now = match arguments.now.map(UnixTime::from_numeric_date) {
         Some(None) => {
             writeln!(console.err, "--now: is no time: give seconds since 1970")?;
             return Ok(Exit::Usage);

@@ -5,11 +5,13 @@ use crate::base::base64url;
 use crate::base::json::{self, Object};
 use crate::http::head::RequestHead;
 use crate::jose::jws::{self, Unverified};
-use crate::policy::{Access, Policy};
+use crate::jose::key_set::{KeySet, Origin};
+use crate::jose::verify::{NoAccelerator, verify};
+use crate::policy::{Access, Issuer, Keys, Policy};
 use crate::token::credential::{self, Found, Place};
 use crate::token::grant::Grant;
 use crate::tool::driver::Judged;
-use crate::tool::request::Request;
+use crate::tool::request::{Reply, Request};
 
 /// Tells about the token of `request`. It is hidden in the whole text from here on.
 pub(super) fn tell(text: &mut Text, policy: &Policy, request: &Request, judged: &Judged) {
@@ -61,7 +63,10 @@ fn kind(text: &mut Text, policy: &Policy, token: &[u8], judged: &Judged) {
     if jws::is_jws_shape(token) {
         text.line("", "a signed token (JWS)");
         match Unverified::parse(token) {
-            Ok(jws) => header(text, policy, &jws),
+            Ok(jws) => {
+                header(text, policy, &jws);
+                text.line("signature", &signature(policy, &jws, judged));
+            }
             Err(fault) => text.line("", &format!("its header: {fault}")),
         }
     } else if jws::is_jwe_shape(token) {
@@ -69,19 +74,49 @@ fn kind(text: &mut Text, policy: &Policy, token: &[u8], judged: &Judged) {
     } else {
         text.line("", "an opaque token: only its issuer can say what it is");
     }
-    match note.grant() {
-        Some(grant) => {
+    match (note.grant(), payload(token)) {
+        (Some(grant), _) => {
             let issuer = note.issuer.as_deref().unwrap_or("an issuer without a name");
-            text.line("verified", &format!("yes: {issuer} vouches for it"));
-            claims(text, "claims", grant.claims());
+            text.line("claims", &format!("which {issuer} vouches for:"));
+            claims(text, grant.claims());
             summary(text, grant);
         }
-        None => {
-            text.line("verified", &format!("no ({}); what follows is the token's own word", note.reason));
-            if let Some(unverified) = payload(token) {
-                claims(text, "claims", &unverified);
-            }
+        (None, Some(unverified)) => {
+            text.line("claims", "which the token makes, and nobody vouches for:");
+            claims(text, &unverified);
         }
+        (None, None) => {}
+    }
+}
+
+/// Whether the keys that were at hand say that the signature holds.
+fn signature(policy: &Policy, jws: &Unverified<'_>, judged: &Judged) -> String {
+    let hint = jws.issuer_hint();
+    let named = |issuer: &&Issuer| hint.is_some() && issuer.expect.issuer == hint && issuer.keys.is_some();
+    let Some(issuer) = policy.issuers.iter().find(named) else {
+        return "is not checked: no issuer of the policy with this iss has keys".to_owned();
+    };
+    let sets = match &issuer.keys {
+        Some(Keys::Inline(keys)) => vec![KeySet::clone(keys)],
+        Some(Keys::Fetched(_)) | None => {
+            judged.questions.iter().filter_map(|(_, reply)| fetched(reply)).collect()
+        }
+    };
+    if sets.is_empty() {
+        return format!("is not checked: no keys of {} were had", issuer.name);
+    }
+    match verify(jws, &KeySet::merge(sets), issuer.expect.algorithms, &NoAccelerator) {
+        Ok(_) => format!("holds, with the keys of {}", issuer.name),
+        Err(fault) => fault.to_string(),
+    }
+}
+
+fn fetched(reply: &Reply) -> Option<KeySet> {
+    match reply {
+        Reply::Answered { status: 200, body, .. } => {
+            KeySet::parse(&json::object(body).ok()?, Origin::Fetched).ok().map(|(keys, _)| keys)
+        }
+        Reply::Answered { .. } | Reply::Failed(_) => None,
     }
 }
 
@@ -100,10 +135,10 @@ fn header(text: &mut Text, policy: &Policy, jws: &Unverified<'_>) {
     text.line("", &format!("iss {}: {named}", or_none(hint.as_deref())));
 }
 
-fn claims(text: &mut Text, label: &str, claims: &Object) {
-    for (index, (name, value)) in claims.iter().enumerate() {
+fn claims(text: &mut Text, claims: &Object) {
+    for (name, value) in claims {
         let value = text.claim(name, value);
-        text.line(if index == 0 { label } else { "" }, &format!("{name}: {value}"));
+        text.line("", &format!("{name}: {value}"));
     }
 }
 

@@ -67,12 +67,20 @@ impl core::error::Error for LoadError {}
 /// When the file cannot be read, is not YAML, or is not a suite; the text names the place, but not the file.
 pub fn load(path: &Path, now: Option<UnixTime>) -> Result<Suite, LoadError> {
     let bytes = document::load(&path.to_string_lossy(), &mut std::io::empty());
-    let documents = bytes.and_then(|bytes| document::parse(&bytes));
-    let documents = documents.map_err(|error| LoadError(error.to_string()))?;
+    let bytes = bytes.map_err(|error| LoadError(error.to_string()))?;
+    parse(&bytes, path.parent().unwrap_or(Path::new("")), now)
+}
+
+/// As [`load`], for the bytes of a file in `folder`.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse(bytes: &[u8], folder: &Path, now: Option<UnixTime>) -> Result<Suite, LoadError> {
+    let documents = document::parse(bytes).map_err(|error| LoadError(error.to_string()))?;
     let [suite] = documents.as_slice() else {
         return Err(LoadError(format!("holds {} documents: write one", documents.len())));
     };
-    read(suite, path.parent().unwrap_or(Path::new("")), now).map_err(|wrong| LoadError(wrong.to_string()))
+    read(suite, folder, now).map_err(|wrong| LoadError(wrong.to_string()))
 }
 
 /// Reads a suite out of a document; `folder` is where a policy's path begins.

@@ -38,4 +38,4 @@ pub(super) use dates::{resolve as resolve_dates, span};
 
 pub use compare::{Observed, mismatches};
 pub use expect::{Expectation, Outcome, Upstream};
-pub use load::{Case, DEFAULT_NOW, Suite, load, read};
+pub use load::{Case, DEFAULT_NOW, Suite, load, parse, read};
