@@ -40,3 +40,5 @@ pub mod http;
 pub mod jose;
 pub mod policy;
 pub mod token;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod tool;

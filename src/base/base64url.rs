@@ -18,9 +18,22 @@ pub fn encode_standard(bytes: impl AsRef<[u8]>) -> String {
     STANDARD.encode(bytes)
 }
 
+/// Decodes the standard alphabet with padding (RFC 4648 section 4); as strict as [`decode`].
+pub fn decode_standard(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_standard_alphabet_is_read_with_its_padding() {
+        assert_eq!(decode_standard("+/8=").as_deref(), Some(&[0xfb, 0xff][..]));
+        for text in ["+/8", "-_8=", "+/9=", "+/8= "] {
+            assert_eq!(decode_standard(text), None, "{text:?}");
+        }
+    }
 
     #[test]
     fn only_the_canonical_text_is_read() {

@@ -1,0 +1,97 @@
+//! `scopegate check`: every problem of the policies in files.
+
+use std::io;
+
+use serde_json::Value;
+
+use super::within;
+use crate::tool::compiled::{self, Compiled};
+use crate::tool::console::{Console, Exit};
+use crate::tool::document;
+use crate::tool::envoy::{self, Configuration, Filter, Surroundings};
+use crate::tool::policy_file::{self, prefix};
+
+/// Checks `files`, each to its end.
+pub(in crate::tool) fn run(files: &[String], console: &mut Console<'_>) -> io::Result<Exit> {
+    let mut exit = Exit::Good;
+    for file in files {
+        exit = exit.and(check(file, console)?);
+    }
+    Ok(exit)
+}
+
+fn check(file: &str, console: &mut Console<'_>) -> io::Result<Exit> {
+    let documents = document::load(file, console.stdin).and_then(|bytes| document::parse(&bytes));
+    let documents = match documents {
+        Ok(documents) => documents,
+        Err(problem) => return wrong(console, file, &problem.to_string()),
+    };
+    let surroundings = Surroundings::of(&documents);
+    let mut found = None;
+    for (index, document) in documents.iter().enumerate() {
+        let prefix = prefix(&documents, index);
+        if !envoy::is_of_a_proxy(document) {
+            let file = format!("{file}: {prefix}");
+            let place = file.trim_end_matches([':', ' ']);
+            let exit = policy(place, document, console)?.0;
+            found = Some(found.map_or(exit, |before: Exit| before.and(exit)));
+            continue;
+        }
+        for filter in envoy::find(document) {
+            let place = within(file, &format!("{prefix}{}", filter.place));
+            let exit = check_filter(&place, &filter, &surroundings, console)?;
+            found = Some(found.map_or(exit, |before: Exit| before.and(exit)));
+        }
+    }
+    found.map_or_else(|| wrong(console, file, policy_file::NONE), Ok)
+}
+
+fn check_filter(
+    place: &str,
+    filter: &Filter<'_>,
+    surroundings: &Surroundings,
+    console: &mut Console<'_>,
+) -> io::Result<Exit> {
+    let document = match &filter.configuration {
+        Configuration::Policy(document) => document,
+        Configuration::Unreadable(problem) => return wrong(console, place, problem),
+    };
+    let (exit, compiled) = policy(place, document, console)?;
+    let variables = compiled.map(|compiled| compiled.variables).unwrap_or_default();
+    for advice in envoy::advise(filter, document, &variables, surroundings) {
+        writeln!(console.out, "warning: {place}: {advice}")?;
+    }
+    Ok(exit)
+}
+
+fn policy(place: &str, document: &Value, console: &mut Console<'_>) -> io::Result<(Exit, Option<Compiled>)> {
+    match compiled::compile(document, console.environment) {
+        Ok(compiled) => {
+            let (issuers, rules) = (compiled.policy.issuers.len(), compiled.policy.rules.len());
+            let (issuers, rules) = (count(issuers, "issuer"), count(rules, "rule"));
+            writeln!(console.out, "{place}: good: {issuers}, {rules}")?;
+            for name in &compiled.unset {
+                writeln!(
+                    console.err,
+                    "note: {place}: the variable {name}, which holds a secret, is not set here"
+                )?;
+            }
+            Ok((Exit::Good, Some(compiled)))
+        }
+        Err(problems) => {
+            for problem in problems {
+                writeln!(console.out, "{place}: {problem}")?;
+            }
+            Ok((Exit::Problems, None))
+        }
+    }
+}
+
+fn wrong(console: &mut Console<'_>, place: &str, problem: &str) -> io::Result<Exit> {
+    writeln!(console.out, "{place}: {problem}")?;
+    Ok(Exit::Problems)
+}
+
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}

@@ -1,0 +1,198 @@
+//! `scopegate mint`: keys and signed tokens.
+
+use std::io;
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use crate::base::json;
+use crate::base::time::UnixTime;
+use crate::jose::algorithm::Algorithm;
+use crate::tool::console::{Console, Exit};
+use crate::tool::document;
+use crate::tool::mint::{DEFAULT_RSA_BITS, PrivateKey};
+use crate::tool::scenario::{resolve_dates, span};
+
+/// What to make.
+#[derive(Subcommand)]
+pub(in crate::tool) enum Command {
+    /// Make a private key and print it as a JWK.
+    Key {
+        /// RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, HS256, HS384 or HS512.
+        #[arg(long)]
+        alg: String,
+        /// What the key is called.
+        #[arg(long)]
+        kid: Option<String>,
+        /// The size of an RSA key.
+        #[arg(long, default_value_t = DEFAULT_RSA_BITS)]
+        bits: usize,
+    },
+    /// Print the public halves of private keys as a JWKS.
+    Jwks {
+        /// Files with a private JWK each.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<String>,
+    },
+    /// Sign a token and print it.
+    Token(Box<TokenArgs>),
+}
+
+/// What is in a token. Options go before members of `--claims` of the same name, except `exp` and `iat`.
+#[derive(Args)]
+pub(in crate::tool) struct TokenArgs {
+    /// A file with the private JWK that signs.
+    #[arg(long, value_name = "FILE")]
+    key: String,
+    /// All claims as a JSON object, or @FILE; {"in": "5m"} and {"ago": "5m"} in it become dates, and an `exp` or `iat`
+    /// of null is left out.
+    #[arg(long, value_name = "JSON|@FILE")]
+    claims: Option<String>,
+    /// The issuer.
+    #[arg(long)]
+    iss: Option<String>,
+    /// The subject.
+    #[arg(long)]
+    sub: Option<String>,
+    /// The audience; several make an array.
+    #[arg(long)]
+    aud: Vec<String>,
+    /// The scopes, separated by spaces.
+    #[arg(long)]
+    scope: Option<String>,
+    /// The client.
+    #[arg(long)]
+    client_id: Option<String>,
+    /// How long the token is good from now on; sets `exp`, unless the claims have one.
+    #[arg(long, value_name = "SPAN", default_value = "5m")]
+    expires_in: String,
+    /// How long ago the token was made; sets `iat`, unless the claims have one.
+    #[arg(long, value_name = "SPAN", default_value = "0s")]
+    issued_ago: String,
+    /// The header's `typ`.
+    #[arg(long, default_value = "at+jwt")]
+    typ: String,
+    /// More members of the header as a JSON object; a null takes a member away.
+    #[arg(long, value_name = "JSON")]
+    header: Option<String>,
+}
+
+/// Why nothing can be made.
+enum Problem {
+    /// The command was called in a wrong way.
+    Usage(String),
+    /// Something given does not work.
+    Other(String),
+}
+
+/// Makes what `command` asks for.
+pub(in crate::tool) fn run(command: &Command, console: &mut Console<'_>) -> io::Result<Exit> {
+    let made = match command {
+        Command::Key { alg, kid, bits } => key(alg, kid.as_deref(), *bits),
+        Command::Jwks { files } => jwks(files, console),
+        Command::Token(arguments) => token(arguments, console),
+    };
+    let (exit, problem) = match made {
+        Ok(text) => return writeln!(console.out, "{text}").map(|()| Exit::Good),
+        Err(Problem::Usage(problem)) => (Exit::Usage, problem),
+        Err(Problem::Other(problem)) => (Exit::Problems, problem),
+    };
+    writeln!(console.err, "{problem}")?;
+    Ok(exit)
+}
+
+fn key(alg: &str, kid: Option<&str>, bits: usize) -> Result<String, Problem> {
+    let algorithm = Algorithm::from_name(alg).ok_or_else(|| {
+        let names: Vec<_> = Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
+        Problem::Usage(format!("--alg {alg}: is no algorithm: give one of {}", names.join(", ")))
+    })?;
+    let key = PrivateKey::generate_with_bits(algorithm, kid, bits);
+    key.map(|key| format!("{:#}", key.jwk())).map_err(|error| Problem::Other(error.to_string()))
+}
+
+fn jwks(files: &[String], console: &mut Console<'_>) -> Result<String, Problem> {
+    let mut keys = Vec::new();
+    for file in files {
+        let key = read_key(file, console)?;
+        if key.is_symmetric() {
+            let warning = "the key is symmetric and has no public half: keep the output as secret as the key";
+            // A warning that cannot be written is no reason to stop.
+            let _ = writeln!(console.err, "warning: {file}: {warning}");
+        }
+        keys.push(key.public_jwk());
+    }
+    Ok(format!("{:#}", json!({ "keys": keys })))
+}
+
+fn token(arguments: &TokenArgs, console: &mut Console<'_>) -> Result<String, Problem> {
+    let now = UnixTime::from_secs((console.clock)().as_secs());
+    let claims = claims(arguments, now, console)?;
+    let mut header = Map::from_iter([("typ".to_owned(), json!(arguments.typ))]);
+    if let Some(text) = &arguments.header {
+        header.extend(object("--header", text.as_bytes())?);
+    }
+    let key = read_key(&arguments.key, console)?;
+    key.sign(&header, &Value::Object(claims)).map_err(|error| Problem::Other(error.to_string()))
+}
+
+fn claims(
+    arguments: &TokenArgs,
+    now: UnixTime,
+    console: &mut Console<'_>,
+) -> Result<Map<String, Value>, Problem> {
+    let mut claims = match arguments.claims.as_deref().map(|text| (text, text.strip_prefix('@'))) {
+        None => Map::new(),
+        Some((_, Some(file))) => {
+            let bytes =
+                document::load(file, console.stdin).map_err(|error| other(file, &error.to_string()))?;
+            object(file, &bytes)?
+        }
+        Some((text, None)) => object("--claims", text.as_bytes())?,
+    };
+    let audience = match arguments.aud.as_slice() {
+        [] => None,
+        [single] => Some(json!(single)),
+        several => Some(json!(several)),
+    };
+    let text = |value: &Option<String>| value.as_ref().map(|value| json!(value));
+    let given = [
+        ("iss", text(&arguments.iss)),
+        ("sub", text(&arguments.sub)),
+        ("aud", audience),
+        ("scope", text(&arguments.scope)),
+        ("client_id", text(&arguments.client_id)),
+    ];
+    claims.extend(given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    for (name, direction, option, length) in [
+        ("iat", "ago", "--issued-ago", &arguments.issued_ago),
+        ("exp", "in", "--expires-in", &arguments.expires_in),
+    ] {
+        if span(length).is_none() {
+            let problem = "is not a span of time: write it like 500ms, 30s, 5m, 1h or 2d";
+            return Err(Problem::Usage(format!("{option} {length}: {problem}")));
+        }
+        claims.entry(name).or_insert_with(|| json!({ direction: length }));
+        if claims.get(name).is_some_and(Value::is_null) {
+            claims.shift_remove(name);
+        }
+    }
+    match resolve_dates(&Value::Object(claims), now) {
+        Ok(Value::Object(claims)) => Ok(claims),
+        Ok(_) => Err(Problem::Usage("--claims: is a date rather than an object".to_owned())),
+        Err(wrong) => Err(Problem::Usage(format!("--claims: {wrong}"))),
+    }
+}
+
+fn read_key(file: &str, console: &mut Console<'_>) -> Result<PrivateKey, Problem> {
+    let bytes = document::load(file, console.stdin).map_err(|error| other(file, &error.to_string()))?;
+    let jwk = object(file, &bytes)?;
+    PrivateKey::from_jwk(&Value::Object(jwk)).map_err(|error| other(file, &error.to_string()))
+}
+
+fn object(what: &str, text: &[u8]) -> Result<Map<String, Value>, Problem> {
+    json::object(text).map_err(|fault| other(what, &format!("is not a JSON object: {fault}")))
+}
+
+fn other(what: &str, problem: &str) -> Problem {
+    Problem::Other(format!("{what}: {problem}"))
+}

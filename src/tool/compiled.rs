@@ -1,0 +1,47 @@
+//! A policy document becomes a policy, its secrets taken from the environment.
+
+use core::cell::RefCell;
+use std::rc::Rc;
+
+use serde_json::Value;
+
+use crate::config::{self, ConfigError};
+use crate::policy::Policy;
+
+/// A policy, and what it wanted from the environment.
+pub struct Compiled {
+    /// The policy.
+    pub policy: Rc<Policy>,
+    /// The variables that it read, each once.
+    pub variables: Vec<String>,
+    /// Those among them that are not set; `$NAME` stands in their place.
+    pub unset: Vec<String>,
+}
+
+/// Compiles `document`. A variable that is not set is no problem here: its placeholder stands for it.
+///
+/// # Errors
+/// Everything that is wrong with the document.
+pub fn compile(
+    document: &Value,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Compiled, Vec<ConfigError>> {
+    let variables = RefCell::new(Vec::<String>::new());
+    let unset = RefCell::new(Vec::<String>::new());
+    let remember = |list: &RefCell<Vec<String>>, name: &str| {
+        let mut list = list.borrow_mut();
+        if !list.iter().any(|known| known == name) {
+            list.push(name.to_owned());
+        }
+    };
+    let lookup = |name: &str| {
+        remember(&variables, name);
+        let value = environment(name).filter(|value| !value.is_empty());
+        Some(value.unwrap_or_else(|| {
+            remember(&unset, name);
+            format!("${name}")
+        }))
+    };
+    let policy = config::compile(document.to_string().as_bytes(), &lookup)?;
+    Ok(Compiled { policy: Rc::new(policy), variables: variables.into_inner(), unset: unset.into_inner() })
+}

@@ -1,0 +1,251 @@
+//! What is dangerous or missing around a filter, in words. None of it is wrong in the policy itself.
+
+use serde_json::Value;
+
+use super::find::{Filter, Host, member};
+use super::surroundings::Surroundings;
+use crate::base::json::Object;
+
+/// Advice about `filter`: its host's settings, the clusters that its policy names, and the variables that it reads.
+pub fn advise(
+    filter: &Filter<'_>,
+    policy: &Value,
+    variables: &[String],
+    surroundings: &Surroundings,
+) -> Vec<String> {
+    let mut advice = Vec::new();
+    match filter.host {
+        Host::Envoy { plugin, manager } => {
+            envoy(plugin, variables, &mut advice);
+            if let Some(manager) = manager {
+                connection_manager(manager, &mut advice);
+            }
+        }
+        Host::Istio(spec) => {
+            match spec.get("failStrategy").and_then(Value::as_str) {
+                Some("FAIL_OPEN") => {
+                    advice.push(fails_open("failStrategy: FAIL_OPEN", "FAIL_CLOSE or FAIL_RELOAD"))
+                }
+                Some(_) => {}
+                None => advice.push(unsaid("failStrategy", "FAIL_RELOAD or FAIL_CLOSE")),
+            }
+            let env = spec.get("vmConfig").and_then(|vm| vm.get("env")).and_then(Value::as_array);
+            let given = env.into_iter().flatten().filter_map(|entry| entry.get("name")?.as_str());
+            missing_variables(variables, given.collect(), "vmConfig.env", &mut advice);
+        }
+        Host::Gateway(entry) => {
+            if entry.get("failOpen") == Some(&Value::Bool(true)) {
+                advice.push(fails_open("failOpen: true", "failOpen: false"));
+            }
+            let keys = entry.get("env").and_then(|env| env.get("hostKeys"));
+            missing_variables(variables, texts(keys), "env.hostKeys", &mut advice);
+        }
+    }
+    for cluster in clusters(policy).into_iter().filter(|cluster| surroundings.lacks(cluster)) {
+        advice.push(format!("the policy asks cluster {cluster:?}, which this file does not define: define it, or no issuer can be reached"));
+    }
+    advice
+}
+
+fn envoy(plugin: &Object, variables: &[String], advice: &mut Vec<String>) {
+    let vm = member(plugin, "vm_config").and_then(Value::as_object);
+    let of_vm = |name: &str| vm.and_then(|vm| member(vm, name));
+    if member(plugin, "fail_open") == Some(&Value::Bool(true)) {
+        advice.push(fails_open("fail_open: true", "failure_policy: FAIL_RELOAD"));
+    } else {
+        match member(plugin, "failure_policy").map(ToString::to_string).as_deref() {
+            Some("\"FAIL_OPEN\"" | "3") => {
+                advice.push(fails_open("failure_policy: FAIL_OPEN", "FAIL_RELOAD or FAIL_CLOSED"))
+            }
+            None | Some("\"UNSPECIFIED\"" | "0") => {
+                advice.push(unsaid("failure_policy", "FAIL_RELOAD or FAIL_CLOSED"))
+            }
+            Some(_) => {}
+        }
+    }
+    if of_vm("vm_id").and_then(Value::as_str).is_none_or(str::is_empty) {
+        advice.push(
+            "vm_config.vm_id is empty: other Wasm filters with the empty id could read and change what this one \
+             shares between workers: give it an id of its own"
+                .to_owned(),
+        );
+    }
+    let restriction =
+        of_vm("capability_restriction_config").or_else(|| member(plugin, "capability_restriction_config"));
+    if let Some(restriction) = restriction.and_then(Value::as_object) {
+        capabilities(restriction, advice);
+    }
+    let environment = of_vm("environment_variables").and_then(Value::as_object);
+    let mut given = texts(environment.and_then(|environment| member(environment, "host_env_keys")));
+    let values =
+        environment.and_then(|environment| member(environment, "key_values")).and_then(Value::as_object);
+    given.extend(values.into_iter().flatten().map(|(name, _)| name.as_str()));
+    missing_variables(variables, given, "vm_config.environment_variables", advice);
+}
+
+/// A callback that is not on the list is not called, and the request passes unseen.
+fn capabilities(restriction: &Object, advice: &mut Vec<String>) {
+    const NEEDED: &[&str] =
+        &["proxy_on_request_headers", "proxy_on_request_body", "proxy_on_request_trailers"];
+    let Some(allowed) = member(restriction, "allowed_capabilities").and_then(Value::as_object) else {
+        return;
+    };
+    if allowed.is_empty() {
+        return;
+    }
+    for needed in NEEDED.iter().filter(|needed| !allowed.contains_key(**needed)) {
+        advice.push(format!(
+            "ERROR: allowed_capabilities lacks {needed}: Envoy then never calls the filter there, and requests pass \
+             without a check: add it"
+        ));
+    }
+}
+
+fn connection_manager(manager: &Object, advice: &mut Vec<String>) {
+    for (name, value) in [
+        ("normalize_path", "true"),
+        ("merge_slashes", "true"),
+        ("path_with_escaped_slashes_action", "REJECT_REQUEST"),
+    ] {
+        if member(manager, name).is_none() {
+            advice.push(format!(
+                "the connection manager has no {name}: write `{name}: {value}`, so that filters after this one and the \
+                 upstream read the same path"
+            ));
+        }
+    }
+    if member(manager, "stream_idle_timeout").is_none() {
+        advice.push(
+            "the connection manager has no stream_idle_timeout: a request that waits while the filter fails would hang \
+             for five minutes: write `stream_idle_timeout: 15s` or the like"
+                .to_owned(),
+        );
+    }
+}
+
+fn missing_variables(variables: &[String], given: Vec<&str>, place: &str, advice: &mut Vec<String>) {
+    for name in variables.iter().filter(|name| !given.contains(&name.as_str())) {
+        advice.push(format!(
+            "the policy reads the variable {name}, which {place} does not provide: add it there"
+        ));
+    }
+}
+
+/// The clusters that the issuers of a policy name, each once.
+fn clusters(policy: &Value) -> Vec<&str> {
+    let issuers = policy.get("issuers").and_then(Value::as_object);
+    let mut clusters = Vec::new();
+    for issuer in issuers.into_iter().flat_map(|issuers| issuers.values()) {
+        let jwks = issuer.get("jwt").and_then(|jwt| jwt.get("jwks"));
+        for asked in [jwks, issuer.get("introspection")].into_iter().flatten() {
+            let cluster = asked.get("cluster").and_then(Value::as_str);
+            clusters.extend(cluster.filter(|cluster| !clusters.contains(cluster)));
+        }
+    }
+    clusters
+}
+
+fn texts(list: Option<&Value>) -> Vec<&str> {
+    list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+fn fails_open(what: &str, instead: &str) -> String {
+    format!("ERROR: {what}: when the filter fails, every request passes without a check: write {instead}")
+}
+
+fn unsaid(what: &str, instead: &str) -> String {
+    format!(
+        "ERROR: {what} is not said: what happens when the filter fails is left to defaults: write {instead}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::find;
+    use super::*;
+    use serde_json::json;
+
+    fn advice(document: &Value, variables: &[&str]) -> String {
+        let filters = find(document);
+        let policy = json!({"issuers": {"a": {"jwt": {"jwks": {"cluster": "idp"}}, "introspection": {"cluster": "idp"}}}});
+        let variables: Vec<String> = variables.iter().map(|name| (*name).to_owned()).collect();
+        let surroundings = Surroundings::of(core::slice::from_ref(document));
+        filters
+            .iter()
+            .flat_map(|filter| advise(filter, &policy, &variables, &surroundings))
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    fn envoy(plugin: Value, manager: Value) -> Value {
+        let mut plugin = plugin;
+        plugin["name"] = json!("scopegate");
+        let mut manager = manager;
+        manager["@type"] =
+            json!("x/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager");
+        manager["http_filters"] = json!([{"typed_config": {"@type": "x/envoy.extensions.filters.http.wasm.v3.Wasm", "config": plugin}}]);
+        manager
+    }
+
+    #[test]
+    fn a_careful_file_needs_no_advice() {
+        let plugin = json!({"failure_policy": "FAIL_RELOAD", "vm_config": {
+            "vm_id": "scopegate", "environment_variables": {"host_env_keys": ["A"], "key_values": {"B": "x"}},
+            "capability_restriction_config": {"allowed_capabilities": {
+                "proxy_on_request_headers": {}, "proxy_on_request_body": {}, "proxy_on_request_trailers": {}}},
+        }});
+        let manager = json!({"normalize_path": true, "merge_slashes": true, "stream_idle_timeout": "15s",
+            "path_with_escaped_slashes_action": "REJECT_REQUEST"});
+        assert_eq!(advice(&envoy(plugin, manager), &["A", "B"]), "");
+    }
+
+    #[test]
+    fn what_a_careless_file_lacks_is_told() {
+        let advice = advice(&envoy(json!({}), json!({"clusters": [{"name": "other"}]})), &["A"]);
+        for words in [
+            "ERROR: failure_policy",
+            "vm_id is empty",
+            "normalize_path",
+            "merge_slashes",
+            "path_with_escaped_slashes_action",
+            "stream_idle_timeout",
+            "variable A",
+            "cluster \"idp\"",
+        ] {
+            assert_eq!(advice.matches(words).count().min(1), 1, "{words}: {advice}");
+        }
+        assert_eq!(advice.matches("cluster \"idp\"").count(), 1);
+    }
+
+    #[test]
+    fn failing_open_is_an_error_everywhere() {
+        let istio = json!({"kind": "WasmPlugin", "metadata": {"name": "scopegate"}, "spec": {"failStrategy": "FAIL_OPEN"}});
+        let gateway = json!({"kind": "EnvoyExtensionPolicy", "spec": {"wasm": [{"name": "scopegate", "failOpen": true}]}});
+        for document in [
+            istio,
+            gateway,
+            envoy(json!({"failure_policy": "FAIL_OPEN"}), json!({})),
+            envoy(json!({"failurePolicy": 3}), json!({})),
+            envoy(json!({"fail_open": true}), json!({})),
+        ] {
+            assert!(advice(&document, &[]).contains("passes without a check"), "{document}");
+        }
+    }
+
+    #[test]
+    fn a_capability_list_without_the_callbacks_is_an_error() {
+        let plugin = json!({"vm_config": {"capability_restriction_config": {"allowed_capabilities": {"proxy_log": {}}}}});
+        assert_eq!(advice(&envoy(plugin, json!({})), &[]).matches("ERROR: allowed_capabilities").count(), 3);
+    }
+
+    #[test]
+    fn variables_are_looked_for_where_each_host_has_them() {
+        let istio = json!({"kind": "WasmPlugin", "metadata": {"name": "scopegate"},
+            "spec": {"failStrategy": "FAIL_CLOSE", "vmConfig": {"env": [{"name": "A"}]}}});
+        let gateway = json!({"kind": "EnvoyExtensionPolicy", "spec": {"wasm": [{"name": "scopegate", "env": {"hostKeys": ["A"]}}]}});
+        for document in [istio, gateway] {
+            assert_eq!(advice(&document, &["A"]), "");
+            assert!(advice(&document, &["B"]).contains("variable B"));
+        }
+    }
+}

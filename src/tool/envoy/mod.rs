@@ -1,0 +1,15 @@
+//! Files of a proxy that hold a policy: Envoy bootstrap, listener and LDS files, Istio `WasmPlugin`, Envoy Gateway
+//! `EnvoyExtensionPolicy`.
+//!
+//! - knows: where in such files a Wasm filter and its configuration stand, and what is dangerous around it
+//! - must not know: what a policy means
+//! - in: a document as JSON; out: the filters in it, and advice
+
+mod advice;
+mod configuration;
+mod find;
+mod surroundings;
+
+pub use advice::advise;
+pub use find::{Configuration, Filter, Host, find, is_of_a_proxy};
+pub use surroundings::Surroundings;

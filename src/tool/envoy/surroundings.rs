@@ -1,0 +1,69 @@
+//! What the rest of a file says: its clusters.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::find::member;
+
+/// The clusters that all documents of a file define together.
+#[derive(Default)]
+pub struct Surroundings {
+    clusters: BTreeSet<String>,
+    /// Clusters come from elsewhere too, so a name that is not here may still exist.
+    more_clusters: bool,
+}
+
+impl Surroundings {
+    /// Looks through `documents`.
+    pub fn of(documents: &[Value]) -> Self {
+        let mut surroundings = Self::default();
+        for document in documents {
+            surroundings.walk(document);
+        }
+        surroundings
+    }
+
+    /// Whether the file defines clusters, all of them, and `cluster` is none of them.
+    pub fn lacks(&self, cluster: &str) -> bool {
+        !self.more_clusters && !self.clusters.is_empty() && !self.clusters.contains(cluster)
+    }
+
+    fn walk(&mut self, value: &Value) {
+        match value {
+            Value::Object(object) => {
+                let clusters = object.get("clusters").and_then(Value::as_array);
+                self.clusters.extend(clusters.into_iter().flatten().filter_map(name));
+                let kind = object.get("@type").and_then(Value::as_str);
+                if kind.is_some_and(|kind| kind.ends_with("envoy.config.cluster.v3.Cluster")) {
+                    self.clusters.extend(name(value));
+                }
+                self.more_clusters |= member(object, "cds_config").is_some();
+                object.values().for_each(|value| self.walk(value));
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.walk(item)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+}
+
+fn name(cluster: &Value) -> Option<String> {
+    cluster.get("name")?.as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::slice;
+    use serde_json::json;
+
+    #[test]
+    fn a_cluster_is_missed_only_where_the_file_has_them_all() {
+        let clusters = json!({"static_resources": {"clusters": [{"name": "idp"}]}});
+        let dynamic = json!({"dynamic_resources": {"cds_config": {}}});
+        let lacks = |documents: &[Value]| Surroundings::of(documents).lacks("other");
+        assert!(lacks(slice::from_ref(&clusters)));
+        assert!(!Surroundings::of(slice::from_ref(&clusters)).lacks("idp"));
+        assert!(!lacks(&[json!({})]) && !lacks(&[clusters, dynamic]));
+    }
+}

@@ -1,0 +1,109 @@
+//! Which rule decided, and why no other.
+
+use serde_json::Value;
+
+use super::text::Text;
+use crate::http::host;
+use crate::http::path::Path;
+use crate::policy::{self, Matcher, Policy, Rule, Rules, Target};
+use crate::tool::driver::Judged;
+use crate::tool::policy_file::PolicyDocument;
+use crate::tool::request::Request;
+
+/// Of more rules that did not match it is not told why.
+const TOLD: usize = 20;
+
+/// Tells the path's normal form and the rule.
+pub(super) fn tell(
+    text: &mut Text,
+    document: &PolicyDocument,
+    policy: &Policy,
+    request: &Request,
+    judged: &Judged,
+) {
+    let head = request.head();
+    let path = Path::normalize(head.path);
+    match &path {
+        Ok(path) => text.line("path", &format!("{}, in its one normal form", path.as_str())),
+        Err(why) if head.path.starts_with(b"/") => {
+            text.line("path", &format!("is refused before any rule is tried: {why}"));
+        }
+        Err(_) => text.line("path", "there is none"),
+    }
+    let note = judged.verdict.note();
+    let place =
+        note.rule.as_deref().and_then(|name| policy.rules.iter().position(|rule| *rule.name == *name));
+    let (Some(place), Some(name)) = (place, &note.rule) else {
+        return text.line("rule", without(policy, request, note.reason));
+    };
+    if policy.route_metadata && request.route.rule.is_some() {
+        text.line("rule", &format!("{name}, because the route's metadata names it"));
+    } else {
+        text.line(
+            "rule",
+            &format!("{name}, number {} of {}: the first that matches", place + 1, policy.rules.len()),
+        );
+        let host = host::of_authority(head.authority);
+        let target = Target {
+            host: host.as_deref(),
+            method: head.method,
+            path: path.as_ref().ok(),
+            route: request.route.name.as_deref().map(str::as_bytes),
+        };
+        for rule in policy.rules.iter().take(place.min(TOLD)) {
+            text.line("", &format!("not {}, since its {} differ", rule.name, differing(rule, &target)));
+        }
+        if place > TOLD {
+            text.line("", &format!("nor {} more before it", place - TOLD));
+        }
+    }
+    for (name, value) in written(&document.document, place) {
+        text.line("", &format!("{name}: {value}"));
+    }
+}
+
+fn without(policy: &Policy, request: &Request, reason: &str) -> &'static str {
+    match reason {
+        "path_ambiguous" => "none is tried",
+        "metadata" => "none: the filter itself serves the protected resource metadata",
+        "rule_unknown" => "the route's metadata names one that the policy does not have",
+        _ if policy::preflight(policy, &request.head()).is_some() => {
+            "none: a CORS preflight passes (cors_preflight: allow)"
+        }
+        _ => match policy.unmatched {
+            policy::Unmatched::Deny => "none matches (unmatched: deny)",
+            policy::Unmatched::Authenticated => {
+                "none matches (unmatched: authenticated: any good token will do)"
+            }
+            policy::Unmatched::Anonymous => "none matches (unmatched: anonymous: a token is not looked at)",
+        },
+    }
+}
+
+/// What of a rule's match keeps it from matching: each part is tried alone, by the same index that finds rules.
+fn differing(rule: &Rule, target: &Target<'_>) -> String {
+    let Matcher { hosts, methods, paths, routes } = rule.matcher.clone();
+    let parts = [
+        ("hosts", Matcher { hosts, ..Matcher::default() }),
+        ("methods", Matcher { methods, ..Matcher::default() }),
+        ("paths", Matcher { paths, ..Matcher::default() }),
+        ("routes", Matcher { routes, ..Matcher::default() }),
+    ];
+    let fails = |matcher: Matcher| {
+        let alone = Rules::new(vec![Rule { matcher, ..rule.clone() }]);
+        alone.is_ok_and(|alone| alone.find(target).is_none())
+    };
+    let names: Vec<&str> = parts.into_iter().filter_map(|(name, part)| fails(part).then_some(name)).collect();
+    names.join(" and ")
+}
+
+/// The rule as the author wrote it, its requirement looked up where it has a name.
+fn written(document: &Value, place: usize) -> Vec<(&'static str, Value)> {
+    let rule = document.get("rules").and_then(|rules| rules.get(place));
+    let member = |name: &'static str| Some((name, rule?.get(name)?.clone()));
+    let require = member("require").map(|(name, value)| {
+        let named = value.as_str().and_then(|name| document.get("requirements")?.get(name).cloned());
+        (name, named.unwrap_or(value))
+    });
+    [member("match"), member("access"), require, member("mode")].into_iter().flatten().collect()
+}

@@ -1,0 +1,309 @@
+//! A private key of any algorithm: made, written as a JWK, read back, used to sign.
+
+use core::fmt;
+
+use serde_json::{Map, Value, json};
+
+use super::{ec, ed25519, oct, rsa};
+use crate::base::base64url;
+use crate::jose::algorithm::Algorithm;
+use crate::jose::hash::HashName;
+
+/// How many bits an RSA key has unless told otherwise.
+pub const DEFAULT_RSA_BITS: usize = 2048;
+
+/// A key that signs. Has no `Debug`.
+pub struct PrivateKey {
+    algorithm: Algorithm,
+    kid: Option<String>,
+    material: Material,
+}
+
+enum Material {
+    Rsa(Box<rsa::Pair>),
+    Ec(ec::Pair),
+    Ed25519(ed25519::Pair),
+    Oct(oct::Shared),
+}
+
+/// Why a key cannot be made, read or used. Shows no key material.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MintError(String);
+
+impl MintError {
+    pub(super) fn new(problem: impl Into<String>) -> Self {
+        Self(problem.into())
+    }
+}
+
+impl fmt::Display for MintError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl core::error::Error for MintError {}
+
+impl PrivateKey {
+    /// A new key for `algorithm`, from the system's random source. RSA keys have [`DEFAULT_RSA_BITS`].
+    ///
+    /// # Errors
+    /// When the random source fails.
+    pub fn generate(algorithm: Algorithm, kid: Option<&str>) -> Result<Self, MintError> {
+        Self::generate_with_bits(algorithm, kid, DEFAULT_RSA_BITS)
+    }
+
+    /// As [`Self::generate`], with so many bits where the key is an RSA key.
+    ///
+    /// # Errors
+    /// When the random source fails, or the RSA key would have less than 1024 or more than 8192 bits.
+    pub fn generate_with_bits(
+        algorithm: Algorithm,
+        kid: Option<&str>,
+        bits: usize,
+    ) -> Result<Self, MintError> {
+        let material = match shape(algorithm).0 {
+            Kind::RsaPkcs1 | Kind::RsaPss => Material::Rsa(Box::new(rsa::Pair::generate(bits)?)),
+            Kind::Ec(curve) => Material::Ec(ec::Pair::generate(curve)?),
+            Kind::Ed25519 => Material::Ed25519(ed25519::Pair::generate()?),
+            Kind::Hmac => Material::Oct(oct::Shared::generate(shape(algorithm).1)?),
+        };
+        Ok(Self { algorithm, kid: kid.map(str::to_owned), material })
+    }
+
+    /// Reads a private JWK. Its `alg` says how it signs; without one, the first algorithm that fits its type.
+    ///
+    /// # Errors
+    /// When a member is missing or wrong, or `alg` does not fit the key.
+    pub fn from_jwk(jwk: &Value) -> Result<Self, MintError> {
+        let members = jwk.as_object().ok_or_else(|| MintError::new("the key is not a JSON object"))?;
+        let algorithm = match text(members, "alg") {
+            Some(name) => Algorithm::from_name(name)
+                .ok_or_else(|| MintError::new(format!("`alg` is {name}: write one of {}", names())))?,
+            None => usual_algorithm(members)?,
+        };
+        let material = match (shape(algorithm).0, text(members, "kty")) {
+            (Kind::RsaPkcs1 | Kind::RsaPss, Some("RSA")) => {
+                Material::Rsa(Box::new(rsa::Pair::read(members)?))
+            }
+            (Kind::Ec(curve), Some("EC")) => Material::Ec(ec::Pair::read(curve, members)?),
+            (Kind::Ed25519, Some("OKP")) => Material::Ed25519(ed25519::Pair::read(members)?),
+            (Kind::Hmac, Some("oct")) => Material::Oct(oct::Shared::read(members)?),
+            (Kind::RsaPkcs1 | Kind::RsaPss | Kind::Ec(_) | Kind::Ed25519 | Kind::Hmac, _) => {
+                return Err(MintError::new(format!("`kty` does not fit `alg`, which is {algorithm}")));
+            }
+        };
+        Ok(Self { algorithm, kid: text(members, "kid").map(str::to_owned), material })
+    }
+
+    /// How the key signs.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// What the key is called.
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// Whether whoever can verify can also sign.
+    pub const fn is_symmetric(&self) -> bool {
+        self.algorithm.is_symmetric()
+    }
+
+    /// The whole key, private members and all.
+    pub fn jwk(&self) -> Value {
+        self.written(match &self.material {
+            Material::Rsa(pair) => pair.private_members(),
+            Material::Ec(pair) => pair.private_members(),
+            Material::Ed25519(pair) => pair.private_members(),
+            Material::Oct(shared) => shared.members(),
+        })
+    }
+
+    /// The public half; of a symmetric key there is none, so this is the whole key.
+    pub fn public_jwk(&self) -> Value {
+        self.written(match &self.material {
+            Material::Rsa(pair) => pair.public_members(),
+            Material::Ec(pair) => pair.public_members(),
+            Material::Ed25519(pair) => pair.public_members(),
+            Material::Oct(shared) => shared.members(),
+        })
+    }
+
+    /// A compact JWS of `claims`. `alg` and `kid` are put before the members of `header`, which may overrule them:
+    /// then the header says one thing and the signature is another; a `null` there takes a member away.
+    ///
+    /// # Errors
+    /// When the signature cannot be made.
+    pub fn sign(&self, header: &Map<String, Value>, claims: &Value) -> Result<String, MintError> {
+        let text = format!(
+            "{}.{}",
+            base64url::encode(self.header(header).to_string()),
+            base64url::encode(claims.to_string())
+        );
+        let signature = self.signature(text.as_bytes())?;
+        Ok(format!("{text}.{}", base64url::encode(signature)))
+    }
+
+    /// The header that [`Self::sign`] writes.
+    pub fn header(&self, more: &Map<String, Value>) -> Value {
+        let mut header = Map::new();
+        header.insert("alg".to_owned(), json!(self.algorithm.name()));
+        if let Some(kid) = &self.kid {
+            header.insert("kid".to_owned(), json!(kid));
+        }
+        header.extend(more.clone());
+        header.retain(|_, value| !value.is_null());
+        Value::Object(header)
+    }
+
+    /// The signature of `text`, in the form of RFC 7518.
+    ///
+    /// # Errors
+    /// When the signature cannot be made: an RSA key that is too small for the hash.
+    pub fn signature(&self, text: &[u8]) -> Result<Vec<u8>, MintError> {
+        let (kind, hash) = shape(self.algorithm);
+        match &self.material {
+            Material::Rsa(pair) if kind == Kind::RsaPss => pair.sign_pss(hash, text),
+            Material::Rsa(pair) => pair.sign_pkcs1(hash, text),
+            Material::Ec(pair) => pair.sign(hash, text),
+            Material::Ed25519(pair) => Ok(pair.sign(text)),
+            Material::Oct(shared) => shared.sign(hash, text),
+        }
+    }
+
+    fn written(&self, material: Vec<(&'static str, String)>) -> Value {
+        let mut jwk = Map::new();
+        let naming = [("kid", self.kid.clone()), ("alg", Some(self.algorithm.name().to_owned()))];
+        let naming = naming.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let members = naming.chain([("use", "sig".to_owned())]).chain(material);
+        jwk.extend(members.map(|(name, value)| (name.to_owned(), Value::String(value))));
+        Value::Object(jwk)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    RsaPkcs1,
+    RsaPss,
+    Ec(ec::Curve),
+    Ed25519,
+    Hmac,
+}
+
+const fn shape(algorithm: Algorithm) -> (Kind, HashName) {
+    use HashName::{Sha256, Sha384, Sha512};
+    match algorithm {
+        Algorithm::Rs256 => (Kind::RsaPkcs1, Sha256),
+        Algorithm::Rs384 => (Kind::RsaPkcs1, Sha384),
+        Algorithm::Rs512 => (Kind::RsaPkcs1, Sha512),
+        Algorithm::Ps256 => (Kind::RsaPss, Sha256),
+        Algorithm::Ps384 => (Kind::RsaPss, Sha384),
+        Algorithm::Ps512 => (Kind::RsaPss, Sha512),
+        Algorithm::Es256 => (Kind::Ec(ec::Curve::P256), Sha256),
+        Algorithm::Es384 => (Kind::Ec(ec::Curve::P384), Sha384),
+        Algorithm::Es512 => (Kind::Ec(ec::Curve::P521), Sha512),
+        Algorithm::EdDsa => (Kind::Ed25519, Sha512),
+        Algorithm::Hs256 => (Kind::Hmac, Sha256),
+        Algorithm::Hs384 => (Kind::Hmac, Sha384),
+        Algorithm::Hs512 => (Kind::Hmac, Sha512),
+    }
+}
+
+/// What a key without `alg` signs with.
+fn usual_algorithm(members: &Map<String, Value>) -> Result<Algorithm, MintError> {
+    match (text(members, "kty"), text(members, "crv")) {
+        (Some("RSA"), _) => Ok(Algorithm::Rs256),
+        (Some("EC"), Some("P-256")) => Ok(Algorithm::Es256),
+        (Some("EC"), Some("P-384")) => Ok(Algorithm::Es384),
+        (Some("EC"), Some("P-521")) => Ok(Algorithm::Es512),
+        (Some("OKP"), Some("Ed25519")) => Ok(Algorithm::EdDsa),
+        (Some("oct"), _) => Ok(Algorithm::Hs256),
+        _ => Err(MintError::new("`kty` or `crv` is missing or unknown: is this a private JWK?")),
+    }
+}
+
+/// The names of all algorithms, for messages.
+pub(in crate::tool) fn names() -> String {
+    Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(", ")
+}
+
+fn text<'v>(members: &'v Map<String, Value>, name: &str) -> Option<&'v str> {
+    members.get(name)?.as_str()
+}
+
+/// The bytes of the base64url member `name`.
+pub(super) fn bytes(members: &Map<String, Value>, name: &str) -> Result<Vec<u8>, MintError> {
+    let problem = || MintError::new(format!("`{name}` is missing or not base64url: is this a private JWK?"));
+    base64url::decode(text(members, name).ok_or_else(problem)?).ok_or_else(problem)
+}
+
+/// Fills an array from the system's random source.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], MintError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| MintError::new(format!("no random numbers from the system: {error}")))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jose::algorithm::Algorithms;
+    use crate::jose::jws::Unverified;
+    use crate::jose::key_set::{KeySet, Origin};
+    use crate::jose::verify::{NoAccelerator, verify};
+
+    fn is_good(token: &str, key: &PrivateKey) -> bool {
+        let set = json!({ "keys": [key.public_jwk()] });
+        let (keys, skipped) = KeySet::parse(set.as_object().unwrap(), Origin::Inline).unwrap();
+        assert_eq!(skipped, [], "{}", key.algorithm());
+        let allowed = Algorithms::of([key.algorithm()]);
+        Unverified::parse(token.as_bytes())
+            .and_then(|jws| verify(&jws, &keys, allowed, &NoAccelerator))
+            .is_ok()
+    }
+
+    #[test]
+    fn what_each_algorithm_signs_the_engine_verifies_also_after_the_key_was_written_and_read() {
+        for algorithm in Algorithm::ALL {
+            let key = PrivateKey::generate(*algorithm, Some("k")).unwrap();
+            let again = PrivateKey::from_jwk(&key.jwk()).unwrap();
+            let token = again.sign(&Map::new(), &json!({"sub": "alice"})).unwrap();
+            assert!(is_good(&token, &key), "{algorithm}");
+            let other = PrivateKey::generate(*algorithm, Some("k")).unwrap();
+            assert!(!is_good(&token, &other), "{algorithm}");
+        }
+    }
+
+    #[test]
+    fn the_public_half_has_no_private_member() {
+        for algorithm in [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa] {
+            let jwk = PrivateKey::generate(algorithm, None).unwrap().public_jwk();
+            let private = ["d", "p", "q", "dp", "dq", "qi", "k"];
+            assert!(private.iter().all(|name| jwk.get(name).is_none()), "{algorithm}");
+        }
+    }
+
+    #[test]
+    fn the_header_may_be_overruled() {
+        let key = PrivateKey::generate(Algorithm::Es256, Some("k")).unwrap();
+        let more = json!({"alg": "none", "kid": null, "typ": "at+jwt"});
+        assert_eq!(key.header(more.as_object().unwrap()), json!({"alg": "none", "typ": "at+jwt"}));
+    }
+
+    #[test]
+    fn a_key_that_is_not_one_is_refused() {
+        for jwk in [
+            json!([]),
+            json!({}),
+            json!({"kty": "EC", "crv": "P-256", "alg": "none", "d": "AA"}),
+            json!({"kty": "EC", "crv": "P-256", "d": "AA"}),
+            json!({"kty": "RSA", "alg": "ES256"}),
+            json!({"kty": "OKP", "crv": "Ed25519", "x": "AA"}),
+        ] {
+            assert!(PrivateKey::from_jwk(&jwk).is_err(), "{jwk}");
+        }
+    }
+}

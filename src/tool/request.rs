@@ -1,0 +1,157 @@
+//! A request and an issuer's reply as plain data, the same for all commands.
+
+use serde_json::Value;
+
+use super::members::{self, Members, Wrong};
+use crate::http::head::RequestHead;
+use crate::http::message;
+
+/// A request as a proxy would see it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The method.
+    pub method: String,
+    /// `http` or `https`.
+    pub scheme: String,
+    /// Host, and port where there is one.
+    pub authority: String,
+    /// Path and query.
+    pub path: String,
+    /// Fields; names in lower case.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The proxy's route.
+    pub route: Route,
+    /// The SHA-256 of the client's certificate.
+    pub client_cert_sha256: Option<[u8; 32]>,
+    /// The body; decisions do not look at it.
+    pub body: Vec<u8>,
+}
+
+/// What the proxy knows of its route.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Route {
+    /// Its name.
+    pub name: Option<String>,
+    /// The rule that its metadata names.
+    pub rule: Option<String>,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            method: "GET".to_owned(),
+            scheme: "https".to_owned(),
+            authority: "api.example.com".to_owned(),
+            path: "/".to_owned(),
+            headers: Vec::new(),
+            route: Route::default(),
+            client_cert_sha256: None,
+            body: Vec::new(),
+        }
+    }
+}
+
+impl Request {
+    /// The head that the engine judges.
+    pub fn head(&self) -> RequestHead<'_> {
+        let pseudo = [
+            (&b":method"[..], self.method.as_bytes()),
+            (b":authority", self.authority.as_bytes()),
+            (b":path", self.path.as_bytes()),
+            (b":scheme", self.scheme.as_bytes()),
+        ];
+        let fields = self.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice()));
+        RequestHead::from_pairs(pseudo.into_iter().chain(fields))
+    }
+}
+
+/// What came of a callout.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reply {
+    /// The issuer answered.
+    Answered {
+        /// The status code.
+        status: u16,
+        /// Fields; names in lower case.
+        headers: Vec<(String, Vec<u8>)>,
+        /// The body.
+        body: Vec<u8>,
+    },
+    /// It did not.
+    Failed(Failure),
+}
+
+/// Why an issuer did not answer. The engine makes no difference; a server that plays the issuer does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Failure {
+    /// Not in time.
+    Timeout,
+    /// The connection broke off.
+    Reset,
+    /// There was no connection.
+    Refused,
+}
+
+impl Reply {
+    /// The reply as the engine takes it.
+    pub fn as_message(&self) -> message::Reply<'_> {
+        match self {
+            Self::Answered { status, headers, body } => {
+                message::Reply::Answered(message::Answer { status: *status, fields: headers, body })
+            }
+            Self::Failed(_) => message::Reply::Failed,
+        }
+    }
+}
+
+/// Reads the `route` of a request.
+pub(super) fn route(value: &Value) -> Result<Route, Wrong> {
+    let members = Members::of(value, &["name", "rule"])?;
+    Ok(Route { name: members.read("name", members::owned)?, rule: members.read("rule", members::owned)? })
+}
+
+/// Reads the SHA-256 of a certificate, in hexadecimal digits.
+pub(super) fn certificate(value: &Value) -> Result<[u8; 32], Wrong> {
+    let wrong = || Wrong::new("is not a SHA-256: write 64 hexadecimal digits");
+    let text = members::text(value)?;
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+    let digits = digits.ok_or_else(wrong)?;
+    let bytes: Vec<u8> =
+        digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
+    if digits.len() == 64 { bytes.try_into().map_err(|_| wrong()) } else { Err(wrong()) }
+}
+
+/// Reads `timeout`, `reset` or `refused`.
+pub(super) fn failure(value: &Value) -> Result<Failure, Wrong> {
+    match members::text(value)? {
+        "timeout" => Ok(Failure::Timeout),
+        "reset" => Ok(Failure::Reset),
+        "refused" => Ok(Failure::Refused),
+        _ => Err(Wrong::new("is no failure: write timeout, reset or refused")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_certificate_is_64_hexadecimal_digits() {
+        let hex = "00ff".repeat(16);
+        assert_eq!(certificate(&json!(hex)).unwrap().iter().filter(|byte| **byte == 0xff).count(), 16);
+        assert!(certificate(&json!(hex.to_uppercase())).is_ok());
+        for text in ["", "00", &"0".repeat(63), &"0".repeat(66), &"g".repeat(64), &"\u{e9}".repeat(32)] {
+            assert!(certificate(&json!(text)).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_head_has_pseudo_fields_and_fields() {
+        let request = Request { headers: vec![("a".to_owned(), b"b".to_vec())], ..Request::default() };
+        let head = request.head();
+        assert_eq!((head.method, head.scheme, head.path), (&b"GET"[..], &b"https"[..], &b"/"[..]));
+        assert_eq!(head.first(b"a"), Some(&b"b"[..]));
+    }
+}

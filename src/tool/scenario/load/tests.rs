@@ -1,0 +1,79 @@
+use super::*;
+use serde_json::json;
+
+fn suite(suite: Value) -> Result<Suite, String> {
+    read(&suite, Path::new(""), None).map_err(|wrong| wrong.to_string())
+}
+
+fn with_test(test: Value) -> Result<Suite, String> {
+    let tokens = json!({"a": {"raw": "t.o.k"}});
+    suite(json!({"policy": {"rules": []}, "tokens": tokens, "tests": [test]}))
+}
+
+#[test]
+fn a_request_has_defaults_and_tokens_are_put_in() {
+    let expect = json!({"outcome": "admit"});
+    let request =
+        json!({"token": "a", "path": "/p?t=${token:a}&u=${token:a}", "headers": [["X-B", "${token:a}"]]});
+    let loaded = with_test(json!({"name": "x", "request": request, "expect": expect})).unwrap();
+    let request = &loaded.cases[0].request;
+    assert_eq!((request.method.as_str(), request.authority.as_str()), ("GET", "api.example.com"));
+    assert_eq!(request.path, "/p?t=t.o.k&u=t.o.k");
+    let field = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
+    assert_eq!(request.headers, [field("authorization", "Bearer t.o.k"), field("x-b", "t.o.k")]);
+    assert_eq!(loaded.now, DEFAULT_NOW);
+}
+
+#[test]
+fn the_clock_stays_where_a_test_put_it() {
+    let test = |at: Value| json!({"name": "x", "at": at, "expect": {"outcome": "admit"}});
+    let tests =
+        json!([test(Value::Null), test(json!({"in": "10s"})), test(Value::Null), test(json!({"ago": "1s"}))]);
+    let loaded = suite(json!({"policy": {}, "now": 100, "tests": tests})).unwrap();
+    let clock: Vec<_> = loaded.cases.iter().map(|case| (case.now.as_secs(), case.moves_clock)).collect();
+    assert_eq!(clock, [(100, false), (110, true), (110, false), (99, true)]);
+}
+
+#[test]
+fn the_callers_clock_goes_before_the_files() {
+    let document = json!({"policy": {"exp": {"keys": []}}, "now": 100, "tests": []});
+    let loaded = read(&document, Path::new(""), Some(UnixTime::from_secs(7))).unwrap();
+    assert_eq!(loaded.now.as_secs(), 7);
+}
+
+#[test]
+fn a_mistake_names_its_place() {
+    let expect = json!({"outcome": "admit"});
+    for (test, place) in [
+        (json!({"expect": expect}), "tests[0].name: is missing"),
+        (json!({"name": "x"}), "tests[0].expect: is missing"),
+        (json!({"name": "x", "expect": expect, "when": 1}), "tests[0].when: unknown"),
+        (json!({"name": "x", "expect": expect, "at": 5}), "tests[0].at: is not a time"),
+        (
+            json!({"name": "x", "expect": expect, "request": {"token": "b"}}),
+            "tests[0].request.token: names none",
+        ),
+        (
+            json!({"name": "x", "expect": expect, "request": {"path": "${token:b}"}}),
+            "tests[0].request.path: names none",
+        ),
+        (
+            json!({"name": "x", "expect": expect, "request": {"path": "${token:a"}}),
+            "tests[0].request.path: has a",
+        ),
+        (
+            json!({"name": "x", "expect": expect, "request": {"headers": [["a"]]}}),
+            "tests[0].request.headers[0]: ",
+        ),
+        (
+            json!({"name": "x", "expect": expect, "request": {"route": {"nam": "x"}}}),
+            "tests[0].request.route.nam: unknown",
+        ),
+    ] {
+        let problem = with_test(test).err().unwrap();
+        assert!(problem.starts_with(place), "{problem}");
+    }
+    assert!(suite(json!({"policy": 1, "tests": []})).err().unwrap().starts_with("policy: "));
+    assert!(suite(json!({"policy": "./missing.yaml", "tests": []})).err().unwrap().contains("missing.yaml"));
+    assert!(suite(json!({"tests": []})).err().unwrap().starts_with("policy: is missing"));
+}
