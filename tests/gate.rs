@@ -1,4 +1,5 @@
 //! The engine driven by hand: who waits for what, who is woken, and what never happens.
+#![cfg(test)]
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

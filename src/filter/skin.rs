@@ -217,9 +217,8 @@ impl<H: Host> Skin<H> {
         for event in events {
             let (kind, what) = Warnings::counter(&event);
             self.count(kind, what);
-            for (level, line) in Warnings::lines(&event) {
-                self.warn(level, &line, what, &line);
-            }
+            let line = event.to_string();
+            self.warn(Warnings::level(&event), &line, what, &line);
         }
         self.wake(woken);
     }

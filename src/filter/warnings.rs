@@ -46,29 +46,16 @@ impl Warnings {
         }
     }
 
-    /// The log lines for `event`.
-    pub(super) fn lines(event: &Event) -> Vec<(Level, String)> {
+    /// How much an operator wants to know about `event`.
+    pub(super) const fn level(event: &Event) -> Level {
         match event {
-            Event::KeysChanged { issuer, keys, skipped } => {
-                let skipped = skipped.iter().map(|why| (Level::Warn, format!("issuer {issuer}: {why}")));
-                let good = (Level::Info, format!("issuer {issuer}: {keys} keys in use"));
-                core::iter::once(good).chain(skipped).collect()
-            }
-            Event::KeysFailed { issuer, why } => {
-                vec![(Level::Warn, format!("issuer {issuer}: its keys could not be fetched: {why}"))]
-            }
-            Event::StaleServed { issuer } => {
-                vec![(
-                    Level::Warn,
-                    format!("issuer {issuer} does not answer: what it said before is used again"),
-                )]
-            }
-            Event::IssuerSilent { issuer, why } => {
-                let level = match why {
-                    Silence::Unavailable(_) | Silence::Misbehaved(_) => Level::Warn,
-                    Silence::CredentialsRefused(_) => Level::Error,
-                };
-                vec![(level, format!("issuer {issuer} was asked about a token: {why}"))]
+            Event::KeysChanged { skipped, .. } if skipped.is_empty() => Level::Info,
+            Event::IssuerSilent { why: Silence::CredentialsRefused(_), .. } => Level::Error,
+            Event::KeysChanged { .. }
+            | Event::KeysFailed { .. }
+            | Event::StaleServed { .. }
+            | Event::IssuerSilent { why: Silence::Unavailable(_) | Silence::Misbehaved(_), .. } => {
+                Level::Warn
             }
         }
     }

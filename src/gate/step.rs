@@ -1,5 +1,6 @@
 //! What goes into the gate besides requests, and what comes out of it.
 
+use core::fmt;
 use std::rc::Rc;
 
 use super::memory::Known;
@@ -139,4 +140,22 @@ pub enum Event {
         /// Why.
         why: Silence,
     },
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::KeysChanged { issuer, keys, skipped } => {
+                write!(f, "issuer {issuer}: {keys} keys in use")?;
+                skipped.iter().try_for_each(|why| write!(f, "; {why}"))
+            }
+            Self::KeysFailed { issuer, why } => {
+                write!(f, "issuer {issuer}: its keys could not be fetched: {why}")
+            }
+            Self::StaleServed { issuer } => {
+                write!(f, "issuer {issuer} does not answer: what it said before is used again")
+            }
+            Self::IssuerSilent { issuer, why } => write!(f, "issuer {issuer} was asked about a token: {why}"),
+        }
+    }
 }

@@ -136,15 +136,15 @@ mod tests {
     fn rule(name: &str, routes: &[&str]) -> Rule {
         let routes = routes.iter().map(|route| (*route).to_owned()).collect();
         let matcher = Matcher { routes, ..Matcher::default() };
-        Rule { name: name.to_owned(), matcher, access: Access::Anonymous, mode: Mode::Enforce }
+        Rule { name: name.into(), matcher, access: Access::Anonymous, mode: Mode::Enforce }
     }
 
     #[test]
     fn a_rule_is_found_by_match_and_by_name() {
         let rules = Rules::new(vec![rule("one", &["r"]), rule("two", &[])]).unwrap();
         let target = Target { host: None, method: b"GET", path: None, route: Some(b"r") };
-        assert_eq!(rules.find(&target).map(|rule| rule.name.as_str()), Some("one"));
-        assert_eq!(rules.find(&Target { route: None, ..target }).map(|rule| rule.name.as_str()), Some("two"));
+        assert_eq!(rules.find(&target).map(|rule| &*rule.name), Some("one"));
+        assert_eq!(rules.find(&Target { route: None, ..target }).map(|rule| &*rule.name), Some("two"));
         assert_eq!(rules.named_id("two"), Some(RuleId(1)));
         assert!(rules.named("three").is_none() && rules.uses_routes() && rules.len() == 2);
     }

@@ -2,7 +2,6 @@
 
 use super::text::Text;
 use crate::gate::Verdict;
-use crate::gate::step::Event;
 use crate::http::message::HeaderEdits;
 use crate::policy::Policy;
 use crate::tool::driver::Judged;
@@ -20,7 +19,7 @@ pub(super) fn tell(text: &mut Text, policy: &Policy, judged: &Judged) {
         );
     }
     for event in &judged.events {
-        text.line("", &happened(event));
+        text.line("", &event.to_string());
     }
     let note = judged.verdict.note();
     let outcome = match (&judged.verdict, note.observed) {
@@ -51,17 +50,6 @@ fn said(reply: &Reply) -> String {
         Reply::Failed(Failure::Timeout) => "no answer in time".to_owned(),
         Reply::Failed(Failure::Reset) => "the connection broke off".to_owned(),
         Reply::Failed(Failure::Refused) => "nobody there".to_owned(),
-    }
-}
-
-fn happened(event: &Event) -> String {
-    match event {
-        Event::KeysChanged { issuer, keys, skipped } => {
-            let skipped: String = skipped.iter().map(|skipped| format!("; {skipped}")).collect();
-            format!("{issuer} has {keys} usable keys now{skipped}")
-        }
-        Event::KeysFailed { issuer, why } => format!("no keys of {issuer}: {why}"),
-        Event::IssuerSilent { issuer, why } => format!("{issuer} does not say: {why}"),
     }
 }
 
