@@ -1,11 +1,13 @@
 //! The engine driven by hand: who waits for what, who is woken, and what never happens.
 #![cfg(test)]
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use scopegate::base::time::UnixTime;
 use scopegate::config;
+use scopegate::gate::shared::SharedSlots;
 use scopegate::gate::{AskId, Event, Facts, Gate, RequestId, Step, Verdict, Woken};
 use scopegate::http::head::RequestHead;
 use scopegate::http::message::{Answer, Callout, Reply};
@@ -472,7 +474,6 @@ fn an_issuer_that_keeps_failing_is_left_alone_for_a_while() {
         "one trial at a time"
     );
     assert!(parked(&open(&mut gate, 202, "good", later)), "and whoever has the same question waits for it");
-    let asks = ask(&mut gate, later);
     assert_eq!(answer(&mut gate, asks[0].0, &active(), later).len(), 2);
     assert!(parked(&open(&mut gate, 203, "other", later)), "it is back");
 }
@@ -499,10 +500,111 @@ fn a_verified_token_is_asked_about_too_where_the_policy_says_so() {
     let asks = ask(&mut gate, at(61));
     let woken = answer(&mut gate, asks[0].0, &json!({"active": false}), at(61));
     assert_eq!(reason(&woken[0].verdict), "token_inactive", "revoked");
-    let forged = format!("{}A", &token[..token.len() - 1]);
+    let swapped: String = token.rsplit('.').next().unwrap().chars().rev().collect();
+    let forged = format!("{}.{swapped}", token.rsplit_once('.').unwrap().0);
     assert_eq!(
         reason(&settled(open(&mut gate, 4, &forged, at(62)))),
         "signature_invalid",
         "and is not asked about"
+    );
+}
+
+/// Shared data as a proxy has it: versions grow, and a write with the wrong one fails.
+#[derive(Default)]
+struct Slots(RefCell<BTreeMap<u32, (Vec<u8>, u32)>>);
+
+impl SharedSlots for Slots {
+    fn read(&self, slot: u32) -> Option<(Vec<u8>, u32)> {
+        self.0.borrow().get(&slot).cloned()
+    }
+
+    fn write(&self, slot: u32, bytes: &[u8], version: Option<u32>) -> bool {
+        let mut slots = self.0.borrow_mut();
+        let found = slots.get(&slot).map(|(_, version)| *version);
+        let good = found == version;
+        if good {
+            slots.insert(slot, (bytes.to_vec(), found.unwrap_or(0) + 1));
+        }
+        good
+    }
+}
+
+fn worker(policy: &Value, slots: &Rc<Slots>) -> Gate {
+    gate(policy).sharing(Rc::clone(slots) as Rc<dyn SharedSlots>, [9; 16])
+}
+
+#[test]
+fn what_one_worker_was_told_the_others_need_not_ask() {
+    let slots = Rc::new(Slots::default());
+    let (mut one, mut two) = (worker(&asking(), &slots), worker(&asking(), &slots));
+    assert!(parked(&open(&mut one, 1, "token", at(0))));
+    let asks = ask(&mut one, at(0));
+    assert_eq!(answer(&mut one, asks[0].0, &active(), at(0)).len(), 1);
+    assert_eq!(reason(&settled(open(&mut two, 1, "token", at(59)))), "admitted");
+    assert!(parked(&open(&mut two, 2, "token", at(60))), "and for no longer than the first may use it");
+}
+
+#[test]
+fn workers_with_the_same_question_ask_it_once() {
+    let slots = Rc::new(Slots::default());
+    let (mut one, mut two) = (worker(&asking(), &slots), worker(&asking(), &slots));
+    assert!(parked(&open(&mut one, 1, "token", at(0))));
+    assert!(parked(&open(&mut two, 1, "token", at(0))));
+    let asks = ask(&mut one, at(0));
+    assert!(ask(&mut two, at(0)).is_empty(), "the first worker has the turn");
+    assert!(two.is_following() && two.follow(at(0)).is_empty());
+    assert!(ask(&mut two, at(0)).is_empty());
+    assert_eq!(answer(&mut one, asks[0].0, &active(), at(1)).len(), 1);
+    let woken = two.follow(at(1));
+    assert_eq!(woken.iter().map(|woken| reason(&woken.verdict)).collect::<Vec<_>>(), ["admitted"]);
+}
+
+#[test]
+fn a_worker_that_never_comes_back_keeps_nobody_waiting() {
+    let slots = Rc::new(Slots::default());
+    let (mut one, mut two) = (worker(&asking(), &slots), worker(&asking(), &slots));
+    assert!(parked(&open(&mut one, 1, "token", at(0))));
+    assert_eq!(ask(&mut one, at(0)).len(), 1);
+    drop(one);
+    assert!(parked(&open(&mut two, 1, "token", at(1))));
+    assert!(ask(&mut two, at(1)).is_empty());
+    assert!(two.follow(at(2)).is_empty());
+    assert_eq!(ask(&mut two, at(2)).len(), 1, "its turn has ended");
+    assert!(parked(&open(&mut two, 2, "other", at(2))));
+    for second in 2..10 {
+        two.follow(at(second));
+        two.expire(at(second));
+    }
+    assert_eq!(two.waiting(), 0, "looking again is no new wait");
+}
+
+#[test]
+fn workers_under_another_client_share_nothing() {
+    let slots = Rc::new(Slots::default());
+    let mut other = asking();
+    other["issuers"]["idp"]["introspection"]["client"] = json!({"id": "gateway", "secret": "new"});
+    let (mut one, mut two) = (worker(&asking(), &slots), worker(&other, &slots));
+    assert!(parked(&open(&mut one, 1, "token", at(0))));
+    let asks = ask(&mut one, at(0));
+    assert_eq!(answer(&mut one, asks[0].0, &active(), at(0)).len(), 1);
+    assert!(parked(&open(&mut two, 1, "token", at(1))));
+}
+
+#[test]
+fn a_neighbour_that_writes_into_the_slots_changes_nothing() {
+    let slots = Rc::new(Slots::default());
+    let mut one = worker(&asking(), &slots);
+    assert!(parked(&open(&mut one, 1, "token", at(0))));
+    let asks = ask(&mut one, at(0));
+    assert_eq!(answer(&mut one, asks[0].0, &json!({"active": false}), at(0)).len(), 1);
+    for (bytes, _) in slots.0.borrow_mut().values_mut() {
+        // As it would lie there for an active token, but for the tag.
+        let text = bytes.windows(5).position(|window| window == b"false").unwrap();
+        bytes.splice(text..text + 5, *b"true ");
+    }
+    let mut two = worker(&asking(), &slots);
+    assert!(
+        parked(&open(&mut two, 1, "token", at(1))),
+        "the record is not believed, and the issuer is asked"
     );
 }

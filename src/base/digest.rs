@@ -28,6 +28,13 @@ impl DigestKey {
     }
 }
 
+impl Digest {
+    /// The digest as a number.
+    pub const fn as_u128(self) -> u128 {
+        self.0
+    }
+}
+
 impl fmt::Debug for DigestKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[secret]")

@@ -60,6 +60,20 @@ unsafe extern "C" {
         grpc_status: i32,
     ) -> u32;
     fn proxy_set_effective_context(context: u32) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        version: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        size: usize,
+        version: u32,
+    ) -> u32;
     fn proxy_register_shared_queue(name: *const u8, size: usize, queue: *mut u32) -> u32;
     fn proxy_enqueue_shared_queue(queue: u32, value: *const u8, size: usize) -> u32;
     fn proxy_dequeue_shared_queue(queue: u32, data: *mut *mut u8, size: *mut usize) -> u32;
@@ -189,6 +203,22 @@ pub(super) fn send_local_response(
 pub(super) fn set_effective_context(context: u32) -> Result<(), HostFault> {
     // SAFETY: passes a number.
     done("proxy_set_effective_context", unsafe { proxy_set_effective_context(context) })
+}
+
+pub(super) fn shared_data(key: &str) -> Result<(Vec<u8>, u32), HostFault> {
+    let mut version = 0;
+    // SAFETY: the host reads the key and writes one number during the call; see `bytes`.
+    let value = bytes("proxy_get_shared_data", |data, size| unsafe {
+        proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut version)
+    })?;
+    Ok((value, version))
+}
+
+pub(super) fn set_shared_data(key: &str, value: &[u8], version: u32) -> Result<(), HostFault> {
+    // SAFETY: the host reads both during the call.
+    let status =
+        unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), version) };
+    done("proxy_set_shared_data", status)
 }
 
 pub(super) fn register_queue(name: &str) -> Result<u32, HostFault> {

@@ -8,6 +8,7 @@ use proxy_wasm::types::{Action, ContextType, LogLevel};
 use super::accelerator::HostSignatures;
 use super::envoy::Envoy;
 use super::skin::{Hold, Skin};
+use super::slots::SharedData;
 use super::{abi, configuration};
 use crate::config;
 use crate::gate::Gate;
@@ -35,8 +36,10 @@ impl Root {
     fn skin_for(&self, policy: Policy) -> Result<Rc<Skin<Envoy>>, &'static str> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|_| "the proxy has no random numbers")?;
-        let (digests, queue) = seed.split_first_chunk::<16>().unwrap_or((&[0; 16], &[]));
-        let gate = Gate::new(Rc::new(policy), *digests, Rc::new(HostSignatures::default()));
+        let (own, queue) = seed.split_first_chunk::<16>().ok_or("the proxy has no random numbers")?;
+        let common = SharedData::agree(*own);
+        let gate = Gate::new(Rc::new(policy), *own, Rc::new(HostSignatures::default()))
+            .sharing(Rc::new(SharedData), common);
         Ok(Rc::new(Skin::new(Envoy::new(queue), self.id, gate)))
     }
 }

@@ -23,3 +23,5 @@ mod accelerator;
 mod contexts;
 #[cfg(target_arch = "wasm32")]
 mod envoy;
+#[cfg(target_arch = "wasm32")]
+mod slots;

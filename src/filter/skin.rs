@@ -4,6 +4,7 @@
 //! before a request is resumed, in the same callback; and the gate is never borrowed while the proxy is called, which
 //! may call back.
 
+use core::time::Duration;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -12,6 +13,7 @@ use super::counters::Counters;
 use super::host::{CallToken, ContextId, Host, Level};
 use super::pairs;
 use super::warnings::Warnings;
+use crate::base::time::UnixTime;
 use crate::gate::{Ask, AskId, Facts, Gate, Note, RequestId, Step, Verdict, Woken};
 use crate::http::head::RequestHead;
 use crate::http::message::{Answer, FieldValue, Reply, Response};
@@ -30,8 +32,14 @@ pub enum Hold {
 /// How often the root is called back while requests wait, in milliseconds.
 const BUSY_TICK: u32 = 100;
 
+/// How often the root is called back while another worker asks what requests here wait for, in milliseconds.
+const FOLLOWING_TICK: u32 = 10;
+
 /// How often the root is called back otherwise, in milliseconds.
 const IDLE_TICK: u32 = 1000;
+
+/// How often counters are handed over.
+const REPORT: Duration = Duration::from_millis(900);
 
 /// The longest reply that is read from the proxy; longer ones are cut there, which whoever reads them notices.
 const LONGEST_REPLY: usize = 512 * 1024 + 1;
@@ -53,7 +61,9 @@ pub struct Skin<H> {
     wake_pending: Cell<bool>,
     /// The period of ticks in force, in milliseconds.
     tick: Cell<u32>,
-    /// Whether lines about single requests are written; looked up at each tick.
+    /// When counters were handed over last.
+    reported: Cell<UnixTime>,
+    /// Whether lines about single requests are written; looked up as often.
     verbose: Cell<bool>,
 }
 
@@ -71,6 +81,7 @@ impl<H: Host> Skin<H> {
             warnings: RefCell::default(),
             wake_pending: Cell::new(false),
             tick: Cell::new(0),
+            reported: Cell::new(UnixTime::from_secs(0)),
             verbose,
         }
     }
@@ -134,16 +145,22 @@ impl<H: Host> Skin<H> {
     /// Time has passed.
     pub fn tick(&self) {
         let now = self.host.now();
-        self.verbose.set(self.host.logs(Level::Debug));
-        let expired = self.borrow_mut(|gate| {
+        let report = now >= self.reported.get().plus(REPORT) || now < self.reported.get();
+        if report {
+            self.verbose.set(self.host.logs(Level::Debug));
+        }
+        let woken = self.borrow_mut(|gate| {
             gate.refresh(now);
-            gate.expire(now)
+            let mut woken = gate.follow(now);
+            woken.extend(gate.expire(now));
+            woken
         });
-        self.wake(expired.unwrap_or_default());
+        self.wake(woken.unwrap_or_default());
         self.woken();
-        let counted = self.counters.try_borrow_mut().map(|mut counters| counters.take());
-        if let Ok(counted) = counted {
-            counted.report(&self.host);
+        if report {
+            self.reported.set(now);
+            let counted = self.counters.try_borrow_mut().map(|mut counters| counters.take());
+            counted.unwrap_or_default().report(&self.host);
         }
     }
 
@@ -325,8 +342,13 @@ impl<H: Host> Skin<H> {
 
     /// Ticks fast while somebody waits.
     fn pace(&self) {
-        let waits = self.borrow(|gate| gate.waiting() > 0).unwrap_or(false);
-        let tick = if waits { BUSY_TICK } else { IDLE_TICK };
+        let (waits, follows) =
+            self.borrow(|gate| (gate.waiting() > 0, gate.is_following())).unwrap_or_default();
+        let tick = match (waits, follows) {
+            (true, true) => FOLLOWING_TICK,
+            (true, false) => BUSY_TICK,
+            (false, _) => IDLE_TICK,
+        };
         if self.tick.replace(tick) != tick {
             self.host.tick_every(tick);
         }

@@ -4,8 +4,10 @@ use core::fmt;
 use std::rc::Rc;
 
 use super::memory::Known;
+use super::questions::Topic;
 use crate::base::digest::Digest;
 use crate::base::secret::Secret;
+use crate::base::time::UnixTime;
 use crate::http::head::RequestHead;
 use crate::http::host;
 use crate::http::message::HeaderEdits;
@@ -25,6 +27,8 @@ pub(super) struct Case {
     pub(super) edits: HeaderEdits,
     /// Keys were asked for on its behalf; they are not asked for again.
     pub(super) asked_keys: bool,
+    /// What it waited for last, and until when: looking again is no new wait.
+    pub(super) deadline: Option<(Topic, UnixTime)>,
     /// The issuer whose token it is, or who was asked last.
     pub(super) issuer: Option<IssuerId>,
     /// What issuers said about its token while it waited.

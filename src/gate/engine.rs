@@ -11,11 +11,12 @@ use super::memory::Memory;
 use super::questions::{Questions, Topic};
 use super::refuse::Outage;
 use super::route::{Route, route};
+use super::shared::{Shared, SharedSlots, Turn};
 use super::step::{Ask, AskId, Event, Facts, RequestId, Step, Verdict, Woken};
 use crate::base::secret::Secret;
 use crate::base::time::UnixTime;
 use crate::http::head::RequestHead;
-use crate::http::message::{HeaderEdits, Reply};
+use crate::http::message::{Callout, HeaderEdits, Reply};
 use crate::jose::verify::Accelerator;
 use crate::policy::{Denial, Policy};
 use crate::token::credential::{self, Found};
@@ -34,6 +35,9 @@ pub struct Gate {
     pub(super) keys: Vec<Option<KeyStore>>,
     pub(super) health: Vec<Health>,
     pub(super) questions: Questions,
+    pub(super) shared: Option<Shared>,
+    /// Topics that another worker is asking about.
+    following: Vec<Topic>,
     pub(super) events: Vec<Event>,
     /// Keeps the background fetches of workers apart.
     spread: u8,
@@ -54,9 +58,20 @@ impl Gate {
             keys,
             health,
             questions: Questions::default(),
+            shared: None,
+            following: Vec::new(),
             events: Vec::new(),
             spread,
         }
+    }
+
+    /// This gate, sharing issuers' answers with the gates of other workers through `slots`. All of them have to be
+    /// given the same `seed`.
+    #[must_use]
+    pub fn sharing(mut self, slots: Rc<dyn SharedSlots>, seed: [u8; 16]) -> Self {
+        self.memory = Memory::new(self.policy.limits.cached_tokens, seed);
+        self.shared = Some(Shared::new(slots, &self.policy, &seed));
+        self
     }
 
     /// The policy under which this gate judges.
@@ -103,6 +118,7 @@ impl Gate {
             client,
             edits,
             asked_keys: false,
+            deadline: None,
             issuer: None,
             heard: Vec::new(),
         };
@@ -113,30 +129,42 @@ impl Gate {
     pub fn asks(&mut self, now: UnixTime) -> Vec<Ask> {
         let mut asks = Vec::new();
         for topic in self.questions.take_wanted() {
-            let callout = match topic {
-                Topic::Keys(issuer) => self.store(issuer).and_then(|store| store.callout()),
-                Topic::Token(issuer, _) => {
-                    let introspection =
-                        self.policy.issuer(issuer).and_then(|issuer| issuer.introspection.as_ref());
-                    introspection.zip(self.questions.waiter(topic)).map(|(introspection, case)| {
-                        introspection::question(&introspection.endpoint, case.token.expose())
-                    })
-                }
+            let Some(callout) = self.callout(topic) else {
+                self.questions.drop_topic(topic);
+                continue;
             };
-            match callout {
-                Some(callout) => {
-                    if let Topic::Token(issuer, _) = topic
-                        && let Some(health) = self.health_mut(issuer)
-                    {
-                        health.asked();
-                    }
-                    let id = self.questions.send(topic, now.plus(callout.timeout));
-                    asks.push(Ask { id, callout });
+            let until = now.plus(callout.timeout);
+            if let Topic::Token(issuer, digest) = topic {
+                let turn = self.shared.as_ref().map(|shared| shared.take_turn(issuer, digest, now, until));
+                if turn == Some(Turn::Theirs) {
+                    self.following.push(topic);
+                    continue;
                 }
-                None => self.questions.drop_topic(topic),
+                if let Some(health) = self.health_mut(issuer) {
+                    health.asked();
+                }
             }
+            let id = self.questions.send(topic, until);
+            asks.push(Ask { id, callout });
         }
         asks
+    }
+
+    /// Looks whether other workers have learned what requests here wait for. Afterwards [`Self::asks`] may have
+    /// something to send, where nobody has.
+    pub fn follow(&mut self, now: UnixTime) -> Vec<Woken> {
+        let mut woken = Vec::new();
+        for topic in core::mem::take(&mut self.following) {
+            // Whoever still waits judges anew: finds the answer, takes the turn, or goes on waiting.
+            self.questions.drop_topic(topic);
+            woken.extend(self.wake(topic, now, |_| {}));
+        }
+        woken
+    }
+
+    /// Whether another worker is asking what requests here wait for.
+    pub fn is_following(&self) -> bool {
+        !self.following.is_empty()
     }
 
     /// Takes in the reply to the callout `ask` and judges everybody who waited for it. Afterwards [`Self::asks`] may
@@ -237,7 +265,11 @@ impl Gate {
         if let Stop::Wait(topic) = stop
             && self.questions.len() < self.policy.limits.waiting_requests
         {
-            let until = now.plus(self.patience(topic));
+            let until = match case.deadline {
+                Some((waited_for, until)) if waited_for == topic => until,
+                Some(_) | None => now.plus(self.patience(topic)),
+            };
+            case.deadline = Some((topic, until));
             self.questions.park(id, case, topic, until);
             return None;
         }
@@ -259,6 +291,17 @@ impl Gate {
             }
         }
         woken
+    }
+
+    fn callout(&self, topic: Topic) -> Option<Callout> {
+        match topic {
+            Topic::Keys(issuer) => self.store(issuer)?.callout(),
+            Topic::Token(issuer, _) => {
+                let introspection = self.policy.issuer(issuer)?.introspection.as_ref()?;
+                let case = self.questions.waiter(topic)?;
+                Some(introspection::question(&introspection.endpoint, case.token.expose()))
+            }
+        }
     }
 
     /// How long a request waits for news about `topic`.

@@ -126,7 +126,7 @@ impl Gate {
 
 impl Gate {
     /// What `issuer` says about the token: what it just said, what it said not long ago, or nothing while it rests.
-    fn word(&self, case: &Case, issuer: IssuerId, now: UnixTime) -> Result<Heard, Stop> {
+    fn word(&mut self, case: &Case, issuer: IssuerId, now: UnixTime) -> Result<Heard, Stop> {
         if let Some((_, heard)) = case.heard.iter().find(|(heard, _)| *heard == issuer) {
             return Ok(heard.clone());
         }
@@ -136,6 +136,9 @@ impl Gate {
         let topic = Topic::Token(issuer, case.digest);
         if self.questions.is_open(topic) {
             return Err(Stop::Wait(topic));
+        }
+        if let Some(heard) = self.overhear(issuer, case.digest, now) {
+            return Ok(heard);
         }
         if !self.health(issuer).is_none_or(|health| health.may_ask(now)) {
             return Ok(Heard::Silent(Silence::Unavailable(0)));

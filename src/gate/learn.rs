@@ -38,41 +38,83 @@ impl Gate {
         true
     }
 
-    /// Takes in an issuer's word about a token.
+    /// Takes in the reply to a question about a token.
     pub(super) fn hear(&mut self, id: IssuerId, digest: Digest, reply: &Reply<'_>, now: UnixTime) -> Heard {
+        let heard = self.understand(id, digest, reply, now, now);
+        if let Some(health) = self.health_mut(id) {
+            match &heard {
+                Heard::Silent(Silence::Unavailable(_)) => health.failed(now),
+                Heard::Silent(Silence::Misbehaved(_) | Silence::CredentialsRefused(_))
+                | Heard::Good(_)
+                | Heard::Refused(_) => health.answered(),
+            }
+        }
+        if let Heard::Silent(why) = &heard
+            && let Some(issuer) = self.issuer_name(id)
+        {
+            self.events.push(Event::IssuerSilent { issuer, why: *why });
+        }
+        self.share(id, digest, &heard, reply, now);
+        heard
+    }
+
+    /// What some worker was told about a token, if that is news still.
+    pub(super) fn overhear(&mut self, id: IssuerId, digest: Digest, now: UnixTime) -> Option<Heard> {
+        let (told, until) = self.shared.as_ref()?.told(id, digest, now)?;
+        let at = told.at;
+        let heard = self.understand(id, digest, &Reply::Answered(told.answer()), at, now);
+        (now < until).then_some(heard)
+    }
+
+    /// What a reply says that came at `at`; remembered for as long as the policy says, counted from then.
+    fn understand(
+        &mut self,
+        id: IssuerId,
+        digest: Digest,
+        reply: &Reply<'_>,
+        at: UnixTime,
+        now: UnixTime,
+    ) -> Heard {
         let policy = Rc::clone(&self.policy);
         let Some(issuer) = policy.issuer(id) else { return Heard::Refused(TokenFault::IssuerUnknown) };
         let Some(Introspection { endpoint, ttl, negative_ttl, on_outage, .. }) = &issuer.introspection else {
             return Heard::Refused(TokenFault::IssuerUnknown);
         };
-        let word = introspection::understand(endpoint, reply, id, &issuer.expect, now);
-        if let Some(health) = self.health_mut(id) {
-            match &word {
-                Word::Unknown(Silence::Unavailable(_)) => health.failed(now),
-                Word::Unknown(Silence::Misbehaved(_) | Silence::CredentialsRefused(_))
-                | Word::Active(_)
-                | Word::Refused(_) => health.answered(),
-            }
-        }
-        match word {
+        match introspection::understand(endpoint, reply, id, &issuer.expect, at) {
             Word::Active(grant) => {
                 let known = self.know(*grant);
-                let fresh = now.plus(*ttl);
+                let fresh = at.plus(*ttl);
                 let stale = match on_outage {
                     OnOutage::Deny => fresh,
                     OnOutage::ServeStale(longer) => fresh.plus(*longer),
                 };
-                self.memory.tell_good(id, digest, Rc::clone(&known), fresh, stale);
+                if now < stale {
+                    self.memory.tell_good(id, digest, Rc::clone(&known), fresh, stale);
+                }
                 Heard::Good(known)
             }
             Word::Refused(fault) => {
-                self.memory.tell_refused(id, digest, fault.clone(), now.plus(*negative_ttl));
+                self.memory.tell_refused(id, digest, fault.clone(), at.plus(*negative_ttl));
                 Heard::Refused(fault)
             }
-            Word::Unknown(why) => {
-                self.events.push(Event::IssuerSilent { issuer: Rc::clone(&issuer.name), why });
-                Heard::Silent(why)
+            Word::Unknown(why) => Heard::Silent(why),
+        }
+    }
+
+    fn share(&self, id: IssuerId, digest: Digest, heard: &Heard, reply: &Reply<'_>, now: UnixTime) {
+        let Some(shared) = &self.shared else { return };
+        let Some(introspection) = self.policy.issuer(id).and_then(|issuer| issuer.introspection.as_ref())
+        else {
+            return;
+        };
+        match (heard, reply) {
+            (Heard::Good(_), Reply::Answered(answer)) => {
+                shared.tell(id, digest, answer, now, now.plus(introspection.ttl));
             }
+            (Heard::Refused(_), Reply::Answered(answer)) => {
+                shared.tell(id, digest, answer, now, now.plus(introspection.negative_ttl));
+            }
+            (Heard::Silent(_), _) | (_, Reply::Failed) => shared.give_turn_back(id, digest, now),
         }
     }
 

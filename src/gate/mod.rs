@@ -22,6 +22,7 @@ mod metadata;
 mod questions;
 mod refuse;
 mod route;
+pub mod shared;
 pub mod step;
 mod verdict;
 

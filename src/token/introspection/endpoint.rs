@@ -57,6 +57,25 @@ pub enum ClientAuthentication {
 }
 
 impl Endpoint {
+    /// All that makes this endpoint the one it is, its client's secret included: equal for equal endpoints only.
+    pub fn identity(&self) -> Vec<u8> {
+        let uri = self.uri.to_string();
+        let protocol = format!("{:?}", self.protocol);
+        let (id, secret) = match &self.client {
+            ClientAuthentication::None => ("", ""),
+            ClientAuthentication::Basic { id, secret } | ClientAuthentication::Post { id, secret } => {
+                (id.as_str(), secret.expose().as_str())
+            }
+            ClientAuthentication::Bearer { token } => ("", token.expose().as_str()),
+        };
+        let mut identity = Vec::new();
+        for part in [protocol.as_str(), &uri, &self.cluster, id, secret] {
+            identity.extend((part.len() as u64).to_le_bytes());
+            identity.extend(part.as_bytes());
+        }
+        identity
+    }
+
     /// A `POST` of `form` to this endpoint, with the client's authentication; `accept` is what we can read.
     pub(super) fn post(&self, mut form: String, accept: &str) -> Callout {
         let mut fields = vec![
