@@ -2,6 +2,13 @@
 //! against it. So is where the crypto crates and the proxy's SDK are named.
 #![cfg(test)]
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "what is not as expected has to stop the test"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -50,7 +50,7 @@ enum Command {
         #[command(flatten)]
         policy: PolicyArgs,
         /// The clock for lines without `now`, in seconds since 1970; the wall clock by default.
-        #[arg(long, value_name = "UNIX")]
+        #[arg(long, value_name = "UNIX", allow_negative_numbers = true)]
         now: Option<f64>,
     },
     /// Run policy tests.
