@@ -46,7 +46,7 @@ pub(super) const TEST: &str = r#"A test file:
         body: {error: invalid_token} # a part of the JSON
         asked: {/jwks: 1}       # how often
         # with outcome admit: upstream: {set: {x-auth-subject: alice}, absent: [authorization], present: [cookie]}
-  {in: 5m} and {ago: 5m} stand for dates relative to the clock, and a list `keys` of key names in the policy or in an
+  {in: 5m} and {ago: 5m} stand for dates relative to the `now` of the file, and a list `keys` of key names in the policy or in an
   answer for public JWKs. Caches and keys are kept from test to test within a file."#;
 
 #[cfg(test)]

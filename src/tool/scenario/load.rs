@@ -108,7 +108,7 @@ pub fn read(suite: &Value, folder: &Path, now: Option<UnixTime>) -> Result<Suite
                 moves_clock: at.is_some(),
                 envoy: members.read("envoy", members::owned)?,
                 answers: members
-                    .read("answers", |answers| answers::read(answers, &keys, clock))?
+                    .read("answers", |answers| answers::read(answers, &keys, now))?
                     .unwrap_or_default(),
                 expect: members.need("expect", expect::read)?,
             })
