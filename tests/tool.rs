@@ -581,3 +581,15 @@ fn a_wrong_call_exits_with_two() {
         );
     }
 }
+
+#[test]
+fn every_scenario_of_the_repository_holds() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().to_str().unwrap().to_owned());
+    let mut files: Vec<String> = files.filter(|path| path.ends_with(".yaml")).collect();
+    files.sort();
+    let arguments: Vec<&str> = ["test"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    let run = run(&arguments, "");
+    let failed: Vec<&str> = run.out.lines().filter(|line| !line.starts_with("ok ")).collect();
+    assert!(run.code == 0 && files.len() >= 4, "{}", failed.join("\n"));
+}

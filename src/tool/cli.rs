@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use super::command::{check, decide, mint, test};
 use super::console::{Console, Exit};
 use super::explain;
+use super::help;
 use crate::config;
 
 /// Tests policies for scopegate, the OAuth 2.0 filter for Envoy, with the engine of the filter itself.
@@ -46,16 +47,18 @@ enum Command {
     /// Reads one request a line from standard input and writes one decision a line, in the same order. Caches, keys and
     /// replays are kept from line to line, as in one worker of Envoy. A line that is not a request yields
     /// {"id", "error"} and exit code 1 at the end; empty lines are passed over.
+    #[command(after_long_help = help::DECIDE)]
     Decide {
         #[command(flatten)]
         policy: PolicyArgs,
         /// The clock for lines without `now`, in seconds since 1970; the wall clock by default.
-        #[arg(long, value_name = "UNIX")]
+        #[arg(long, value_name = "UNIX", allow_negative_numbers = true)]
         now: Option<f64>,
     },
     /// Run policy tests.
     ///
     /// A test file (YAML) has a policy, keys, tokens, what issuers answer, and requests with what is expected of them.
+    #[command(after_long_help = help::TEST)]
     Test {
         /// The test files.
         #[arg(required = true, value_name = "FILE")]

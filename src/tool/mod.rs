@@ -13,6 +13,7 @@ pub mod document;
 pub mod driver;
 pub mod envoy;
 mod explain;
+mod help;
 pub mod line;
 pub mod members;
 pub mod mint;

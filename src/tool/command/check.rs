@@ -31,9 +31,8 @@ fn check(file: &str, console: &mut Console<'_>) -> io::Result<Exit> {
     for (index, document) in documents.iter().enumerate() {
         let prefix = prefix(&documents, index);
         if !envoy::is_of_a_proxy(document) {
-            let file = format!("{file}: {prefix}");
-            let place = file.trim_end_matches([':', ' ']);
-            let exit = policy(place, document, console)?.0;
+            let place = within(file, prefix.trim_end_matches(": "));
+            let exit = policy(&place, document, console)?.0;
             found = Some(found.map_or(exit, |before: Exit| before.and(exit)));
             continue;
         }

@@ -60,7 +60,7 @@ pub(super) struct Arguments {
     #[arg(long = "reply", value_name = "JSON")]
     replies: Vec<String>,
     /// The clock, in seconds since 1970; the wall clock by default.
-    #[arg(long, value_name = "UNIX")]
+    #[arg(long, value_name = "UNIX", allow_negative_numbers = true)]
     now: Option<f64>,
 }
 

@@ -22,8 +22,9 @@
 //!     expect: {outcome: admit, upstream: {set: {x-auth-subject: alice}, absent: [authorization]}}
 //! ```
 //!
-//! `{in: 5m}` and `{ago: 5m}` stand for a NumericDate relative to the time that the suite was loaded for, `"${token:NAME}"`
-//! in a request for the text of a token, and a list `keys` of key names in the policy or an answer for public JWKs.
+//! `{in: 5m}` and `{ago: 5m}` stand for a NumericDate relative to the time that the suite was loaded for, also in tests
+//! to which `at: {in: 10m}` gives another clock. `"${token:NAME}"` in a request stands for the text of a token, and a list `keys` of key
+//! names in the policy or an answer for public JWKs.
 
 mod answers;
 mod compare;

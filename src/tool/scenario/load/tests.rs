@@ -77,3 +77,16 @@ fn a_mistake_names_its_place() {
     assert!(suite(json!({"policy": "./missing.yaml", "tests": []})).err().unwrap().contains("missing.yaml"));
     assert!(suite(json!({"tests": []})).err().unwrap().starts_with("policy: is missing"));
 }
+
+#[test]
+fn answers_are_dated_by_the_suites_clock_also_where_a_test_moves_it() {
+    let answers = json!({"/a": {"json": {"exp": {"in": "1s"}}}});
+    let test = json!({"name": "x", "at": {"in": "10s"}, "answers": answers, "expect": {"outcome": "admit"}});
+    let loaded = suite(json!({"policy": {}, "now": 100, "answers": answers, "tests": [test]})).unwrap();
+    let body = |answers: &Answers| match &answers["/a"][0] {
+        request::Reply::Answered { body, .. } => String::from_utf8(body.clone()).unwrap(),
+        request::Reply::Failed(_) => String::new(),
+    };
+    assert_eq!(body(&loaded.answers), r#"{"exp":101}"#);
+    assert_eq!(body(&loaded.cases[0].answers), r#"{"exp":101}"#);
+}
