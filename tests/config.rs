@@ -1,4 +1,11 @@
 //! Documents that become a policy, and documents that are refused, with their exact messages.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that cannot go on fails"
+)]
 
 use core::time::Duration;
 
@@ -239,6 +246,9 @@ fn each_of_these_is_accepted() {
         ("/issuers/asked/introspection/client", json!({"method": "none"})),
         ("/issuers/asked/introspection/client", json!({"method": "bearer", "secret": "abc"})),
         ("/issuers/asked/introspection/client", json!({"id": "x", "secret": "abc", "method": "post"})),
+        ("/issuers/asked/introspection/use_for", json!("all")),
+        ("/issuers/asked/introspection/on_outage", json!({"serve_stale": "5m"})),
+        ("/issuers/asked/introspection/protocol", Value::Null),
         ("/issuers/asked/introspection/cache", json!({"ttl": "0s", "negative_ttl": "0s"})),
         (
             "/token",
@@ -291,4 +301,189 @@ fn values_arrive_where_they_belong() {
     assert_eq!(fetch.min_refresh, Duration::from_secs(10));
     let policy = accepted(&with("/rules/0/name", Value::Null));
     assert!(policy.rules.named("rules[0]").is_some());
+}
+
+/// Changes of the base document, each followed by the messages that it leads to.
+const REFUSED: &str = include_str!("config/refused.txt");
+
+#[test]
+fn each_of_these_changes_is_refused_with_these_messages() {
+    let mut count = 0;
+    for block in REFUSED.split("\n\n").filter(|block| !block.trim().is_empty()) {
+        let mut lines = block.lines().filter(|line| !line.starts_with('#'));
+        let (place, value) = lines.next().unwrap().split_once(' ').unwrap();
+        let messages: Vec<&str> = lines.map(|line| line.strip_prefix("    ").unwrap()).collect();
+        assert!(!messages.is_empty(), "{place}");
+        assert_eq!(refused(&with(place, serde_json::from_str(value).unwrap())), messages, "{place} {value}");
+        count += 1;
+    }
+    assert!(count > 70, "{count}");
+}
+
+#[test]
+fn no_message_shows_a_secret() {
+    assert!(REFUSED.lines().filter(|line| line.starts_with("    ")).all(|line| !line.contains("hunter2")));
+}
+
+#[test]
+fn every_problem_is_told_in_the_order_of_the_document() {
+    let mut document = base();
+    put(&mut document, "/mode", json!("off"));
+    put(&mut document, "/rules/1/acces", json!("deny"));
+    put(&mut document, "/rules/0/require/scopes/0", json!("a b"));
+    put(&mut document, "/rules/0/match/hosts", json!(["*"]));
+    put(&mut document, "/issuers/asked/audiences", Value::Null);
+    put(&mut document, "/issuers/corp/jwt/clock_skew", json!("1h"));
+    put(&mut document, "/issuers/corp/audience", json!("x"));
+    let places: Vec<String> =
+        compile(&document).err().unwrap_or_default().into_iter().map(|problem| problem.at).collect();
+    assert_eq!(
+        places,
+        [
+            "issuers.corp.jwt.clock_skew",
+            "issuers.corp.audience",
+            "issuers.asked.audiences",
+            "rules[0].match.hosts[0]",
+            "rules[0].require.scopes[0]",
+            "rules[1].acces",
+            "mode",
+        ]
+    );
+}
+
+#[test]
+fn what_is_no_json_object_is_refused() {
+    for (text, message) in [
+        ("", "policy: ends too early (line 1, column 0): write one JSON object in which no key stands twice"),
+        (
+            "[]",
+            "policy: is a list: write an object with the keys issuers, token, scope_implies, requirements, rules, unmatched, upstream, responses, protected_resource, cors_preflight, route_metadata, mode, limits",
+        ),
+        (
+            r#"{"mode":"enforce","mode":"observe"}"#,
+            "policy: a member stands twice (line 1, column 35): write one JSON object in which no key stands twice",
+        ),
+        (
+            r#"{"rules":[{"name":"a","name":"b"}]}"#,
+            "policy: a member stands twice (line 1, column 33): write one JSON object in which no key stands twice",
+        ),
+    ] {
+        let problems = config::compile(text.as_bytes(), &environment).err().unwrap_or_default();
+        assert_eq!(problems.iter().map(ToString::to_string).collect::<Vec<_>>(), [message]);
+    }
+}
+
+#[test]
+fn thousands_of_rules_are_compiled_and_a_circle_of_scopes_is_found_among_thousands() {
+    let rule = |number: usize| json!({"match": {"paths": [format!("/r{number}/**"), "/shared"], "methods": ["GET"]}, "require": {}});
+    let document = with("/rules", (0..10_000).map(rule).collect());
+    assert_eq!(accepted(&document).rules.len(), 10_000);
+    let implied = |number: usize| (format!("s{number}"), json!([format!("s{}", (number + 1) % 10_000)]));
+    let messages =
+        refused(&with("/scope_implies", (0..10_000).map(implied).collect::<serde_json::Map<_, _>>().into()));
+    assert!(messages[0].starts_with("scope_implies: has a circle: `s0` implies `s1` implies"));
+}
+
+const UNKNOWN: &str = "no_such_key";
+
+/// For every object of the schema that is closed: a document with an unknown key there, and the keys that the schema
+/// knows. `wrap` makes a document out of what stands at the present place.
+fn probes(
+    schema: &Value,
+    at: &Value,
+    seen: &[&str],
+    wrap: &dyn Fn(Value) -> Value,
+    found: &mut Vec<(Value, Vec<String>)>,
+) {
+    if let Some(name) = at["$ref"].as_str() {
+        let name = name.strip_prefix("#/$defs/").unwrap();
+        if !seen.contains(&name) {
+            probes(schema, &schema["$defs"][name], &[seen, &[name]].concat(), wrap, found);
+        }
+    }
+    for choice in at["oneOf"].as_array().into_iter().flatten() {
+        probes(schema, choice, seen, wrap, found);
+    }
+    if at["items"].is_object() {
+        probes(schema, &at["items"], seen, &|inner| wrap(json!([inner])), found);
+    }
+    if at["additionalProperties"].is_object() {
+        probes(schema, &at["additionalProperties"], seen, &|inner| wrap(json!({"x": inner})), found);
+    }
+    let Some(properties) = at["properties"].as_object() else { return };
+    if at["additionalProperties"] == false {
+        found.push((wrap(json!({UNKNOWN: 1})), properties.keys().cloned().collect()));
+    }
+    for (name, property) in properties {
+        probes(schema, property, seen, &|inner| wrap(json!({name.as_str(): inner})), found);
+    }
+}
+
+#[test]
+fn the_schema_knows_the_same_keys() {
+    let schema: Value = serde_json::from_str(config::SCHEMA).unwrap();
+    let mut found = Vec::new();
+    probes(&schema, &schema, &[], &|document| document, &mut found);
+    for (document, keys) in &found {
+        let problems = compile(document).err().unwrap();
+        let problem = problems
+            .iter()
+            .find(|problem| problem.at.ends_with(UNKNOWN))
+            .unwrap_or_else(|| panic!("{document}"));
+        let (_, known) = problem.remedy.split_once("known here are ").unwrap();
+        assert_eq!(known, keys.join(", "), "{document}");
+    }
+    assert!(found.len() >= 20, "{}", found.len());
+}
+
+#[test]
+fn the_schema_knows_the_same_defaults() {
+    let schema: Value = serde_json::from_str(config::SCHEMA).unwrap();
+    let default = |place: &str| &schema.pointer(place).unwrap_or_else(|| panic!("{place}"))["default"];
+    let limits = Limits::default();
+    for (name, limit) in [
+        ("token_bytes", limits.token_bytes),
+        ("cached_tokens", limits.cached_tokens),
+        ("waiting_requests", limits.waiting_requests),
+    ] {
+        assert_eq!(*default(&format!("/properties/limits/properties/{name}")), json!(limit), "{name}");
+    }
+    // What the schema gives as a default, written out, makes the same policy.
+    let mut written = base();
+    for (place, definition) in [
+        ("/issuers/corp", "/$defs/issuer"),
+        ("/issuers/corp/jwt", "/$defs/jwt"),
+        (JWKS, "/$defs/jwks"),
+        ("/issuers/asked/introspection", "/$defs/introspection"),
+        ("/issuers/asked/introspection/client", "/$defs/introspection/properties/client"),
+        ("/token", "/properties/token"),
+        ("/responses", "/properties/responses"),
+        ("", ""),
+    ] {
+        for (name, property) in
+            schema.pointer(&format!("{definition}/properties")).unwrap().as_object().unwrap()
+        {
+            let is_for_others = matches!(name.as_str(), "send" | "send_scopes");
+            if let Some(default) = property.get("default").filter(|_| !is_for_others) {
+                put(&mut written, &format!("{place}/{name}"), default.clone());
+            }
+        }
+    }
+    let shown = |policy: Policy| {
+        format!(
+            "{:?}",
+            (
+                policy.issuers,
+                policy.places,
+                policy.forward_token,
+                policy.unmatched,
+                policy.responses,
+                policy.cors_preflight,
+                policy.route_metadata,
+                policy.limits
+            )
+        )
+    };
+    assert_eq!(shown(accepted(&written)), shown(accepted(&base())));
+    assert_ne!(written, base());
 }

@@ -64,8 +64,8 @@ fn protocol(members: &Members<'_>) -> Option<Protocol> {
             members.forbid(&[key], "has no meaning in this protocol", remedy);
         }
     };
-    forbid("send", &["openam", "mule"], "leave it out: it is for openam and mule");
-    forbid("send_scopes", &["mule"], "leave it out: it is for mule");
+    forbid("send", &["openam", "mule"], "leave it out, it is for openam and mule");
+    forbid("send_scopes", &["mule"], "leave it out, it is for mule");
     if let (None, Some(node)) = (protocol, node) {
         let available: Vec<&str> =
             PROTOCOLS.iter().filter(|(_, protocol)| protocol.is_some()).map(|(name, _)| *name).collect();
@@ -99,20 +99,23 @@ fn client(members: &Members<'_>, environment: Environment<'_>) -> Option<ClientA
     }
     let client = members.need("client", WHAT)?.members(&["id", "secret", "method"])?;
     let method = client.get("method").map_or(Some(Method::Basic), |node| choice(&node, METHODS));
-    let id =
-        || client.need("id", "the client id").and_then(|node| node.text("the client id")).map(str::to_owned);
+    let needs_id = matches!(method?, Method::Basic | Method::Post | Method::PrivateKeyJwt);
+    let id = match client.get("id") {
+        Some(node) => node.text("the client id").map(str::to_owned),
+        None if needs_id => client.missing("id", "the client id"),
+        None => None,
+    };
     let secret =
         || client.need("secret", "the secret, or {env: NAME}").and_then(|node| secret(&node, environment));
     match method? {
-        Method::Basic => id().zip(secret()).map(|(id, secret)| ClientAuthentication::Basic { id, secret }),
-        Method::Post => id().zip(secret()).map(|(id, secret)| ClientAuthentication::Post { id, secret }),
+        Method::Basic => id.zip(secret()).map(|(id, secret)| ClientAuthentication::Basic { id, secret }),
+        Method::Post => id.zip(secret()).map(|(id, secret)| ClientAuthentication::Post { id, secret }),
         Method::Bearer => bearer(&client, secret()?),
         Method::None => {
             client.forbid(&["secret"], "has no meaning beside `method: none`", "leave it out");
             Some(ClientAuthentication::None)
         }
         Method::PrivateKeyJwt => {
-            id();
             client.get("method")?.refuse("is not available yet", "write basic or post");
             None
         }
@@ -141,9 +144,12 @@ fn use_for(members: &Members<'_>) -> UseFor {
 }
 
 fn on_outage(members: &Members<'_>) -> OnOutage {
+    const OUTAGE: &str = "deny, or {serve_stale: 5m}";
     let Some(node) = members.get("on_outage") else { return OnOutage::Deny };
     if !node.value().is_object() {
-        choice(&node, &[("deny", ())]);
+        if node.text(OUTAGE).is_some_and(|text| text != "deny") {
+            node.refuse("is neither deny nor an object", format!("write {OUTAGE}"));
+        }
         return OnOutage::Deny;
     }
     let stale = node.members(&["serve_stale"]).and_then(|members| members.need("serve_stale", "a duration"));

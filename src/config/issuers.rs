@@ -49,6 +49,10 @@ fn issuer<'d>(
     let audiences = members.need("audiences", AUDIENCES).and_then(|node| match node.value().as_str() {
         Some("any") => Some(Audiences::Any),
         Some(_) => node.wrong_type(AUDIENCES),
+        None if node.value().as_array().is_some_and(Vec::is_empty) => {
+            node.refuse("is an empty list", format!("write {AUDIENCES}"));
+            None
+        }
         None => strings(&node).map(Audiences::OneOf),
     });
     let jwt = members.get("jwt").and_then(|node| jwt(&node, issuer.as_ref().map(|(uri, _)| uri)));

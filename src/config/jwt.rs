@@ -95,7 +95,7 @@ fn clock_skew(node: &Node<'_>) -> Option<Duration> {
     const MOST: Duration = Duration::from_secs(300);
     let skew = duration(node)?;
     if skew > MOST {
-        node.refuse("is more than 300s", "write at most 300s: a larger skew keeps ended tokens alive");
+        node.refuse("is more than 300s", "write at most 300s, a larger skew keeps ended tokens alive");
         return None;
     }
     Some(skew)

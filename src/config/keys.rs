@@ -27,7 +27,7 @@ pub(super) fn keys(node: &Node<'_>, named: Named<'_, '_>, issuer: Option<&Uri>) 
     let discover = members.get("discover").filter(|node| node.flag().unwrap_or(true));
     match (members.get("uri"), members.get("inline"), discover) {
         (None, Some(node), None) => {
-            members.forbid(FETCH, "has no meaning beside `inline`: nothing is fetched", "leave it out");
+            members.forbid(FETCH, "has no meaning beside `inline`", "leave it out");
             inline(&node, named).map(|set| Keys::Inline(Rc::new(set)))
         }
         (Some(node), None, None) => {

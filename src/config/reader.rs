@@ -72,7 +72,10 @@ impl<'d> Node<'d> {
     pub(super) fn some_items(&self, what: &str) -> Option<Vec<Self>> {
         let items = self.items(what)?;
         if items.is_empty() {
-            self.refuse("is an empty list", format!("write {what}, or leave the key out"));
+            self.refuse(
+                "is an empty list",
+                format!("write {what} with at least one entry, or leave the key out"),
+            );
             return None;
         }
         Some(items)

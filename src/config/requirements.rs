@@ -97,7 +97,7 @@ impl<'d> Requirements<'d> {
         {
             proof.refuse(
                 "is not available yet",
-                "leave it out: a bound token is refused everywhere until then",
+                "leave it out, a bound token is refused everywhere until then",
             );
         }
         let list = |name| members.get(name).and_then(|node| strings(&node)).unwrap_or_default();

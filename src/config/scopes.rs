@@ -32,13 +32,22 @@ pub(super) fn implications(policy: &Members<'_>) -> Vec<(String, Vec<String>)> {
         }
     }
     if let Some(circle) = circle(&implications) {
-        let circle: Vec<String> = circle.into_iter().map(|scope| quoted(scope, '`')).collect();
-        node.refuse(
-            format!("has a circle: {}", circle.join(" implies ")),
-            "remove one of these implications",
-        );
+        let problem = format!("has a circle: {}", told(&circle));
+        node.refuse(problem, "remove one of these implications");
+        return Vec::new();
     }
     implications
+}
+
+/// `circle` in words, its middle left out when it is long.
+fn told(circle: &[&str]) -> String {
+    const SHOWN: usize = 8;
+    let mut names: Vec<String> = circle.iter().take(SHOWN).map(|scope| quoted(scope, '`')).collect();
+    if let Some(last) = circle.last().filter(|_| circle.len() > SHOWN) {
+        names.push("…".to_owned());
+        names.push(quoted(last, '`'));
+    }
+    names.join(" implies ")
 }
 
 fn check_scope(node: &Node<'_>, scope: &str) -> bool {

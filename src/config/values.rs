@@ -65,14 +65,22 @@ pub(super) fn number(node: &Node<'_>, range: RangeInclusive<u32>) -> Option<u32>
 
 /// One of the texts in `choices`, and what it stands for.
 pub(super) fn choice<T: Copy>(node: &Node<'_>, choices: &[(&str, T)]) -> Option<T> {
-    let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-    let what = names.join(" or ");
+    let what = one_of(choices);
     let text = node.text(&what)?;
     let found = choices.iter().find(|(name, _)| *name == text).map(|(_, meaning)| *meaning);
     if found.is_none() {
         node.refuse("is not one of the choices", format!("write {what}"));
     }
     found
+}
+
+/// The names of `choices`, for people.
+pub(super) fn one_of<T>(choices: &[(&str, T)]) -> String {
+    let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+    match names.split_last() {
+        Some((last, first)) if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        Some(_) | None => names.concat(),
+    }
 }
 
 /// A list of texts, at least one, with each its place.

@@ -183,24 +183,24 @@ impl Index {
     /// The first rule so far that covers `matcher`. Such a rule covers each single combination of it, so only the
     /// rules that cover the combination with the fewest such rules are compared in full.
     fn covering(&self, matcher: &Matcher, matchers: &[&Matcher], entries: &Entries) -> Option<usize> {
-        let mut fewest: Option<Vec<u32>> = None;
+        let mut fewest: Option<Vec<&[u32]>> = None;
+        let count = |rules: &Vec<&[u32]>| rules.iter().map(|rules| rules.len()).sum::<usize>();
         let paths = matcher.paths.iter().map(Some).chain(matcher.paths.is_empty().then_some(None));
         for path in paths {
             let tables = self.tables_covering(path);
             for wanted in self.combinations(matcher) {
-                let keys = || wanted.keys();
-                let found =
-                    tables.iter().flat_map(|table| keys().filter_map(|key| entries.get(&(*table, key))));
-                let found: Vec<u32> = found.flatten().copied().collect();
-                if fewest.as_ref().is_none_or(|fewest| found.len() < fewest.len()) {
-                    fewest = Some(found);
-                }
-                if fewest.as_ref().is_some_and(Vec::is_empty) {
+                let places = tables.iter().flat_map(|table| wanted.keys().map(|key| (*table, key)));
+                let found: Vec<&[u32]> =
+                    places.filter_map(|place| entries.get(&place)).map(Vec::as_slice).collect();
+                if found.is_empty() {
                     return None;
+                }
+                if fewest.as_ref().is_none_or(|fewest| count(&found) < count(fewest)) {
+                    fewest = Some(found);
                 }
             }
         }
-        let mut candidates = fewest?;
+        let mut candidates = fewest?.concat();
         candidates.sort_unstable();
         let mut candidates = candidates.into_iter().filter_map(|rule| usize::try_from(rule).ok());
         candidates.find(|rule| matchers.get(*rule).is_some_and(|earlier| earlier.covers(matcher)))

@@ -125,6 +125,9 @@ impl PathPattern {
         if let Some(c) = text.chars().find(|c| matches!(c, '?' | '#')) {
             return Err(format!("has a `{c}`"));
         }
+        if !text.starts_with('/') {
+            return Err("does not begin with `/`".to_owned());
+        }
         let path = path::Path::normalize(text.as_bytes())
             .map_err(|why| format!("has more than one reading: {why}"))?;
         let mut segments = Vec::new();
