@@ -1,7 +1,8 @@
 //! The host a request is for.
 
-/// The host within an `authority`: lower case, without port (RFC 3986 section 3.2.2). `None` when there is none, or
-/// when it holds anything but letters, digits, `-`, `.`, `_` and, in brackets, an address: user information and
+/// The host within an `authority`: lower case, without port (RFC 3986 section 3.2.2) and without the dot that may end
+/// a name (RFC 1034 section 3.1): a server behind us takes both spellings for one host. `None` when there is none,
+/// or when it holds anything but letters, digits, `-`, `.`, `_` and, in brackets, an address: user information and
 /// other tricks name no host.
 pub fn of_authority(authority: &[u8]) -> Option<String> {
     let text = core::str::from_utf8(authority).ok()?;
@@ -17,6 +18,7 @@ pub fn of_authority(authority: &[u8]) -> Option<String> {
             let (host, port) = text.split_once(':').unwrap_or((text, ""));
             let plain =
                 host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+            let host = host.strip_suffix('.').unwrap_or(host);
             if host.is_empty() || !plain {
                 return None;
             }
@@ -31,8 +33,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn case_and_port_do_not_count() {
-        for authority in ["api.example.com", "API.Example.COM", "api.example.com:8443", "api.example.com:"] {
+    fn case_port_and_a_last_dot_do_not_count() {
+        for authority in [
+            "api.example.com",
+            "API.Example.COM",
+            "api.example.com:8443",
+            "api.example.com:",
+            "api.example.com.",
+            "api.example.com.:80",
+        ] {
             assert_eq!(of_authority(authority.as_bytes()).as_deref(), Some("api.example.com"), "{authority}");
         }
         assert_eq!(of_authority(b"[::1]:80").as_deref(), Some("[::1]"));
@@ -42,6 +51,7 @@ mod tests {
     fn tricks_name_no_host() {
         for authority in [
             "",
+            ".",
             ":80",
             "user@api.example.com",
             "a b",
