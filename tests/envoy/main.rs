@@ -10,7 +10,9 @@ mod support;
 
 mod bodies;
 mod harness;
+mod issuers;
 mod policies;
+mod questions;
 mod ring;
 
 /// Tests wait for the proxy far more than they compute.
@@ -21,7 +23,17 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(THREADS);
     let mut ring = ring::Ring::default();
     bodies::add(&mut ring);
+    issuers::add(&mut ring);
+    questions::add(&mut ring);
+    let (of_ring, running) = ring.into_trials();
     let mut trials = harness::trials();
-    trials.extend(ring.into_trials());
-    libtest_mimic::run(&arguments, trials).exit_code()
+    trials.extend(questions::trials());
+    trials.extend(of_ring);
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    let traps = running.traps();
+    if traps.is_empty() {
+        return conclusion.exit_code();
+    }
+    eprintln!("Envoy's log tells of a trap:\n{}", traps.join("\n"));
+    ExitCode::FAILURE
 }
