@@ -9,11 +9,17 @@ use libtest_mimic::Arguments;
 mod support;
 
 mod bodies;
+mod grpc;
 mod harness;
+mod hostile;
+mod identity;
 mod issuers;
+mod paths;
 mod policies;
 mod questions;
 mod ring;
+mod routes;
+mod state;
 
 /// Tests wait for the proxy far more than they compute.
 const THREADS: usize = 8;
@@ -25,9 +31,16 @@ fn main() -> ExitCode {
     bodies::add(&mut ring);
     issuers::add(&mut ring);
     questions::add(&mut ring);
+    hostile::add(&mut ring);
+    paths::add(&mut ring);
+    identity::add(&mut ring);
+    grpc::add(&mut ring);
+    routes::add(&mut ring);
+    state::add(&mut ring);
     let (of_ring, running) = ring.into_trials();
     let mut trials = harness::trials();
     trials.extend(questions::trials());
+    trials.extend(state::trials());
     trials.extend(of_ring);
     let conclusion = libtest_mimic::run(&arguments, trials);
     let traps = running.traps();

@@ -242,6 +242,10 @@ pub(crate) struct Site {
 }
 
 impl Site {
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// A connection to the listener.
     pub(crate) fn connect(&self) -> Connection {
         Connection::open(self.port).unwrap()
