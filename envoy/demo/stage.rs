@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cast::Cast;
 use crate::support::client::{Request, Response, exchange};
-use crate::support::envoy::{Envoy, Logged, OUTPUT};
+use crate::support::envoy::{Envoy, Launch, Logged, OUTPUT};
 use crate::support::issuer::{Answer, Issuer};
 use crate::support::server::Server;
 use crate::support::{places, upstream};
@@ -46,7 +46,7 @@ impl Stage {
         ];
         let config = folder.join("envoy.yaml");
         fs::write(&config, filled_in(&ports)?).map_err(|error| format!("{}: {error}", config.display()))?;
-        let envoy = Envoy::start_with_file(&folder, &config, 1)?;
+        let envoy = Envoy::start_with_file(&folder, &config, Launch::workers(1))?;
         Ok(Self { envoy, application, issuers, gateway: ports[0].1, folder })
     }
 

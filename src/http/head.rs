@@ -57,11 +57,12 @@ impl<'h> RequestHead<'h> {
         self.values(name).next()
     }
 
-    /// Whether this is a gRPC request, which wants its status in trailers.
+    /// Whether this is a gRPC request, which wants its status in trailers: just the media types that gRPC has, which
+    /// are also those for which Envoy answers that way.
     pub fn is_grpc(&self) -> bool {
         self.first(b"content-type").is_some_and(|kind| {
             kind.strip_prefix(b"application/grpc")
-                .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';' | b' ')))
+                .is_some_and(|rest| matches!(rest.first(), None | Some(b'+')))
         })
     }
 }
@@ -82,7 +83,7 @@ mod tests {
     fn grpc_is_told_by_its_media_type() {
         let grpc =
             |kind: &'static str| RequestHead::from_pairs([(&b"content-type"[..], kind.as_bytes())]).is_grpc();
-        assert!(grpc("application/grpc") && grpc("application/grpc+proto") && grpc("application/grpc; a=b"));
-        assert!(!grpc("application/grpc-web") && !grpc("application/json"));
+        assert!(grpc("application/grpc") && grpc("application/grpc+proto"));
+        assert!(!grpc("application/grpc; a=b") && !grpc("application/grpc-web") && !grpc("application/json"));
     }
 }

@@ -1,9 +1,9 @@
 //! No byte of a body goes upstream before the verdict, and every byte of it after.
 
-use crate::policies::{ASKED, introspected, opaque};
+use crate::policies::{ASKED, held, introspected, opaque};
 use crate::ring::{Ring, Site, WATCH};
 use crate::support::client::Request;
-use crate::support::deadline::{Gate, stays};
+use crate::support::deadline::stays;
 use crate::support::issuer::Answer;
 
 pub(crate) fn add(ring: &mut Ring) {
@@ -73,13 +73,6 @@ fn slow_body(site: &Site) {
     }
     assert_eq!(client.response().unwrap().status, 200);
     assert_eq!(site.upstream.received()[0].body, b"0123456789");
-}
-
-/// The issuer's answer, kept back until the gate is opened.
-fn held(site: &Site, answer: Answer) -> Gate {
-    let gate = Gate::default();
-    site.issuer.answers(ASKED, answer.held(&gate));
-    gate
 }
 
 /// The question is on its way, the answer is not: the upstream must know nothing.

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::bootstrap::{Listener, bootstrap};
 use crate::support::client::{Connection, Request, exchange};
 use crate::support::deadline::stays;
-use crate::support::envoy::{Envoy, validate};
+use crate::support::envoy::{Envoy, Launch, validate};
 use crate::support::issuer::{Answer, Issuer};
 use crate::support::{places, upstream};
 
@@ -31,7 +31,7 @@ fn forwarded_recorded_and_logged() {
     let application = upstream::start().unwrap();
     let folder = places::scratch("harness-forwarded").unwrap();
     let listener = Listener::open("open", application.port());
-    let envoy = Envoy::start(&folder, &bootstrap(&[listener], &folder, &folder), 1).unwrap();
+    let envoy = Envoy::start(&folder, &bootstrap(&[listener], &folder, &folder), Launch::workers(1)).unwrap();
     let port = envoy.port("open").unwrap();
 
     let request =
@@ -75,6 +75,6 @@ fn refused_configuration() {
     let nonsense = json!({"nonsense": 1});
     let (good, said) = validate(&folder, &nonsense).unwrap();
     assert!(!good && said.contains("nonsense"), "{said}");
-    let problem = Envoy::start(&folder, &nonsense, 1).err().unwrap();
+    let problem = Envoy::start(&folder, &nonsense, Launch::workers(1)).err().unwrap();
     assert!(problem.contains("Envoy ended") && problem.contains("nonsense"), "{problem}");
 }

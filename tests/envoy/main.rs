@@ -9,9 +9,17 @@ use libtest_mimic::Arguments;
 mod support;
 
 mod bodies;
+mod grpc;
 mod harness;
+mod hostile;
+mod identity;
+mod issuers;
+mod paths;
 mod policies;
+mod questions;
 mod ring;
+mod routes;
+mod state;
 
 /// Tests wait for the proxy far more than they compute.
 const THREADS: usize = 8;
@@ -21,7 +29,24 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(THREADS);
     let mut ring = ring::Ring::default();
     bodies::add(&mut ring);
+    issuers::add(&mut ring);
+    questions::add(&mut ring);
+    hostile::add(&mut ring);
+    paths::add(&mut ring);
+    identity::add(&mut ring);
+    grpc::add(&mut ring);
+    routes::add(&mut ring);
+    state::add(&mut ring);
+    let (of_ring, running) = ring.into_trials();
     let mut trials = harness::trials();
-    trials.extend(ring.into_trials());
-    libtest_mimic::run(&arguments, trials).exit_code()
+    trials.extend(questions::trials());
+    trials.extend(state::trials());
+    trials.extend(of_ring);
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    let traps = running.traps();
+    if traps.is_empty() {
+        return conclusion.exit_code();
+    }
+    eprintln!("Envoy's log tells of a trap:\n{}", traps.join("\n"));
+    ExitCode::FAILURE
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::ring::Plan;
+use crate::ring::{Plan, Site};
+use crate::support::deadline::Gate;
 use crate::support::issuer::Answer;
 
 /// Where the introspecting issuer is asked.
@@ -36,6 +37,13 @@ pub(crate) fn introspected_with(more: Value) -> Plan {
 /// A good answer about a token of `subject`.
 pub(crate) fn opaque(subject: &str) -> Value {
     json!({"active": true, "sub": subject, "client_id": "app", "scope": "orders"})
+}
+
+/// The issuer's answer, kept back until the gate is opened.
+pub(crate) fn held(site: &Site, answer: Answer) -> Gate {
+    let gate = Gate::default();
+    site.issuer.answers(ASKED, answer.held(&gate));
+    gate
 }
 
 /// Puts the members of `more` into `object`, in place of what is there.

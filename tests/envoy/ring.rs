@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::support::bootstrap::{Filter, Listener, bootstrap};
+use crate::support::bootstrap::{Filter, Form, Lead, Listener, bootstrap};
 use crate::support::client::{Connection, Request, Response, exchange};
-use crate::support::deadline::PATIENCE;
-use crate::support::envoy::{Envoy, Logged};
+use crate::support::deadline::{PATIENCE, lock, poll};
+use crate::support::envoy::{Envoy, Launch, Logged};
 use crate::support::issuer::{Answer, Issuer};
 use crate::support::server::{Received, Server};
+use crate::support::wire::text;
 use crate::support::{places, upstream};
 
 /// How long the upstream is watched when nothing may arrive there: a leak arrives within 2 ms.
@@ -25,9 +26,10 @@ pub(crate) struct Plan {
     pub(crate) filter: Filter,
     pub(crate) answers: Vec<(String, Vec<Answer>)>,
     pub(crate) routes: Vec<Value>,
-    pub(crate) large_heads: bool,
+    pub(crate) behind: Vec<Value>,
+    pub(crate) manager: Map<String, Value>,
     /// Clusters that lead elsewhere than to the issuer.
-    pub(crate) astray: BTreeMap<String, u16>,
+    pub(crate) leads: BTreeMap<String, Lead>,
 }
 
 impl Plan {
@@ -68,9 +70,31 @@ impl Plan {
         self
     }
 
-    /// With heads of any size let through by Envoy itself.
-    pub(crate) fn large_heads(mut self) -> Self {
-        self.large_heads = true;
+    /// With the policy as a part of Envoy's own configuration.
+    pub(crate) fn as_struct(mut self) -> Self {
+        self.filter.form = Form::Struct;
+        self
+    }
+
+    /// With more members of the HTTP connection manager.
+    pub(crate) fn manager(mut self, members: Value) -> Self {
+        if let Value::Object(members) = members {
+            self.manager.extend(members);
+        }
+        self
+    }
+
+    /// With heads let through that Envoy itself refuses by default.
+    pub(crate) fn large_heads(self) -> Self {
+        self.manager(json!({
+            "max_request_headers_kb": 8192,
+            "common_http_protocol_options": {"max_headers_count": 20000},
+        }))
+    }
+
+    /// With `filter` between scopegate and the router.
+    pub(crate) fn behind(mut self, filter: Value) -> Self {
+        self.behind.push(filter);
         self
     }
 
@@ -80,9 +104,9 @@ impl Plan {
         self
     }
 
-    /// With the cluster `name` leading to `port` instead of the issuer.
-    pub(crate) fn astray(mut self, name: &str, port: u16) -> Self {
-        self.astray.insert(name.to_owned(), port);
+    /// With the cluster `name` leading elsewhere than to the issuer.
+    pub(crate) fn leads(mut self, name: &str, lead: Lead) -> Self {
+        self.leads.insert(name.to_owned(), lead);
         self
     }
 }
@@ -128,30 +152,64 @@ impl Ring {
         self.tests.push((name.to_owned(), site.0, Box::new(run)));
     }
 
-    /// The tests, for the runner. Envoy starts when the first of them does and ends with the last.
-    pub(crate) fn into_trials(self) -> Vec<Trial> {
-        let plans = self.plans;
-        let running: Arc<Sites> = Arc::new(LazyLock::new(Box::new(move || start(plans))));
+    /// The tests, for the runner, and a hold on the Envoy that starts with the first of them.
+    pub(crate) fn into_trials(self) -> (Vec<Trial>, Arc<Running>) {
+        let running = Arc::new(Running { plans: Mutex::new(self.plans), sites: OnceLock::new() });
         let trial = |(name, place, run): (String, usize, Run)| {
             let running = Arc::clone(&running);
-            Trial::test(name, move || match &**running {
-                Ok(sites) => run(&sites[place]),
-                Err(problem) => Err(problem.into()),
-            })
+            Trial::test(name, move || run(&running.sites()?[place]))
         };
-        self.tests.into_iter().map(trial).collect()
+        (self.tests.into_iter().map(trial).collect(), running)
     }
 }
 
-type Sites = LazyLock<Result<Vec<Site>, String>, Box<dyn FnOnce() -> Result<Vec<Site>, String> + Send>>;
+/// The one Envoy of the ring, once it is needed.
+pub(crate) struct Running {
+    plans: Mutex<Vec<(String, Plan)>>,
+    sites: OnceLock<Result<Vec<Site>, String>>,
+}
+
+impl Running {
+    fn sites(&self) -> Result<&Vec<Site>, Failed> {
+        let plans = || std::mem::take(&mut *lock(&self.plans));
+        self.sites.get_or_init(|| start(plans())).as_ref().map_err(Failed::from)
+    }
+
+    /// Every trace of a trap in the whole log.
+    pub(crate) fn traps(&self) -> Vec<String> {
+        let started = self.sites.get().and_then(|sites| sites.as_ref().ok());
+        started.and_then(|sites| sites.first()).map(|site| site.envoy.traps()).unwrap_or_default()
+    }
+}
+
+/// A test with an Envoy of its own, for what others must not disturb.
+pub(crate) fn alone(
+    name: &str,
+    plan: Plan,
+    launch: Launch,
+    run: impl FnOnce(&Site) + Send + 'static,
+) -> Trial {
+    let listener = name.replace("::", ".");
+    Trial::test(name, move || {
+        let sites = start_in(&listener, vec![(listener.clone(), plan)], launch)?;
+        run(&sites[0]);
+        sites[0].still_serves();
+        assert_eq!(sites[0].envoy.traps(), Vec::<String>::new());
+        Ok(())
+    })
+}
 
 fn start(plans: Vec<(String, Plan)>) -> Result<Vec<Site>, String> {
-    let (folder, module) = (places::scratch("ring")?, places::module()?);
+    // One worker: a test sees the state that the tests before it on its site left behind.
+    start_in("ring", plans, Launch::workers(1))
+}
+
+fn start_in(folder: &str, plans: Vec<(String, Plan)>, launch: Launch) -> Result<Vec<Site>, String> {
+    let (folder, module) = (places::scratch(folder)?, places::module()?);
     let prepared: io::Result<Vec<_>> = plans.into_iter().map(|(name, plan)| prepare(&name, plan)).collect();
     let prepared = prepared.map_err(|error| format!("no loopback port: {error}"))?;
     let listeners: Vec<_> = prepared.iter().map(|(listener, ..)| listener.clone()).collect();
-    // One worker: a test sees the state that the tests before it on its site left behind.
-    let envoy = Arc::new(Envoy::start(&folder, &bootstrap(&listeners, &module, &folder), 1)?);
+    let envoy = Arc::new(Envoy::start(&folder, &bootstrap(&listeners, &module, &folder), launch)?);
     let site = |(listener, upstream, issuer): (Listener, Server, Issuer)| {
         let port = envoy.port(&listener.name)?;
         Ok(Site { name: listener.name, port, upstream, issuer, envoy: Arc::clone(&envoy) })
@@ -168,8 +226,9 @@ pub(crate) fn prepare(name: &str, plan: Plan) -> io::Result<(Listener, Server, I
     let mut listener = Listener::guarded(name, upstream.port(), plan.filter.policy.clone(), issuer.port());
     listener.filter = Some(plan.filter);
     listener.routes = plan.routes;
-    listener.large_heads = plan.large_heads;
-    listener.clusters.extend(plan.astray);
+    listener.behind = plan.behind;
+    listener.manager = plan.manager;
+    listener.clusters.extend(plan.leads);
     Ok((listener, upstream, issuer))
 }
 
@@ -183,6 +242,10 @@ pub(crate) struct Site {
 }
 
 impl Site {
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// A connection to the listener.
     pub(crate) fn connect(&self) -> Connection {
         Connection::open(self.port).unwrap()
@@ -225,6 +288,24 @@ impl Site {
         let arrived = self.upstream.wait(PATIENCE, |all| all.get(before).is_some_and(|one| one.complete));
         assert!(arrived, "the upstream has not seen the request");
         self.upstream.received().swap_remove(before)
+    }
+
+    /// Sends a request and holds whatever answers it to keeping it from the upstream; the response, where there is one.
+    pub(crate) fn keeps_out(&self, request: &Request) -> Option<Response> {
+        let before = self.upstream.count();
+        let response = exchange(self.port, request).ok();
+        let refused = response.as_ref().is_none_or(|response| response.status >= 400);
+        let what = || text(&request.head_bytes().get(..200).unwrap_or(&request.head_bytes()));
+        assert!(refused && self.upstream.count() == before, "went through: {}", what());
+        response
+    }
+
+    /// Waits until so many requests are inside.
+    pub(crate) fn wait_inside(&self, requests: u64) {
+        let stat = format!("http.{}.downstream_rq_active", self.name);
+        let inside = || self.envoy.stat(&stat);
+        let arrived = poll(PATIENCE, || (inside() == requests).then_some(()));
+        assert!(arrived.is_some(), "{} requests are inside, not {requests}", inside());
     }
 
     /// Holds the worker to being alive: it serves, and its VM was never built anew.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// What scopegate calls and is called by, and nothing more (`envoy/README.md` says why each is there).
 pub(crate) const CAPABILITIES: &str = include_str!("../../envoy/capabilities.txt");
@@ -14,12 +14,25 @@ pub(crate) struct Listener {
     pub(crate) name: String,
     pub(crate) upstream: u16,
     pub(crate) filter: Option<Filter>,
-    /// Clusters of its own, by name and loopback port; a policy's `cluster` is one of these names.
-    pub(crate) clusters: BTreeMap<String, u16>,
+    /// Clusters of its own, by name; a policy's `cluster` is one of these names.
+    pub(crate) clusters: BTreeMap<String, Lead>,
     /// Routes in front of the one that takes everything.
     pub(crate) routes: Vec<Value>,
-    /// Lets heads through that Envoy itself refuses by default.
-    pub(crate) large_heads: bool,
+    /// Filters between scopegate and the router.
+    pub(crate) behind: Vec<Value>,
+    /// More members of the HTTP connection manager.
+    pub(crate) manager: Map<String, Value>,
+}
+
+/// Where a cluster leads.
+#[derive(Clone, Copy)]
+pub(crate) enum Lead {
+    /// To a loopback port.
+    Port(u16),
+    /// To no host at all.
+    NoHost,
+    /// There is no such cluster.
+    Nowhere,
 }
 
 /// The filter on a listener.
@@ -62,7 +75,8 @@ impl Listener {
             filter: None,
             clusters: BTreeMap::new(),
             routes: Vec::new(),
-            large_heads: false,
+            behind: Vec::new(),
+            manager: Map::new(),
         }
     }
 
@@ -70,7 +84,7 @@ impl Listener {
     pub(crate) fn guarded(name: &str, upstream: u16, policy: Value, issuer: u16) -> Self {
         let mut clusters = BTreeMap::new();
         each_cluster(&policy, &mut |cluster| {
-            clusters.insert(cluster.to_owned(), issuer);
+            clusters.insert(cluster.to_owned(), Lead::Port(issuer));
         });
         let filter = Filter { policy, ..Filter::default() };
         Self { filter: Some(filter), clusters, ..Self::open(name, upstream) }
@@ -79,6 +93,7 @@ impl Listener {
     /// The listener as Envoy's API has it. `module` is the filter's code, `folder` where its access log goes.
     pub(crate) fn to_json(&self, module: &Path, folder: &Path) -> Value {
         let mut filters: Vec<_> = self.filter.iter().map(|filter| self.wasm(filter, module)).collect();
+        filters.extend(self.behind.iter().cloned());
         filters.push(extension("envoy.filters.http.router", "http.router.v3.Router", json!({})));
         let mut manager = json!({
             "stat_prefix": self.name,
@@ -90,9 +105,8 @@ impl Listener {
                 {"name": self.name, "domains": ["*"], "routes": self.all_routes()},
             ]},
         });
-        if self.large_heads {
-            manager["max_request_headers_kb"] = json!(8192);
-            manager["common_http_protocol_options"] = json!({"max_headers_count": 20000});
+        if let Some(members) = manager.as_object_mut() {
+            members.extend(self.manager.clone());
         }
         json!({
             "name": self.name,
@@ -107,8 +121,8 @@ impl Listener {
 
     /// The clusters behind this listener.
     pub(crate) fn clusters_json(&self) -> Vec<Value> {
-        let own = self.clusters.iter().map(|(name, port)| cluster(&self.scoped(name), *port));
-        own.chain([cluster(&self.scoped(APPLICATION), self.upstream)]).collect()
+        let own = self.clusters.iter().filter_map(|(name, lead)| cluster(&self.scoped(name), *lead));
+        own.chain(cluster(&self.scoped(APPLICATION), Lead::Port(self.upstream))).collect()
     }
 
     fn all_routes(&self) -> Vec<Value> {
@@ -199,13 +213,19 @@ fn loopback(port: u16) -> Value {
     json!({"socket_address": {"address": "127.0.0.1", "port_value": port}})
 }
 
-fn extension(name: &str, kind: &str, mut config: Value) -> Value {
+/// A filter, or another part, of the type `envoy.extensions.filters.<kind>`.
+pub(crate) fn extension(name: &str, kind: &str, mut config: Value) -> Value {
     config["@type"] = json!(format!("type.googleapis.com/envoy.extensions.filters.{kind}"));
     json!({"name": name, "typed_config": config})
 }
 
-fn cluster(name: &str, port: u16) -> Value {
-    json!({
+fn cluster(name: &str, lead: Lead) -> Option<Value> {
+    let endpoints = match lead {
+        Lead::Port(port) => json!([{"lb_endpoints": [{"endpoint": {"address": loopback(port)}}]}]),
+        Lead::NoHost => json!([]),
+        Lead::Nowhere => return None,
+    };
+    Some(json!({
         "name": name,
         "type": "STATIC",
         "connect_timeout": "1s",
@@ -213,10 +233,8 @@ fn cluster(name: &str, port: u16) -> Value {
             "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
             "explicit_http_config": {"http_protocol_options": {"enable_trailers": true}},
         }},
-        "load_assignment": {"cluster_name": name, "endpoints": [
-            {"lb_endpoints": [{"endpoint": {"address": loopback(port)}}]},
-        ]},
-    })
+        "load_assignment": {"cluster_name": name, "endpoints": endpoints},
+    }))
 }
 
 fn access_log(file: &Path) -> Value {

@@ -17,10 +17,13 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn new(method: &str, target: &str, authority: &str) -> Self {
-        Self {
-            head: format!("{method} {target} HTTP/1.1\r\nhost: {authority}\r\n").into_bytes(),
-            body: Vec::new(),
-        }
+        Self::raw(format!("{method} {target}"), authority)
+    }
+
+    /// A request with any bytes for method and target, and for the host.
+    pub(crate) fn raw(start: impl AsRef<[u8]>, host: impl AsRef<[u8]>) -> Self {
+        let head = [start.as_ref(), b" HTTP/1.1\r\nhost: ", host.as_ref(), b"\r\n"].concat();
+        Self { head, body: Vec::new() }
     }
 
     pub(crate) fn get(target: &str) -> Self {

@@ -19,6 +19,21 @@ const START: Duration = Duration::from_secs(60);
 /// Where an access log on standard output ends.
 pub(crate) const OUTPUT: &str = "envoy.out";
 
+/// How Envoy is started.
+#[derive(Clone, Copy)]
+pub(crate) struct Launch {
+    pub(crate) workers: usize,
+    /// What of scopegate's own lines is written: `info`, `debug`, … Envoy's own stay at `info`.
+    pub(crate) filter_log: &'static str,
+}
+
+impl Launch {
+    /// With so many workers.
+    pub(crate) const fn workers(workers: usize) -> Self {
+        Self { workers, filter_log: "info" }
+    }
+}
+
 /// A running Envoy; it ends with this value.
 pub(crate) struct Envoy {
     child: Child,
@@ -44,13 +59,13 @@ impl Logged {
 
 impl Envoy {
     /// Starts Envoy with `config` in `folder` and waits until it serves.
-    pub(crate) fn start(folder: &Path, config: &Value, workers: usize) -> Result<Self, String> {
-        Self::start_with_file(folder, &write_config(folder, config)?, workers)
+    pub(crate) fn start(folder: &Path, config: &Value, launch: Launch) -> Result<Self, String> {
+        Self::start_with_file(folder, &write_config(folder, config)?, launch)
     }
 
     /// Starts Envoy with the configuration in `config` and waits until it serves. Its log goes to `folder`, what it
     /// writes on standard output to [`OUTPUT`] in there.
-    pub(crate) fn start_with_file(folder: &Path, config: &Path, workers: usize) -> Result<Self, String> {
+    pub(crate) fn start_with_file(folder: &Path, config: &Path, launch: Launch) -> Result<Self, String> {
         let program = places::envoy()?;
         let admin_file = folder.join("admin.address");
         let create = |name| File::create(folder.join(name)).map_err(|error| format!("{name}: {error}"));
@@ -60,7 +75,8 @@ impl Envoy {
             .arg(config)
             .arg("--admin-address-path")
             .arg(&admin_file)
-            .args(["--concurrency", &workers.to_string(), "--disable-hot-restart"])
+            .args(["--concurrency", &launch.workers.to_string(), "--disable-hot-restart"])
+            .args(["--component-log-level", &format!("wasm:{}", launch.filter_log)])
             .args(["--file-flush-interval-msec", "5", "--drain-time-s", "1", "--log-level", "info"])
             .stdin(Stdio::null())
             .stdout(output)

@@ -1,0 +1,100 @@
+//! What others learn of a decision: the access log, a filter behind ours, the counters.
+
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+use crate::policies::{ASKED, introspected, opaque};
+use crate::ring::{Ring, Site, alone};
+use crate::support::bootstrap::extension;
+use crate::support::client::Request;
+use crate::support::deadline::{PATIENCE, poll};
+use crate::support::envoy::Launch;
+use crate::support::issuer::Answer;
+
+pub(crate) fn add(ring: &mut Ring) {
+    ring.test("state::the_access_log_names_who_and_why", introspected(), access_log);
+    ring.test("state::a_filter_behind_ours_decides_by_it", introspected().behind(only_alice()), read_behind);
+    ring.test("state::a_client_cannot_set_it", introspected().behind(only_alice()), not_forged);
+}
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let name = "state::decisions_are_counted_under_their_reasons";
+    vec![alone(name, introspected(), Launch::workers(2), counters)]
+}
+
+fn access_log(site: &Site) {
+    let order = || Request::get("/orders/1");
+    let of = |request: Request| {
+        let response = site.send(&request);
+        let logged = site.logged(&response);
+        ["subject", "client", "issuer", "rule", "reason"].map(|name| logged.get(name).to_owned())
+    };
+    assert_eq!(of(order().bearer("opaque")), ["alice", "app", "corp", "orders", "admitted"]);
+    assert_eq!(of(order()), ["", "", "", "orders", "token_missing"]);
+    assert_eq!(of(Request::get("/alive")), ["", "", "", "alive", "anonymous"]);
+    assert_eq!(of(Request::get("/nowhere")), ["", "", "", "", "unmatched"]);
+    site.issuer.answers(
+        ASKED,
+        Answer::json(&json!({"active": true, "sub": "bob", "client_id": "app", "scope": "x"})),
+    );
+    assert_eq!(of(order().bearer("poor")), ["bob", "app", "corp", "orders", "scope_insufficient"]);
+    site.issuer.answers(ASKED, Answer::json(&json!({"active": false})));
+    assert_eq!(of(order().bearer("inactive"))[3..], ["orders", "token_inactive"]);
+    site.issuer.answers(ASKED, Answer::Reset);
+    assert_eq!(of(order().bearer("unlucky"))[3..], ["orders", "issuer_unavailable"]);
+}
+
+/// Envoy's RBAC filter: what is not about Alice goes no further, but for the heartbeat of the tests.
+fn only_alice() -> Value {
+    let alice =
+        json!({"filter_state": {"key": "wasm.scopegate.subject", "string_match": {"exact": "alice"}}});
+    let heartbeat = json!({"url_path": {"path": {"exact": "/alive"}}});
+    let policy = json!({"permissions": [{"any": true}], "principals": [alice, heartbeat]});
+    extension(
+        "envoy.filters.http.rbac",
+        "http.rbac.v3.RBAC",
+        json!({"rules": {"action": "ALLOW", "policies": {"alice": policy}}}),
+    )
+}
+
+fn read_behind(site: &Site) {
+    site.admits(&Request::get("/orders/1").bearer("opaque-of-alice"));
+    site.issuer.answers(ASKED, Answer::json(&opaque("bob")));
+    let response = site.keeps_out(&Request::get("/orders/1").bearer("opaque-of-bob")).unwrap();
+    let logged = site.logged(&response);
+    assert!(logged.get("details").starts_with("rbac_access_denied"), "{logged:?}");
+    assert_eq!((response.status, logged.get("subject"), logged.get("reason")), (403, "bob", "admitted"));
+}
+
+fn not_forged(site: &Site) {
+    site.issuer.answers(ASKED, Answer::json(&opaque("bob")));
+    for name in ["wasm.scopegate.subject", "x-envoy-filter-state", "scopegate.subject", "x-auth-subject"] {
+        let request = Request::get("/orders/1").bearer("opaque-of-bob").field(name, "alice");
+        let response = site.keeps_out(&request).unwrap();
+        assert_eq!(response.status, 403);
+    }
+}
+
+fn counters(site: &Site) {
+    let (admitted, missing) = (7, 5);
+    for _ in 0..admitted {
+        site.admits(&Request::get("/orders/1").bearer("opaque"));
+    }
+    for _ in 0..missing {
+        site.refuses(&Request::get("/orders/1"), 401, "token_missing");
+    }
+    site.issuer.answers(ASKED, Answer::Reset);
+    site.refuses(&Request::get("/orders/1").bearer("unlucky"), 503, "issuer_unavailable");
+    for (name, expected) in [
+        ("decision.admitted", admitted),
+        ("decision.token_missing", missing),
+        ("decision.issuer_unavailable", 1),
+        ("issuer.unavailable", 1),
+    ] {
+        let stat = format!("wasmcustom.scopegate.{name}");
+        let counted = poll(PATIENCE, || (site.envoy.stat(&stat) == expected).then_some(()));
+        assert!(counted.is_some(), "{name} is {}, not {expected}", site.envoy.stat(&stat));
+    }
+    let prometheus = site.envoy.admin("/stats/prometheus");
+    assert!(prometheus.contains("scopegate_decision_admitted{} 7"), "{prometheus}");
+}
