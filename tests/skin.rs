@@ -1,0 +1,334 @@
+//! The skin on a proxy that notes what it is told, and says no when it is asked to.
+#![cfg(test)]
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use scopegate::base::time::UnixTime;
+use scopegate::config;
+use scopegate::filter::host::{CallToken, ContextId, Host, HostFault, Level};
+use scopegate::filter::pairs;
+use scopegate::filter::skin::{Hold, Skin};
+use scopegate::gate::Gate;
+use scopegate::http::message::{Callout, HeaderEdits, Response};
+use scopegate::jose::verify::NoAccelerator;
+use serde_json::{Value, json};
+
+const ROOT: ContextId = 1;
+const START: i64 = 1_760_000_000;
+
+/// What a proxy was told to do, in order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Act {
+    Select(ContextId),
+    Edit(Vec<String>, Vec<(String, String)>),
+    Resume,
+    Respond(u16, String),
+    Call(String),
+    WakeRoot,
+    Tick(u32),
+}
+
+#[derive(Default)]
+struct Proxy {
+    fields: RefCell<Vec<u8>>,
+    reply: RefCell<(Vec<u8>, Vec<u8>)>,
+    acts: RefCell<Vec<Act>>,
+    log: RefCell<String>,
+    counted: RefCell<Vec<(String, u64)>>,
+    now: Cell<i64>,
+    gone: RefCell<Vec<ContextId>>,
+    /// The calls that fail.
+    broken: RefCell<Vec<&'static str>>,
+}
+
+impl Proxy {
+    fn act(&self, call: &'static str, act: Act) -> Result<(), HostFault> {
+        if self.broken.borrow().contains(&call) {
+            return Err(HostFault { call, status: 2 });
+        }
+        self.acts.borrow_mut().push(act);
+        Ok(())
+    }
+
+    fn acts(&self) -> Vec<Act> {
+        self.acts.take()
+    }
+}
+
+/// The proxy as the skin and its test both hold it.
+struct Shared(Rc<Proxy>);
+
+impl Host for Shared {
+    fn now(&self) -> UnixTime {
+        UnixTime::from_secs(START + self.0.now.get())
+    }
+
+    fn log(&self, _level: Level, line: &str) {
+        self.0.log.borrow_mut().push_str(line);
+    }
+
+    fn logs(&self, _level: Level) -> bool {
+        true
+    }
+
+    fn request_fields(&self) -> Result<Vec<u8>, HostFault> {
+        if self.0.broken.borrow().contains(&"request_fields") {
+            return Err(HostFault { call: "request_fields", status: 2 });
+        }
+        Ok(self.0.fields.borrow().clone())
+    }
+
+    fn property(&self, _path: &[&str]) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn publish(&self, _name: &str, _value: &str) {}
+
+    fn edit(&self, edits: &HeaderEdits) -> Result<(), HostFault> {
+        self.0.act("edit", Act::Edit(edits.remove.clone(), edits.set.clone()))
+    }
+
+    fn resume(&self) -> Result<(), HostFault> {
+        self.0.act("resume", Act::Resume)
+    }
+
+    fn respond(&self, response: &Response, details: &str) -> Result<(), HostFault> {
+        self.0.act("respond", Act::Respond(response.status, details.to_owned()))
+    }
+
+    fn select(&self, context: ContextId) -> Result<(), HostFault> {
+        if self.0.gone.borrow().contains(&context) {
+            return Err(HostFault { call: "select", status: 2 });
+        }
+        self.0.act("select", Act::Select(context))
+    }
+
+    fn call(&self, callout: &Callout) -> Result<CallToken, HostFault> {
+        self.0.act("call", Act::Call(callout.cluster.clone())).map(|()| 77)
+    }
+
+    fn reply_fields(&self) -> Result<Vec<u8>, HostFault> {
+        Ok(self.0.reply.borrow().0.clone())
+    }
+
+    fn reply_body(&self, longest: usize) -> Result<Vec<u8>, HostFault> {
+        Ok(self.0.reply.borrow().1.iter().copied().take(longest).collect())
+    }
+
+    fn wake_root(&self) {
+        self.0.acts.borrow_mut().push(Act::WakeRoot);
+    }
+
+    fn tick_every(&self, milliseconds: u32) {
+        self.0.acts.borrow_mut().push(Act::Tick(milliseconds));
+    }
+
+    fn count(&self, name: &str, by: u64) {
+        self.0.counted.borrow_mut().push((name.to_owned(), by));
+    }
+}
+
+struct World {
+    proxy: Rc<Proxy>,
+    skin: Skin<Shared>,
+}
+
+impl World {
+    fn new() -> Self {
+        let policy = json!({
+            "issuers": {"idp": {"audiences": "any", "introspection": {
+                "uri": "https://idp.example.com/introspect", "cluster": "idp", "client": {"method": "none"}}}},
+            "rules": [{"name": "open", "match": {"paths": ["/open"]}, "access": "anonymous"}, {"name": "all", "require": {}}],
+            "upstream": {"headers": {"x-auth-subject": "sub"}},
+        });
+        let policy = config::compile(policy.to_string().as_bytes(), &|_| None).unwrap();
+        let proxy = Rc::new(Proxy::default());
+        let gate = Gate::new(Rc::new(policy), [3; 16], Rc::new(NoAccelerator));
+        Self { skin: Skin::new(Shared(Rc::clone(&proxy)), ROOT, gate), proxy }
+    }
+
+    fn request(&self, stream: ContextId, path: &str, token: Option<&str>) -> Hold {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let mut fields = vec![
+            (":method", "GET"),
+            (":authority", "api.example.com"),
+            (":path", path),
+            ("x-auth-subject", "root"),
+        ];
+        fields.extend(bearer.as_deref().map(|bearer| ("authorization", bearer)));
+        *self.proxy.fields.borrow_mut() = pairs::write(&fields);
+        self.skin.request(stream)
+    }
+
+    fn reply(&self, body: &Value) {
+        let fields = [(":status", "200"), ("content-type", "application/json")];
+        *self.proxy.reply.borrow_mut() = (pairs::write(&fields), body.to_string().into_bytes());
+        self.skin.reply(77, 2);
+    }
+}
+
+fn strip(set: &[(&str, &str)], remove: &[&str]) -> Act {
+    let owned = |text: &&str| (*text).to_owned();
+    let set = set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Act::Edit(remove.iter().map(owned).collect(), set)
+}
+
+fn respond(status: u16, details: &str) -> Act {
+    Act::Respond(status, details.to_owned())
+}
+
+#[test]
+fn an_admitted_request_is_edited_and_released_without_a_resume() {
+    let world = World::new();
+    assert_eq!(world.request(2, "/open", None), Hold::Release);
+    assert_eq!(world.proxy.acts(), [strip(&[], &["x-auth-subject"])]);
+    assert_eq!(world.skin.rest(2), Hold::Release);
+}
+
+#[test]
+fn a_refused_request_is_answered_and_nothing_of_it_goes_on() {
+    let world = World::new();
+    assert_eq!(world.request(2, "/", None), Hold::Keep);
+    assert_eq!(world.proxy.acts(), [respond(401, "scopegate_token_missing")]);
+    assert_eq!(world.skin.rest(2), Hold::Keep, "body and trailers neither");
+    world.skin.gone(2);
+    assert_eq!(world.skin.rest(2), Hold::Release, "another request may get the number");
+}
+
+#[test]
+fn a_parked_request_is_edited_and_then_resumed_in_its_own_context() {
+    let world = World::new();
+    assert_eq!(world.request(2, "/", Some("token")), Hold::Keep);
+    assert_eq!(world.request(3, "/", Some("token")), Hold::Keep);
+    assert_eq!(world.proxy.acts(), [Act::WakeRoot], "one wake for both");
+    assert_eq!(world.skin.rest(2), Hold::Keep);
+    world.skin.woken();
+    assert_eq!(world.proxy.acts(), [Act::Call("idp".into()), Act::Tick(100)]);
+    world.reply(&json!({"active": true, "sub": "alice"}));
+    let edit = strip(&[("x-auth-subject", "alice")], &["x-auth-subject", "authorization"]);
+    assert_eq!(
+        world.proxy.acts(),
+        [
+            Act::Select(2),
+            edit.clone(),
+            Act::Resume,
+            Act::Select(3),
+            edit,
+            Act::Resume,
+            Act::Select(ROOT),
+            Act::Tick(1000)
+        ]
+    );
+    assert_eq!(world.skin.rest(2), Hold::Release);
+    world.reply(&json!({"active": true}));
+    assert!(world.proxy.acts().is_empty(), "a second reply does nothing");
+}
+
+#[test]
+fn a_parked_request_that_is_refused_is_never_resumed() {
+    let world = World::new();
+    assert_eq!(world.request(2, "/", Some("token")), Hold::Keep);
+    world.skin.woken();
+    world.proxy.acts();
+    world.reply(&json!({"active": false}));
+    let acts = world.proxy.acts();
+    assert_eq!(acts.first_chunk(), Some(&[Act::Select(2), respond(401, "scopegate_token_inactive")]));
+    assert!(!acts.contains(&Act::Resume));
+    assert_eq!(world.skin.rest(2), Hold::Keep);
+}
+
+#[test]
+fn a_callout_that_cannot_be_sent_is_an_outage_at_once() {
+    let world = World::new();
+    world.proxy.broken.borrow_mut().push("call");
+    assert_eq!(world.request(2, "/", Some("token")), Hold::Keep);
+    world.skin.woken();
+    assert!(world.proxy.acts().contains(&respond(503, "scopegate_issuer_unavailable")));
+    assert!(world.proxy.log.borrow().contains("is there such a cluster"), "{}", world.proxy.log.borrow());
+}
+
+#[test]
+fn a_reply_without_fields_is_an_outage() {
+    let world = World::new();
+    assert_eq!(world.request(2, "/", Some("token")), Hold::Keep);
+    world.skin.woken();
+    world.skin.reply(77, 0);
+    assert!(world.proxy.acts().contains(&respond(503, "scopegate_issuer_unavailable")));
+}
+
+#[test]
+fn a_reply_that_never_comes_is_an_outage_in_time() {
+    let world = World::new();
+    assert_eq!(world.request(2, "/", Some("token")), Hold::Keep);
+    world.skin.woken();
+    world.proxy.now.set(2);
+    world.skin.tick();
+    assert!(!world.proxy.acts().iter().any(|act| matches!(act, Act::Respond(..))), "not before its time");
+    world.proxy.now.set(3);
+    world.skin.tick();
+    assert!(world.proxy.acts().contains(&respond(503, "scopegate_issuer_unavailable")));
+}
+
+#[test]
+fn a_stream_that_is_gone_is_left_alone() {
+    let world = World::new();
+    assert_eq!(world.request(2, "/", Some("token")), Hold::Keep);
+    assert_eq!(world.request(3, "/", Some("token")), Hold::Keep);
+    world.skin.woken();
+    world.proxy.acts();
+    world.proxy.gone.borrow_mut().push(2);
+    world.reply(&json!({"active": true}));
+    assert_eq!(
+        world.proxy.acts().first_chunk(),
+        Some(&[Act::Select(3), strip(&[], &["x-auth-subject", "authorization"]), Act::Resume])
+    );
+}
+
+#[test]
+fn a_request_that_cannot_be_edited_is_refused_and_not_resumed() {
+    let world = World::new();
+    world.proxy.broken.borrow_mut().push("edit");
+    assert_eq!(world.request(2, "/open", None), Hold::Keep);
+    assert_eq!(world.proxy.acts(), [respond(503, "scopegate_host_fault_edit")]);
+    assert_eq!(world.request(3, "/", Some("token")), Hold::Keep);
+    world.skin.woken();
+    world.reply(&json!({"active": true}));
+    let acts = world.proxy.acts();
+    assert!(
+        acts.contains(&respond(503, "scopegate_host_fault_edit")) && !acts.contains(&Act::Resume),
+        "{acts:?}"
+    );
+}
+
+#[test]
+fn a_head_that_cannot_be_read_is_refused() {
+    let world = World::new();
+    world.proxy.broken.borrow_mut().push("request_fields");
+    assert_eq!(world.request(2, "/open", None), Hold::Keep);
+    assert_eq!(world.proxy.acts(), [respond(503, "scopegate_host_fault_request_fields")]);
+    world.proxy.broken.borrow_mut().clear();
+    *world.proxy.fields.borrow_mut() = vec![0xff; 40];
+    assert_eq!(world.skin.request(3), Hold::Keep);
+    assert_eq!(world.proxy.acts(), [respond(503, "scopegate_host_fault_request_fields")]);
+}
+
+#[test]
+fn an_answer_that_does_not_get_out_lets_nothing_through() {
+    let world = World::new();
+    world.proxy.broken.borrow_mut().push("respond");
+    assert_eq!(world.request(2, "/", None), Hold::Keep);
+    assert_eq!(world.skin.rest(2), Hold::Keep);
+    assert!(world.proxy.acts().is_empty());
+}
+
+#[test]
+fn decisions_are_counted_and_handed_over_now_and_then() {
+    let world = World::new();
+    for stream in 2..12 {
+        let _ = world.request(stream, "/", None);
+    }
+    assert!(world.proxy.counted.borrow().is_empty(), "a request costs no call");
+    world.skin.tick();
+    assert_eq!(*world.proxy.counted.borrow(), [("scopegate.decision.token_missing".to_owned(), 10)]);
+}
