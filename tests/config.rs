@@ -17,7 +17,7 @@ use scopegate::policy::{
 };
 use scopegate::token::credential::Place;
 use scopegate::token::expect::{Audiences, IssuerId};
-use scopegate::token::introspection::ClientAuthentication;
+use scopegate::token::introspection::{ClientAuthentication, Protocol};
 use serde_json::{Value, json};
 
 fn environment(name: &str) -> Option<String> {
@@ -203,8 +203,10 @@ fn the_defaults_are_those_of_the_policy_page() {
     let seconds = [asked.endpoint.timeout, asked.ttl, asked.negative_ttl].map(|time| time.as_secs());
     assert_eq!(seconds, [2, 60, 5]);
     assert_eq!((asked.use_for, asked.on_outage), (UseFor::Opaque, OnOutage::Deny));
-    assert!(matches!(&asked.endpoint.client, ClientAuthentication::Basic { id, secret }
-        if id == "gateway" && secret.expose() == "s3cret"));
+    assert!(
+        matches!(&asked.endpoint.protocol, Protocol::Rfc7662 { client: ClientAuthentication::Basic { id, secret } }
+        if id == "gateway" && secret.expose() == "s3cret")
+    );
     assert_eq!(
         policy.places,
         [Place::Header { name: "authorization".into(), scheme: Some("Bearer".into()) }]

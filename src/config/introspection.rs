@@ -11,13 +11,8 @@ use crate::policy::{Introspection, OnOutage, UseFor};
 use crate::token::introspection::{ClientAuthentication, Endpoint, Protocol};
 
 /// The protocols of the policy language; `None` where asking that way is still to come.
-const PROTOCOLS: &[(&str, Option<Protocol>)] = &[
-    ("rfc7662", Some(Protocol::Rfc7662)),
-    ("pingfederate", None),
-    ("openam", None),
-    ("mule", None),
-    ("userinfo", None),
-];
+const PROTOCOLS: &[(&str, Option<()>)] =
+    &[("rfc7662", Some(())), ("pingfederate", None), ("openam", None), ("mule", None), ("userinfo", None)];
 
 /// Protocols in which the client does not have to say who it is.
 const OPEN_PROTOCOLS: &[&str] = &["openam", "mule", "userinfo"];
@@ -45,13 +40,14 @@ pub(super) fn introspection(node: &Node<'_>, environment: Environment<'_>) -> Op
     let timeout = members.get("timeout").and_then(|node| timeout(&node)).unwrap_or(TIMEOUT);
     let (ttl, negative_ttl) = cache(&members);
     let (use_for, on_outage) = (use_for(&members), on_outage(&members));
-    let endpoint = Endpoint { protocol: protocol?, uri: uri?, cluster: cluster?, client: client?, timeout };
+    let protocol = protocol.zip(client).map(|((), client)| Protocol::Rfc7662 { client });
+    let endpoint = Endpoint { protocol: protocol?, uri: uri?, cluster: cluster?, timeout };
     Some(Introspection { endpoint, use_for, ttl, negative_ttl, on_outage })
 }
 
-fn protocol(members: &Members<'_>) -> Option<Protocol> {
+fn protocol(members: &Members<'_>) -> Option<()> {
     let node = members.get("protocol");
-    let protocol = node.as_ref().map_or(Some(Some(Protocol::Rfc7662)), |node| choice(node, PROTOCOLS))?;
+    let protocol = node.as_ref().map_or(Some(Some(())), |node| choice(node, PROTOCOLS))?;
     let name = node.as_ref().and_then(|node| node.value().as_str()).unwrap_or("rfc7662");
     if let Some(send) = members.get("send") {
         choice(&send, &[("query", ()), ("header", ())]);

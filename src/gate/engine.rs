@@ -22,7 +22,7 @@ use crate::policy::{Denial, Policy};
 use crate::token::credential::{self, Found};
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
-use crate::token::introspection;
+use crate::token::introspection::{self, Question};
 
 /// How many callouts it may take to get to an issuer's keys: two places of metadata, and the set.
 const STEPS_TO_KEYS: u32 = 3;
@@ -299,7 +299,9 @@ impl Gate {
             Topic::Token(issuer, _) => {
                 let introspection = self.policy.issuer(issuer)?.introspection.as_ref()?;
                 let case = self.questions.waiter(topic)?;
-                Some(introspection::question(&introspection.endpoint, case.token.expose()))
+                let scopes = self.required_scopes(case.decider);
+                let question = Question { token: case.token.expose(), scopes: &scopes };
+                Some(introspection::question(&introspection.endpoint, &question))
             }
         }
     }

@@ -11,6 +11,7 @@ use super::memory::Known;
 use super::questions::Topic;
 use super::refuse::Outage;
 use super::step::Event;
+use crate::base::digest::Digest;
 use crate::base::time::UnixTime;
 use crate::jose::fault::JoseFault;
 use crate::jose::jws::Unverified;
@@ -107,10 +108,11 @@ impl Gate {
         let mut silence = None;
         for issuer in issuers {
             case.issuer = Some(*issuer);
-            match self.word(case, *issuer, now)? {
+            let digest = self.asked_digest(case, *issuer);
+            match self.word(case, *issuer, digest, now)? {
                 Heard::Good(known) => return Ok(known),
                 Heard::Refused(fault) => refusal = refusal.or(Some(fault)),
-                Heard::Silent(why) => match self.last_word(case, *issuer, now) {
+                Heard::Silent(why) => match self.last_word(*issuer, digest, now) {
                     Some(known) => return Ok(known),
                     None => silence = silence.or(Some(why)),
                 },
@@ -122,22 +124,39 @@ impl Gate {
             (None, None) => Stop::Bad(Denial::IssuerNotAllowed),
         })
     }
+
+    /// What stands for the token of `case` in a question to `issuer`. Where the answer depends on the scopes that are
+    /// asked for, they count: what was said about a token for one rule is not what was said about it for another.
+    fn asked_digest(&self, case: &Case, issuer: IssuerId) -> Digest {
+        let introspection = self.policy.issuer(issuer).and_then(|issuer| issuer.introspection.as_ref());
+        if introspection.is_some_and(|introspection| introspection.endpoint.sends_scopes()) {
+            self.memory.digest_for(case.token.expose(), &self.required_scopes(case.decider))
+        } else {
+            case.digest
+        }
+    }
+
+    /// The scopes that whatever decides requires, space-delimited.
+    pub(super) fn required_scopes(&self, decider: Decider) -> String {
+        let rule = decider.rule().and_then(|rule| self.policy.rules.get(rule));
+        rule.map(|rule| rule.access.required_scopes().join(" ")).unwrap_or_default()
+    }
 }
 
 impl Gate {
     /// What `issuer` says about the token: what it just said, what it said not long ago, or nothing while it rests.
-    fn word(&mut self, case: &Case, issuer: IssuerId, now: UnixTime) -> Result<Heard, Stop> {
+    fn word(&mut self, case: &Case, issuer: IssuerId, digest: Digest, now: UnixTime) -> Result<Heard, Stop> {
         if let Some((_, heard)) = case.heard.iter().find(|(heard, _)| *heard == issuer) {
             return Ok(heard.clone());
         }
-        if let Some(told) = self.memory.told(issuer, case.digest, now) {
+        if let Some(told) = self.memory.told(issuer, digest, now) {
             return Ok(told.map_or_else(Heard::Refused, Heard::Good));
         }
-        let topic = Topic::Token(issuer, case.digest);
+        let topic = Topic::Token(issuer, digest);
         if self.questions.is_open(topic) {
             return Err(Stop::Wait(topic));
         }
-        if let Some(heard) = self.overhear(issuer, case.digest, now) {
+        if let Some(heard) = self.overhear(issuer, digest, now) {
             return Ok(heard);
         }
         if !self.health(issuer).is_none_or(|health| health.may_ask(now)) {
@@ -150,13 +169,13 @@ impl Gate {
     }
 
     /// What a silent issuer said when it last spoke, where the policy makes do with that.
-    fn last_word(&mut self, case: &Case, issuer: IssuerId, now: UnixTime) -> Option<Rc<Known>> {
+    fn last_word(&mut self, issuer: IssuerId, digest: Digest, now: UnixTime) -> Option<Rc<Known>> {
         let policy = Rc::clone(&self.policy);
         let configured = policy.issuer(issuer)?;
         match configured.introspection.as_ref()?.on_outage {
             OnOutage::Deny => None,
             OnOutage::ServeStale(_) => {
-                let known = self.memory.told_once(issuer, case.digest, now)?;
+                let known = self.memory.told_once(issuer, digest, now)?;
                 self.events.push(Event::StaleServed { issuer: Rc::clone(&configured.name) });
                 Some(known)
             }

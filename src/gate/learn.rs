@@ -15,7 +15,7 @@ use crate::policy::{Introspection, OnOutage};
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
 use crate::token::grant::Grant;
-use crate::token::introspection::{self, Silence, Word};
+use crate::token::introspection::{self, Silence, Terms, Word};
 
 impl Gate {
     /// Takes in a reply on the way to an issuer's keys; whether the way is at its end, well or not.
@@ -80,7 +80,8 @@ impl Gate {
         let Some(Introspection { endpoint, ttl, negative_ttl, on_outage, .. }) = &issuer.introspection else {
             return Heard::Refused(TokenFault::IssuerUnknown);
         };
-        match introspection::understand(endpoint, reply, id, &issuer.expect, at) {
+        let terms = Terms { issuer: id, expect: &issuer.expect, now: at };
+        match introspection::understand(endpoint, reply, &terms) {
             Word::Active(grant) => {
                 let known = self.know(*grant);
                 let fresh = at.plus(*ttl);

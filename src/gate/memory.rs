@@ -57,6 +57,12 @@ impl Memory {
         self.key.digest(0, token)
     }
 
+    /// What stands for the token where an answer about it depends on `scopes` too.
+    pub(super) fn digest_for(&self, token: &[u8], scopes: &str) -> Digest {
+        let length = (token.len() as u64).to_le_bytes();
+        self.key.digest(1, &[&length, token, scopes.as_bytes()].concat())
+    }
+
     /// The token with this digest, if its signature was verified with keys that are still in use.
     pub(super) fn verified(&self, digest: Digest, now: UnixTime) -> Option<Rc<Known>> {
         self.good.get(&(Vouched::Signature, digest), now).map(|good| Rc::clone(&good.known))

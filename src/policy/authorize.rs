@@ -110,7 +110,7 @@ mod tests {
     use crate::policy::{Matcher, Requirement, Vocabulary, Wanted};
     use crate::token::expect::{Audiences, Expect, IssuerId};
     use crate::token::grant;
-    use crate::token::introspection::{ClientAuthentication, Endpoint, Protocol, Word, understand};
+    use crate::token::introspection::{ClientAuthentication, Endpoint, Protocol, Terms, Word, understand};
 
     const NOW: UnixTime = UnixTime::from_secs(1_000_000);
 
@@ -129,10 +129,9 @@ mod tests {
     /// A token that is good until `NOW`, skew included.
     fn ending_now() -> Holder {
         let endpoint = Endpoint {
-            protocol: Protocol::Rfc7662,
+            protocol: Protocol::Rfc7662 { client: ClientAuthentication::None },
             uri: Uri::parse("https://idp.test/").unwrap(),
             cluster: "idp".into(),
-            client: ClientAuthentication::None,
             timeout: Duration::from_secs(1),
         };
         let expect = Expect {
@@ -150,7 +149,8 @@ mod tests {
         let fields = [("content-type".to_owned(), b"application/json".to_vec())];
         let answer = Answer { status: 200, fields: &fields, body: br#"{"active":true,"exp":1000000}"# };
         let before = NOW.minus(Duration::from_secs(1));
-        match understand(&endpoint, &Reply::Answered(answer), IssuerId(0), &expect, before) {
+        let terms = Terms { issuer: IssuerId(0), expect: &expect, now: before };
+        match understand(&endpoint, &Reply::Answered(answer), &terms) {
             Word::Active(grant) => Policy::closed().holder(*grant),
             Word::Refused(_) | Word::Unknown(_) => panic!("the answer is good"),
         }

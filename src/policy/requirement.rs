@@ -112,6 +112,11 @@ impl Requirement {
         Some(issuers)
     }
 
+    /// The scopes every one of which is needed, whatever else is.
+    pub fn required_scopes(&self) -> &[String] {
+        &self.wanted.scopes
+    }
+
     /// Whether `holder` satisfies this at `now`. Cheap and general questions come first, so that the answer is the
     /// most general one.
     pub(super) fn check(&self, holder: &Holder, now: UnixTime) -> Result<(), Denial> {

@@ -40,6 +40,14 @@ pub enum Access {
 }
 
 impl Access {
+    /// The scopes every one of which a token must hold.
+    pub fn required_scopes(&self) -> &[String] {
+        match self {
+            Self::Require(requirement) => requirement.required_scopes(),
+            Self::Anonymous | Self::Optional | Self::Deny => &[],
+        }
+    }
+
     /// The issuers whose tokens can satisfy this; `None` for any.
     pub fn issuers(&self) -> Option<Vec<IssuerId>> {
         match self {

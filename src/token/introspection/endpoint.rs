@@ -1,18 +1,49 @@
-//! Whom to ask, how, and as whom.
+//! Whom to ask, and how.
 
 use core::time::Duration;
 
-use crate::base::base64url;
+use super::client::ClientAuthentication;
 use crate::base::secret::Secret;
 use crate::http::form;
 use crate::http::message::Callout;
 use crate::http::uri::Uri;
 
-/// How an issuer is asked.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// How an issuer is asked, with what that way needs.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Protocol {
     /// Token introspection, RFC 7662.
-    Rfc7662,
+    Rfc7662 {
+        /// As whom to ask.
+        client: ClientAuthentication,
+    },
+    /// The `validate_bearer` grant type of PingFederate.
+    PingFederate {
+        /// As whom to ask.
+        client: ClientAuthentication,
+    },
+    /// `tokeninfo` of OpenAM and its heirs.
+    OpenAm {
+        /// Where the token stands.
+        token_in: TokenIn,
+    },
+    /// `validate` of the Mule OAuth provider.
+    Mule {
+        /// Where the token stands.
+        token_in: TokenIn,
+        /// Whether the issuer is told which scopes the rule requires.
+        send_scopes: bool,
+    },
+    /// Whatever answers only to a good token: OpenID Connect UserInfo, or a profile.
+    UserInfo,
+}
+
+/// Where the token stands in a question that it authenticates itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TokenIn {
+    /// As `access_token` in the query.
+    Query,
+    /// In the `Authorization` field.
+    Header,
 }
 
 /// An issuer's endpoint for questions about tokens.
@@ -24,88 +55,109 @@ pub struct Endpoint {
     pub uri: Uri,
     /// The proxy's cluster for it.
     pub cluster: String,
-    /// As whom to ask.
-    pub client: ClientAuthentication,
     /// How long to wait.
     pub timeout: Duration,
-}
-
-/// How we show the issuer who asks (RFC 6749 section 2.3, RFC 7662 section 2.1).
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum ClientAuthentication {
-    /// Not at all, or by the cluster's client certificate.
-    None,
-    /// HTTP Basic; id and secret are form-encoded first.
-    Basic {
-        /// The client id.
-        id: String,
-        /// The client secret.
-        secret: Secret<String>,
-    },
-    /// `client_id` and `client_secret` in the form.
-    Post {
-        /// The client id.
-        id: String,
-        /// The client secret.
-        secret: Secret<String>,
-    },
-    /// An access token of our own.
-    Bearer {
-        /// The token.
-        token: Secret<String>,
-    },
 }
 
 impl Endpoint {
     /// All that makes this endpoint the one it is, its client's secret included: equal for equal endpoints only.
     pub fn identity(&self) -> Vec<u8> {
-        let uri = self.uri.to_string();
-        let protocol = format!("{:?}", self.protocol);
-        let (id, secret) = match &self.client {
-            ClientAuthentication::None => ("", ""),
-            ClientAuthentication::Basic { id, secret } | ClientAuthentication::Post { id, secret } => {
-                (id.as_str(), secret.expose().as_str())
-            }
-            ClientAuthentication::Bearer { token } => ("", token.expose().as_str()),
+        let (protocol, uri) = (format!("{:?}", self.protocol), self.uri.to_string());
+        let secret = match &self.protocol {
+            Protocol::Rfc7662 { client } | Protocol::PingFederate { client } => client.secret(),
+            Protocol::OpenAm { .. } | Protocol::Mule { .. } | Protocol::UserInfo => Secret::new(Vec::new()),
         };
         let mut identity = Vec::new();
-        for part in [protocol.as_str(), &uri, &self.cluster, id, secret] {
+        for part in [protocol.as_bytes(), uri.as_bytes(), self.cluster.as_bytes(), secret.expose()] {
             identity.extend((part.len() as u64).to_le_bytes());
-            identity.extend(part.as_bytes());
+            identity.extend(part);
         }
         identity
     }
 
-    /// A `POST` of `form` to this endpoint, with the client's authentication; `accept` is what we can read.
-    pub(super) fn post(&self, mut form: String, accept: &str) -> Callout {
+    /// Whether an answer depends on the scopes that are asked for, and not on the token alone.
+    pub const fn sends_scopes(&self) -> bool {
+        matches!(self.protocol, Protocol::Mule { send_scopes: true, .. })
+    }
+
+    /// A `POST` of `form` as `client`; `accept` is what we can read.
+    pub(super) fn post(&self, client: &ClientAuthentication, mut form: String, accept: &str) -> Callout {
         let mut fields = vec![
             ("content-type", "application/x-www-form-urlencoded".to_owned()),
             ("accept", accept.to_owned()),
         ];
-        match &self.client {
-            ClientAuthentication::None => {}
-            ClientAuthentication::Basic { id, secret } => {
-                let pair =
-                    format!("{}:{}", form::encode(id.as_bytes()), form::encode(secret.expose().as_bytes()));
-                fields.push(("authorization", format!("Basic {}", base64url::encode_standard(pair))));
-            }
-            ClientAuthentication::Post { id, secret } => {
-                form::append(&mut form, "client_id", id.as_bytes());
-                form::append(&mut form, "client_secret", secret.expose().as_bytes());
-            }
-            ClientAuthentication::Bearer { token } => {
-                fields.push(("authorization", format!("Bearer {}", token.expose())));
+        client.add(&mut form, &mut fields);
+        self.callout("POST", self.uri.path().to_owned(), fields, form)
+    }
+
+    /// A `GET` that `token` authenticates, with `scopes` in the query where there are any.
+    pub(super) fn get(&self, token_in: TokenIn, token: &[u8], scopes: &str) -> Callout {
+        let mut fields = vec![("accept", "application/json".to_owned())];
+        let mut query = String::new();
+        match token_in {
+            TokenIn::Query => form::append(&mut query, "access_token", token),
+            TokenIn::Header => {
+                // INVARIANT: a credential is a token68, which is ASCII; every byte of it is one character.
+                let token: String = token.iter().copied().map(char::from).collect();
+                fields.push(("authorization", format!("Bearer {token}")));
             }
         }
+        if !scopes.is_empty() {
+            form::append(&mut query, "scopes", scopes.as_bytes());
+        }
+        let path = self.uri.path();
+        let joint = match (query.is_empty(), path.contains('?')) {
+            (true, _) => "",
+            (false, true) => "&",
+            (false, false) => "?",
+        };
+        self.callout("GET", format!("{path}{joint}{query}"), fields, String::new())
+    }
+
+    fn callout(
+        &self,
+        method: &'static str,
+        path: String,
+        fields: Vec<(&'static str, String)>,
+        body: String,
+    ) -> Callout {
         Callout {
             cluster: self.cluster.clone(),
-            method: "POST",
+            method,
             scheme: self.uri.scheme(),
             authority: self.uri.authority().to_owned(),
-            path: Secret::new(self.uri.path().to_owned()),
+            path: Secret::new(path),
             fields: Secret::new(fields),
-            body: Secret::new(form),
+            body: Secret::new(body),
             timeout: self.timeout,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::examples::endpoint;
+    use super::*;
+
+    #[test]
+    fn the_query_of_the_uri_stays() {
+        let mut endpoint = endpoint(Protocol::UserInfo);
+        let path = |endpoint: &Endpoint, token_in, scopes| {
+            endpoint.get(token_in, b"a+b/c=", scopes).path.expose().clone()
+        };
+        assert_eq!(path(&endpoint, TokenIn::Query, ""), "/ask?access_token=a%2Bb%2Fc%3D");
+        assert_eq!(path(&endpoint, TokenIn::Header, ""), "/ask");
+        endpoint.uri = Uri::parse("https://idp.test/ask?realm=%2Fx").unwrap();
+        assert_eq!(path(&endpoint, TokenIn::Header, "a b"), "/ask?realm=%2Fx&scopes=a%20b");
+        assert_eq!(path(&endpoint, TokenIn::Header, ""), "/ask?realm=%2Fx");
+    }
+
+    #[test]
+    fn a_question_shows_no_token() {
+        let endpoint = endpoint(Protocol::UserInfo);
+        for token_in in [TokenIn::Query, TokenIn::Header] {
+            let callout = endpoint.get(token_in, b"hunter2", "");
+            assert!(!format!("{callout:?}").contains("hunter2"));
         }
     }
 }

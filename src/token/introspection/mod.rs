@@ -3,18 +3,27 @@
 //! A reply says one of three things, and they are never taken for each other: the token is good (a grant), the token
 //! is not good (a fault of the token), or we do not know (an outage).
 
+mod client;
 pub mod endpoint;
+#[cfg(test)]
+mod examples;
+mod mule;
+mod openam;
+mod pingfederate;
+mod reply;
 mod rfc7662;
+mod userinfo;
 
 use core::fmt;
 
-pub use endpoint::{ClientAuthentication, Endpoint, Protocol};
+pub use client::ClientAuthentication;
+pub use endpoint::{Endpoint, Protocol, TokenIn};
 
 use super::expect::{Expect, IssuerId};
 use super::fault::TokenFault;
 use super::grant::Grant;
 use crate::base::time::UnixTime;
-use crate::http::message::{Answer, Callout, Reply};
+use crate::http::message::{Callout, Reply};
 
 /// The longest reply that is read, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -57,21 +66,40 @@ impl fmt::Display for Silence {
     }
 }
 
-/// The question to `endpoint` about `token`.
-pub fn question(endpoint: &Endpoint, token: &[u8]) -> Callout {
-    match endpoint.protocol {
-        Protocol::Rfc7662 => rfc7662::question(endpoint, token),
+/// What is asked.
+#[derive(Clone, Copy)]
+pub struct Question<'q> {
+    /// The token: a token68.
+    pub token: &'q [u8],
+    /// The scopes that the deciding rule requires, space-delimited; an answer may depend on them where
+    /// [`Endpoint::sends_scopes`].
+    pub scopes: &'q str,
+}
+
+/// What an answer is held against.
+#[derive(Clone, Copy)]
+pub struct Terms<'t> {
+    /// Who was asked.
+    pub issuer: IssuerId,
+    /// What its tokens must be like.
+    pub expect: &'t Expect,
+    /// The time.
+    pub now: UnixTime,
+}
+
+/// The callout that puts `question` to `endpoint`.
+pub fn question(endpoint: &Endpoint, question: &Question<'_>) -> Callout {
+    match &endpoint.protocol {
+        Protocol::Rfc7662 { client } => rfc7662::question(endpoint, client, question),
+        Protocol::PingFederate { client } => pingfederate::question(endpoint, client, question),
+        Protocol::OpenAm { token_in } => openam::question(endpoint, *token_in, question),
+        Protocol::Mule { token_in, send_scopes: _ } => mule::question(endpoint, *token_in, question),
+        Protocol::UserInfo => userinfo::question(endpoint, question),
     }
 }
 
-/// What `reply` to a question about a token of `issuer` says at `now`.
-pub fn understand(
-    endpoint: &Endpoint,
-    reply: &Reply<'_>,
-    issuer: IssuerId,
-    expect: &Expect,
-    now: UnixTime,
-) -> Word {
+/// What `reply` to a question to `endpoint` says.
+pub fn understand(endpoint: &Endpoint, reply: &Reply<'_>, terms: &Terms<'_>) -> Word {
     let answer = match reply {
         Reply::Failed => return Word::Unknown(Silence::Unavailable(0)),
         Reply::Answered(answer) => answer,
@@ -83,21 +111,55 @@ pub fn understand(
     if answer.body.len() > MAX_BODY {
         return Word::Unknown(Silence::Misbehaved("its answer is longer than 64 KiB"));
     }
-    let word = match endpoint.protocol {
-        Protocol::Rfc7662 => rfc7662::understand(answer, issuer, expect, now),
+    let word = match &endpoint.protocol {
+        Protocol::Rfc7662 { .. } => rfc7662::understand(answer, terms),
+        Protocol::PingFederate { .. } => pingfederate::understand(answer, terms),
+        Protocol::OpenAm { .. } => openam::understand(answer, terms),
+        Protocol::Mule { .. } => mule::understand(answer, terms),
+        Protocol::UserInfo => userinfo::understand(answer, terms),
     };
     word.unwrap_or_else(Word::Unknown)
 }
 
-/// The JSON object in an answer with status 200.
-fn json_body(answer: &Answer<'_>) -> Result<crate::base::json::Object, Silence> {
-    match answer.status {
-        200 => {}
-        status @ (401 | 403) => return Err(Silence::CredentialsRefused(status)),
-        _ => return Err(Silence::Misbehaved("its answer has a status that the protocol does not have")),
+#[cfg(test)]
+mod tests {
+    use super::examples::{Heard, endpoint, expect, hear, heard, terms};
+    use super::*;
+
+    fn protocols() -> [Protocol; 5] {
+        [
+            Protocol::Rfc7662 { client: ClientAuthentication::None },
+            Protocol::PingFederate { client: ClientAuthentication::None },
+            Protocol::OpenAm { token_in: TokenIn::Query },
+            Protocol::Mule { token_in: TokenIn::Query, send_scopes: false },
+            Protocol::UserInfo,
+        ]
     }
-    if answer.media_type().as_deref() != Some("application/json") {
-        return Err(Silence::Misbehaved("its answer is not declared as application/json"));
+
+    #[test]
+    fn an_outage_is_an_outage_in_every_dialect() {
+        let good = r#"{"active":true,"expires_in":60,"sub":"s"}"#;
+        for protocol in protocols() {
+            for status in [429, 500, 502, 503, 504, 599] {
+                assert_eq!(hear(protocol.clone(), status, good), Heard::Unavailable, "{protocol:?} {status}");
+            }
+            let failed = understand(&endpoint(protocol.clone()), &Reply::Failed, &terms(&expect()));
+            assert_eq!(heard(failed), Heard::Unavailable, "{protocol:?}");
+            let long = format!("{good}{}", " ".repeat(MAX_BODY));
+            for status in [200, 400, 401, 403] {
+                assert_eq!(hear(protocol.clone(), status, &long), Heard::Misbehaved, "{protocol:?} {status}");
+            }
+        }
     }
-    crate::base::json::object(answer.body).map_err(|_| Silence::Misbehaved("its answer is not a JSON object"))
+
+    #[test]
+    fn a_broken_answer_is_never_a_word_about_the_token() {
+        for protocol in protocols() {
+            for body in
+                ["", "{", "[]", "null", r#"{"active":true,"active":true}"#, "<html>", r#"{"sub":"\ud800"}"#]
+            {
+                assert_eq!(hear(protocol.clone(), 200, body), Heard::Misbehaved, "{protocol:?} {body}");
+            }
+        }
+    }
 }

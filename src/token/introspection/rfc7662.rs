@@ -2,65 +2,87 @@
 
 use serde_json::Value;
 
-use super::{Endpoint, Silence, Word, json_body};
-use crate::base::json::Object;
-use crate::base::time::UnixTime;
+use super::reply::{self, Said};
+use super::{ClientAuthentication, Endpoint, Question, Silence, Terms, Word};
 use crate::http::form;
 use crate::http::message::{Answer, Callout};
-use crate::token::claims;
-use crate::token::expect::{Audiences, Expect, IssuerId};
 use crate::token::fault::TokenFault;
-use crate::token::grant::{Grant, Window};
 
 /// The request of section 2.1.
-pub(super) fn question(endpoint: &Endpoint, token: &[u8]) -> Callout {
+pub(super) fn question(
+    endpoint: &Endpoint,
+    client: &ClientAuthentication,
+    question: &Question<'_>,
+) -> Callout {
     let mut body = String::new();
-    form::append(&mut body, "token", token);
+    form::append(&mut body, "token", question.token);
     form::append(&mut body, "token_type_hint", b"access_token");
-    endpoint.post(body, "application/json")
+    endpoint.post(client, body, "application/json")
 }
 
 /// The response of section 2.2.
-pub(super) fn understand(
-    answer: &Answer<'_>,
-    issuer: IssuerId,
-    expect: &Expect,
-    now: UnixTime,
-) -> Result<Word, Silence> {
-    let body = json_body(answer)?;
-    match body.get("active") {
-        Some(Value::Bool(true)) => Ok(match grant(body, issuer, expect, now) {
-            Ok(grant) => Word::Active(Box::new(grant)),
-            Err(fault) => Word::Refused(fault),
-        }),
+pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word, Silence> {
+    let claims = match answer.status {
+        200 => reply::object(answer)?,
+        status @ (401 | 403) => return Err(Silence::CredentialsRefused(status)),
+        _ => return Err(reply::STATUS),
+    };
+    match claims.get("active") {
+        Some(Value::Bool(true)) => Ok(reply::word(Said { claims, ..Said::default() }, terms)),
         Some(Value::Bool(false)) => Ok(Word::Refused(TokenFault::Inactive)),
         _ => Err(Silence::Misbehaved("its answer's `active` is neither true nor false")),
     }
 }
 
-fn grant(claims: Object, issuer: IssuerId, expect: &Expect, now: UnixTime) -> Result<Grant, TokenFault> {
-    if let (Some(wanted), Some(found)) = (&expect.issuer, claims::text(&claims, "iss")?)
-        && found != wanted
-    {
-        return Err(TokenFault::IssuerUnknown);
-    }
-    // A refresh token is active too, and is nobody's access token.
-    let is_refresh = |name, value| claims.get(name).and_then(Value::as_str) == Some(value);
-    if is_refresh("token_type", "refresh_token") || is_refresh("token_use", "refresh") {
-        return Err(TokenFault::TypeNotAllowed);
-    }
-    let window = Window {
-        from: claims::time(&claims, "nbf")?.map(|from| from.minus(expect.clock_skew)),
-        // No allowance: the issuer has just looked at its own clock.
-        until: claims::time(&claims, "exp")?,
-    };
-    window.check(now)?;
-    let audience_said = claims.contains_key("aud");
-    let grant = claims::grant(claims, window, issuer, expect)?;
-    match &expect.audiences {
-        Audiences::OneOf(_) if audience_said && !expect.audiences.admit(grant.audiences()) => {
-            Err(TokenFault::AudienceMismatch)
+#[cfg(test)]
+mod tests {
+    use super::super::Protocol;
+    use super::super::examples::{Heard, asked, hear};
+    use super::*;
+    use crate::base::secret::Secret;
+
+    fn protocol() -> Protocol {
+        Protocol::Rfc7662 {
+            client: ClientAuthentication::Post { id: "gw".into(), secret: Secret::new("s".into()) },
         }
-        Audiences::OneOf(_) | Audiences::Any => Ok(grant),
+    }
+
+    #[test]
+    fn the_request() {
+        let callout = asked(protocol(), "a+b", "");
+        assert_eq!((callout.method, callout.path.expose().as_str()), ("POST", "/ask"));
+        assert_eq!(
+            callout.body.expose(),
+            "token=a%2Bb&token_type_hint=access_token&client_id=gw&client_secret=s"
+        );
+    }
+
+    #[test]
+    fn only_the_boolean_says_something() {
+        let grant = hear(protocol(), 200, r#"{"active":true,"sub":"alice","scope":"a b"}"#).grant();
+        assert_eq!((grant.subject(), grant.scopes().to_text().as_str()), (Some("alice"), "a b"));
+        assert_eq!(
+            hear(protocol(), 200, r#"{"active":false,"sub":"alice"}"#),
+            Heard::Refused("token_inactive")
+        );
+        for body in [
+            r#"{"active":"true"}"#,
+            r#"{"active":1}"#,
+            r#"{"x":{"active":true}}"#,
+            "{}",
+            r#"{"active":null}"#,
+        ] {
+            assert_eq!(hear(protocol(), 200, body), Heard::Misbehaved, "{body}");
+        }
+    }
+
+    #[test]
+    fn another_status_is_no_word_about_the_token() {
+        for status in [401, 403] {
+            assert_eq!(hear(protocol(), status, r#"{"active":true}"#), Heard::CredentialsRefused);
+        }
+        for status in [201, 204, 302, 400, 404] {
+            assert_eq!(hear(protocol(), status, r#"{"active":true}"#), Heard::Misbehaved, "{status}");
+        }
     }
 }

@@ -1,0 +1,176 @@
+//! PingFederate: a token is validated by a grant type of its own at the token endpoint.
+
+use serde_json::Value;
+
+use super::reply::{self, Said};
+use super::{ClientAuthentication, Endpoint, Question, Silence, Terms, Word};
+use crate::base::json::Object;
+use crate::http::form;
+use crate::http::message::{Answer, Callout};
+use crate::token::fault::TokenFault;
+
+const GRANT_TYPE: &[u8] = b"urn:pingidentity.com:oauth2:grant_type:validate_bearer";
+const TOKEN_TYPE: &str = "urn:pingidentity.com:oauth2:validated_token";
+
+/// What the subject is called where the attribute contract has no `sub`.
+const SUBJECTS: &[&str] = &["subject", "username", "uid"];
+
+/// The request: a token request whose grant is the token.
+pub(super) fn question(
+    endpoint: &Endpoint,
+    client: &ClientAuthentication,
+    question: &Question<'_>,
+) -> Callout {
+    let mut body = String::new();
+    form::append(&mut body, "grant_type", GRANT_TYPE);
+    form::append(&mut body, "token", question.token);
+    endpoint.post(client, body, "application/json")
+}
+
+/// The response: a token response whose `access_token` is an object of attributes, or an error (RFC 6749 section 5.2).
+pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word, Silence> {
+    match answer.status {
+        200 => Ok(reply::word(said(reply::object(answer)?)?, terms)),
+        401 => Err(Silence::CredentialsRefused(401)),
+        400 => match reply::error(answer)?.as_str() {
+            "invalid_grant" => Ok(Word::Refused(TokenFault::Inactive)),
+            "invalid_client" | "unauthorized_client" => Err(Silence::CredentialsRefused(400)),
+            _ => Err(Silence::Misbehaved("it found fault with our question")),
+        },
+        _ => Err(reply::STATUS),
+    }
+}
+
+fn said(mut outer: Object) -> Result<Said, Silence> {
+    if outer.get("token_type").and_then(Value::as_str) != Some(TOKEN_TYPE) {
+        return Err(Silence::Misbehaved("its answer is not about a validated token"));
+    }
+    let lifetime = reply::lifetime(&outer)?;
+    if lifetime.is_none() {
+        return Err(Silence::Misbehaved("its answer has no `expires_in`"));
+    }
+    let Some(Value::Object(mut claims)) = outer.remove("access_token") else {
+        return Err(Silence::Misbehaved("its answer's `access_token` is not an object"));
+    };
+    // An attribute of the same name comes from a directory; what the server itself says stands outside.
+    for name in ["scope", "client_id", "expires_in"] {
+        match outer.remove(name) {
+            None | Some(Value::Null) => claims.shift_remove(name),
+            Some(value) => claims.insert(name.to_owned(), value),
+        };
+    }
+    let subject = reply::first_text(&claims, SUBJECTS);
+    Ok(Said { claims, lifetime, subject })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Protocol;
+    use super::super::examples::{Heard, NOW, asked, hear, hear_as, object};
+    use super::*;
+    use crate::base::secret::Secret;
+    use crate::base::time::UnixTime;
+    use serde_json::json;
+
+    fn protocol() -> Protocol {
+        Protocol::PingFederate {
+            client: ClientAuthentication::Basic {
+                id: "rs_client".into(),
+                secret: Secret::new("2Federate".into()),
+            },
+        }
+    }
+
+    /// A good answer with other outer members.
+    fn answer(changes: Value) -> String {
+        let mut answer = json!({
+            "access_token": {"subject": "joe", "group": ["a", "b"], "mail": "joe@x.test"},
+            "token_type": TOKEN_TYPE,
+            "expires_in": 60,
+            "scope": "edit view",
+            "client_id": "app",
+        });
+        answer.as_object_mut().unwrap().extend(object(changes));
+        answer.to_string()
+    }
+
+    #[test]
+    fn the_request() {
+        let callout = asked(protocol(), "a+b", "");
+        assert_eq!((callout.method, callout.path.expose().as_str()), ("POST", "/ask"));
+        assert_eq!(
+            callout.body.expose(),
+            "grant_type=urn%3Apingidentity.com%3Aoauth2%3Agrant_type%3Avalidate_bearer&token=a%2Bb"
+        );
+        assert!(
+            callout.fields.expose().contains(&("authorization", "Basic cnNfY2xpZW50OjJGZWRlcmF0ZQ==".into()))
+        );
+    }
+
+    #[test]
+    fn attributes_become_claims_and_many_values_stay_an_array() {
+        let grant = hear(protocol(), 200, &answer(json!({}))).grant();
+        assert_eq!((grant.subject(), grant.client()), (Some("joe"), Some("app")));
+        assert_eq!(grant.scopes().to_text(), "edit view");
+        assert_eq!(grant.window().until, Some(UnixTime::from_secs(NOW.as_secs() + 60)));
+        assert_eq!(grant.claim("group"), Some(&json!(["a", "b"])));
+        assert_eq!(grant.claim("expires_in"), Some(&json!(60)));
+    }
+
+    #[test]
+    fn what_the_server_says_outside_outweighs_an_attribute() {
+        let attributes =
+            json!({"sub": "s", "username": "u", "scope": "admin", "client_id": "other", "expires_in": 9e9});
+        let grant = hear(protocol(), 200, &answer(json!({"access_token": attributes}))).grant();
+        assert_eq!((grant.subject(), grant.client()), (Some("s"), Some("app")));
+        assert_eq!(
+            (grant.scopes().to_text(), grant.claim("expires_in")),
+            ("edit view".into(), Some(&json!(60)))
+        );
+        let silent = json!({"access_token": attributes, "scope": null, "client_id": null});
+        let grant = hear(protocol(), 200, &answer(silent)).grant();
+        assert!(grant.scopes().is_empty() && grant.client().is_none());
+    }
+
+    #[test]
+    fn an_inactive_token_is_told_from_our_own_fault() {
+        let error = |error: &str| json!({"error": error, "error_description": "x"}).to_string();
+        assert_eq!(hear(protocol(), 400, &error("invalid_grant")), Heard::Refused("token_inactive"));
+        for code in ["invalid_client", "unauthorized_client"] {
+            assert_eq!(hear(protocol(), 400, &error(code)), Heard::CredentialsRefused);
+        }
+        assert_eq!(hear(protocol(), 401, &error("invalid_grant")), Heard::CredentialsRefused);
+        for (status, body) in [
+            (400, error("invalid_request")),
+            (400, "{}".into()),
+            (400, "invalid_grant".into()),
+            (403, error("invalid_grant")),
+            (404, error("invalid_grant")),
+            (201, answer(json!({}))),
+        ] {
+            assert_eq!(hear(protocol(), status, &body), Heard::Misbehaved, "{status} {body}");
+        }
+        let page = hear_as(protocol(), 400, "text/html", &error("invalid_grant"));
+        assert_eq!(page, Heard::Misbehaved);
+    }
+
+    #[test]
+    fn an_answer_that_is_not_whole_says_nothing() {
+        for changes in [
+            json!({"token_type": "Bearer"}),
+            json!({"token_type": null}),
+            json!({"access_token": "opaque"}),
+            json!({"access_token": null}),
+            json!({"expires_in": null}),
+            json!({"expires_in": "60"}),
+            json!({"expires_in": -1}),
+            json!({"expires_in": 1e300}),
+        ] {
+            assert_eq!(hear(protocol(), 200, &answer(changes.clone())), Heard::Misbehaved, "{changes}");
+        }
+        let mut without = object(serde_json::from_str(&answer(json!({}))).unwrap());
+        without.remove("expires_in");
+        assert_eq!(hear(protocol(), 200, &Value::Object(without).to_string()), Heard::Misbehaved);
+        assert_eq!(hear(protocol(), 200, &answer(json!({"expires_in": 0}))), Heard::Refused("token_expired"));
+    }
+}
