@@ -2,20 +2,23 @@
 
 use core::time::Duration;
 
+use super::client::{client, no_client};
 use super::keys::cluster;
 use super::reader::{Members, Node};
-use super::secret::{Environment, secret};
+use super::secret::Environment;
 use super::values::{choice, duration, span, timeout, uri};
-use crate::base::secret::Secret;
 use crate::policy::{Introspection, OnOutage, UseFor};
-use crate::token::introspection::{ClientAuthentication, Endpoint, Protocol};
+use crate::token::introspection::{Endpoint, Protocol, TokenIn};
 
-/// The protocols of the policy language; `None` where asking that way is still to come.
-const PROTOCOLS: &[(&str, Option<()>)] =
-    &[("rfc7662", Some(())), ("pingfederate", None), ("openam", None), ("mule", None), ("userinfo", None)];
-
-/// Protocols in which the client does not have to say who it is.
-const OPEN_PROTOCOLS: &[&str] = &["openam", "mule", "userinfo"];
+/// A protocol, as it is named.
+#[derive(Clone, Copy)]
+enum Name {
+    Rfc7662,
+    PingFederate,
+    OpenAm,
+    Mule,
+    UserInfo,
+}
 
 /// `introspection` of an issuer.
 pub(super) fn introspection(node: &Node<'_>, environment: Environment<'_>) -> Option<Introspection> {
@@ -33,97 +36,57 @@ pub(super) fn introspection(node: &Node<'_>, environment: Environment<'_>) -> Op
         "send_scopes",
     ];
     let members = node.members(KEYS)?;
-    let protocol = protocol(&members);
+    let protocol = protocol(&members, environment);
     let uri = members.need("uri", "the endpoint's URI").and_then(|node| uri(&node, "the endpoint's URI"));
     let cluster = cluster(&members);
-    let client = client(&members, environment);
     let timeout = members.get("timeout").and_then(|node| timeout(&node)).unwrap_or(TIMEOUT);
     let (ttl, negative_ttl) = cache(&members);
     let (use_for, on_outage) = (use_for(&members), on_outage(&members));
-    let protocol = protocol.zip(client).map(|((), client)| Protocol::Rfc7662 { client });
     let endpoint = Endpoint { protocol: protocol?, uri: uri?, cluster: cluster?, timeout };
     Some(Introspection { endpoint, use_for, ttl, negative_ttl, on_outage })
 }
 
-fn protocol(members: &Members<'_>) -> Option<()> {
-    let node = members.get("protocol");
-    let protocol = node.as_ref().map_or(Some(Some(())), |node| choice(node, PROTOCOLS))?;
-    let name = node.as_ref().and_then(|node| node.value().as_str()).unwrap_or("rfc7662");
-    if let Some(send) = members.get("send") {
-        choice(&send, &[("query", ()), ("header", ())]);
-    }
-    if let Some(scopes) = members.get("send_scopes") {
-        scopes.flag();
-    }
-    let forbid = |key, protocols: &[&str], remedy: &str| {
-        if !protocols.contains(&name) {
-            members.forbid(&[key], "has no meaning in this protocol", remedy);
-        }
-    };
-    forbid("send", &["openam", "mule"], "leave it out, it is for openam and mule");
-    forbid("send_scopes", &["mule"], "leave it out, it is for mule");
-    if let (None, Some(node)) = (protocol, node) {
-        let available: Vec<&str> =
-            PROTOCOLS.iter().filter(|(_, protocol)| protocol.is_some()).map(|(name, _)| *name).collect();
-        node.refuse("is not available yet", format!("write {}", available.join(" or ")));
-    }
-    protocol
-}
-
-/// How the client shows who it is, as it is named.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Method {
-    Basic,
-    Post,
-    PrivateKeyJwt,
-    Bearer,
-    None,
-}
-
-fn client(members: &Members<'_>, environment: Environment<'_>) -> Option<ClientAuthentication> {
-    const WHAT: &str = "{id: .., secret: ..}, or {method: none} where the endpoint needs neither";
-    const METHODS: &[(&str, Method)] = &[
-        ("basic", Method::Basic),
-        ("post", Method::Post),
-        ("private_key_jwt", Method::PrivateKeyJwt),
-        ("bearer", Method::Bearer),
-        ("none", Method::None),
+fn protocol(members: &Members<'_>, environment: Environment<'_>) -> Option<Protocol> {
+    const PROTOCOLS: &[(&str, Name)] = &[
+        ("rfc7662", Name::Rfc7662),
+        ("pingfederate", Name::PingFederate),
+        ("openam", Name::OpenAm),
+        ("mule", Name::Mule),
+        ("userinfo", Name::UserInfo),
     ];
-    let protocol = members.get("protocol").and_then(|node| node.value().as_str());
-    if members.get("client").is_none() && protocol.is_some_and(|name| OPEN_PROTOCOLS.contains(&name)) {
-        return Some(ClientAuthentication::None);
-    }
-    let client = members.need("client", WHAT)?.members(&["id", "secret", "method"])?;
-    let method = client.get("method").map_or(Some(Method::Basic), |node| choice(&node, METHODS));
-    let needs_id = matches!(method?, Method::Basic | Method::Post | Method::PrivateKeyJwt);
-    let id = match client.get("id") {
-        Some(node) => node.text("the client id").map(str::to_owned),
-        None if needs_id => client.missing("id", "the client id"),
-        None => None,
-    };
-    let secret =
-        || client.need("secret", "the secret, or {env: NAME}").and_then(|node| secret(&node, environment));
-    match method? {
-        Method::Basic => id.zip(secret()).map(|(id, secret)| ClientAuthentication::Basic { id, secret }),
-        Method::Post => id.zip(secret()).map(|(id, secret)| ClientAuthentication::Post { id, secret }),
-        Method::Bearer => bearer(&client, secret()?),
-        Method::None => {
-            client.forbid(&["secret"], "has no meaning beside `method: none`", "leave it out");
-            Some(ClientAuthentication::None)
+    let name = members.get("protocol").map_or(Some(Name::Rfc7662), |node| choice(&node, PROTOCOLS))?;
+    let meaningless = |keys: &[&str], remedy| members.forbid(keys, "has no meaning in this protocol", remedy);
+    match name {
+        Name::Rfc7662 | Name::PingFederate | Name::UserInfo => {
+            meaningless(&["send"], "leave it out, it is for openam and mule");
+            meaningless(&["send_scopes"], "leave it out, it is for mule");
         }
-        Method::PrivateKeyJwt => {
-            client.get("method")?.refuse("is not available yet", "write basic or post");
-            None
+        Name::OpenAm => meaningless(&["send_scopes"], "leave it out, it is for mule"),
+        Name::Mule => {}
+    }
+    match name {
+        Name::Rfc7662 => client(members, environment).map(|client| Protocol::Rfc7662 { client }),
+        Name::PingFederate => client(members, environment).map(|client| Protocol::PingFederate { client }),
+        Name::OpenAm => {
+            no_client(members);
+            token_in(members).map(|token_in| Protocol::OpenAm { token_in })
+        }
+        Name::Mule => {
+            no_client(members);
+            let send_scopes = members.get("send_scopes").map_or(Some(false), |node| node.flag());
+            let (token_in, send_scopes) = token_in(members).zip(send_scopes)?;
+            Some(Protocol::Mule { token_in, send_scopes })
+        }
+        Name::UserInfo => {
+            no_client(members);
+            Some(Protocol::UserInfo)
         }
     }
 }
 
-fn bearer(client: &Members<'_>, token: Secret<String>) -> Option<ClientAuthentication> {
-    if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
-        client.get("secret")?.refuse("cannot stand in a header", "write a token of visible ASCII");
-        return None;
-    }
-    Some(ClientAuthentication::Bearer { token })
+fn token_in(members: &Members<'_>) -> Option<TokenIn> {
+    const PLACES: &[(&str, TokenIn)] = &[("query", TokenIn::Query), ("header", TokenIn::Header)];
+    members.get("send").map_or(Some(TokenIn::Query), |node| choice(&node, PLACES))
 }
 
 fn cache(members: &Members<'_>) -> (Duration, Duration) {
