@@ -9,13 +9,20 @@
 
 use std::rc::Rc;
 
+use scopegate::base::base64url;
+use scopegate::base::json::{self, Object};
 use scopegate::base::time::UnixTime;
 use scopegate::config;
 use scopegate::gate::{Ask, Facts, Gate, RequestId, Step, Verdict};
+use scopegate::http::form;
 use scopegate::http::head::RequestHead;
 use scopegate::http::message::{Answer, Reply};
-use scopegate::jose::verify::NoAccelerator;
-use scopegate::token::introspection::{Protocol, TokenIn};
+use scopegate::jose::algorithm::{Algorithm, Algorithms};
+use scopegate::jose::jws::Unverified;
+use scopegate::jose::key_set::{KeySet, Origin};
+use scopegate::jose::verify::{NoAccelerator, verify};
+use scopegate::token::introspection::{ClientAuthentication, Protocol, TokenIn};
+use scopegate::tool::mint::{PrivateKey, RsaSigner};
 use serde_json::{Value, json};
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -63,12 +70,17 @@ impl Driver {
 
     /// Opens a request with the token `t`; what is asked then.
     fn open(&mut self, path: &str, now: UnixTime) -> (Step, Vec<Ask>) {
+        self.open_with(path, "t", now)
+    }
+
+    fn open_with(&mut self, path: &str, token: &str, now: UnixTime) -> (Step, Vec<Ask>) {
         self.last += 1;
+        let authorization = format!("Bearer {token}");
         let fields = [
             (":method", "GET"),
             (":authority", "api.example.com"),
             (":path", path),
-            ("authorization", "Bearer t"),
+            ("authorization", &authorization),
         ];
         let head =
             RequestHead::from_pairs(fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())));
@@ -175,6 +187,84 @@ fn what_does_not_belong_is_refused() {
         let problems = compile(&members).err().unwrap_or_default();
         assert_eq!(problems, [format!("{at}{expected}")], "{members}");
     }
+}
+
+/// The private key of RFC 7515 A.3.
+fn ec_key() -> Value {
+    json!({
+        "kty": "EC", "crv": "P-256", "d": "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI",
+        "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+    })
+}
+
+fn signing(more: Value) -> Value {
+    let mut client = json!({"id": "gw", "method": "private_key_jwt", "key": ec_key(), "alg": "ES256"});
+    client.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({"client": client})
+}
+
+#[test]
+fn an_assertion_is_for_the_issuer_by_default() {
+    let audience = |introspection: &Value, issuer: Option<&str>| {
+        let mut document = policy(introspection);
+        if let Some(issuer) = issuer {
+            document["issuers"]["idp"]["issuer"] = json!(issuer);
+        }
+        let environment = |name: &str| (name == "KEY").then(|| ec_key().to_string());
+        let mut policy = config::compile(document.to_string().as_bytes(), &environment).unwrap();
+        let protocol = policy.issuers.remove(0).introspection.unwrap().endpoint.protocol;
+        let Protocol::Rfc7662 { client: ClientAuthentication::PrivateKeyJwt { audience, .. } } = protocol
+        else {
+            panic!("{protocol:?}")
+        };
+        audience
+    };
+    assert_eq!(audience(&signing(json!({})), Some("https://idp.example.com")), "https://idp.example.com");
+    assert_eq!(audience(&signing(json!({})), None), "https://idp.example.com/ask");
+    assert_eq!(audience(&signing(json!({"audience": "x"})), Some("https://idp.example.com")), "x");
+    assert_eq!(audience(&signing(json!({"key": {"env": "KEY"}})), None), "https://idp.example.com/ask");
+}
+
+fn assertion(ask: &Ask) -> Object {
+    let target = format!("?{}", ask.callout.body.expose());
+    let assertion = form::query_values(target.as_bytes(), b"client_assertion").remove(0);
+    let payload = assertion.split(|byte| *byte == b'.').nth(1).unwrap();
+    json::object(&base64url::decode(payload).unwrap()).unwrap()
+}
+
+#[test]
+fn no_assertion_is_made_twice() {
+    let mut driver = Driver::new(&signing(json!({})));
+    let first = assertion(&driver.open_with("/any", "t1", NOW).1[0]);
+    let second = assertion(&driver.open_with("/any", "t2", NOW).1[0]);
+    assert_eq!((&first["iss"], &first["sub"]), (&json!("gw"), &json!("gw")));
+    assert_eq!((&first["iat"], &first["exp"]), (&json!(NOW.as_secs()), &json!(NOW.as_secs() + 60)));
+    assert!(first["jti"].as_str().unwrap().len() == 22 && first["jti"] != second["jti"]);
+}
+
+#[test]
+fn rsa_takes_a_host_that_signs_and_is_an_outage_without_one() {
+    let key = PrivateKey::generate(Algorithm::Rs256, Some("r1")).unwrap().jwk();
+    let members = signing(json!({"key": key, "alg": "RS256"}));
+    let mut driver = Driver::new(&members);
+    driver.gate = driver.gate.signing_with(Rc::new(RsaSigner));
+    let (_, asks) = driver.open("/any", NOW);
+    let body = format!("?{}", asks[0].callout.body.expose());
+    let assertion = form::query_values(body.as_bytes(), b"client_assertion").remove(0);
+    let public = json!({"keys": [{"kty": "RSA", "kid": "r1", "n": key["n"], "e": key["e"]}]});
+    let (keys, _) = KeySet::parse(public.as_object().unwrap(), Origin::Inline).unwrap();
+    let assertion = Unverified::parse(&assertion).unwrap();
+    assert!(verify(&assertion, &keys, Algorithms::ASYMMETRIC, &NoAccelerator).is_ok());
+
+    let mut driver = Driver::new(&members);
+    let (step, asks) = driver.open("/any", NOW);
+    assert!(matches!(step, Step::Park) && asks.is_empty());
+    assert!(driver.gate.take_events().iter().any(|event| event.to_string().contains("cannot be signed")));
+    let woken = driver.gate.expire(NOW);
+    assert_eq!(woken.len(), 1, "nobody waits for what was not asked");
+    assert_eq!(woken[0].verdict.note().reason, "issuer_unavailable");
+    assert!(woken[0].verdict.note().detail.contains("ES256"), "{}", woken[0].verdict.note().detail);
+    assert_eq!(driver.gate.waiting(), 0);
 }
 
 #[test]

@@ -35,6 +35,16 @@ impl Digest {
     }
 }
 
+/// The realm of [`DigestKey::nonce`]; nobody else's.
+const NONCES: u32 = u32::MAX - 1;
+
+impl DigestKey {
+    /// What nobody can foretell who does not know the key, and what comes once for each `counter`.
+    pub fn nonce(&self, counter: u64) -> [u8; 16] {
+        self.digest(NONCES, &counter.to_be_bytes()).0.to_be_bytes()
+    }
+}
+
 impl fmt::Debug for DigestKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[secret]")
@@ -59,5 +69,11 @@ mod tests {
         assert_ne!(digest, one.digest(1, b"token"));
         assert_ne!(digest, one.digest(0, b"tokem"));
         assert_ne!(digest, two.digest(0, b"token"));
+    }
+
+    #[test]
+    fn a_nonce_comes_once() {
+        let (one, two) = (DigestKey::new([1; 16]), DigestKey::new([2; 16]));
+        assert!(one.nonce(0) != one.nonce(1) && one.nonce(0) != two.nonce(0));
     }
 }

@@ -8,7 +8,7 @@ use super::reader::{Members, Node};
 use super::secret::Environment;
 use super::values::{choice, duration, span, timeout, uri};
 use crate::policy::{Introspection, OnOutage, UseFor};
-use crate::token::introspection::{Endpoint, Protocol, TokenIn};
+use crate::token::introspection::{ClientAuthentication, Endpoint, Protocol, TokenIn};
 
 /// A protocol, as it is named.
 #[derive(Clone, Copy)]
@@ -20,8 +20,12 @@ enum Name {
     UserInfo,
 }
 
-/// `introspection` of an issuer.
-pub(super) fn introspection(node: &Node<'_>, environment: Environment<'_>) -> Option<Introspection> {
+/// `introspection` of an issuer whose `issuer` is this.
+pub(super) fn introspection(
+    node: &Node<'_>,
+    environment: Environment<'_>,
+    issuer: Option<&str>,
+) -> Option<Introspection> {
     const TIMEOUT: Duration = Duration::from_secs(2);
     const KEYS: &[&str] = &[
         "protocol",
@@ -36,8 +40,11 @@ pub(super) fn introspection(node: &Node<'_>, environment: Environment<'_>) -> Op
         "send_scopes",
     ];
     let members = node.members(KEYS)?;
-    let protocol = protocol(&members, environment);
     let uri = members.need("uri", "the endpoint's URI").and_then(|node| uri(&node, "the endpoint's URI"));
+    // RFC 7523bis section 3: an assertion is for the issuer, whichever endpoint it is shown to.
+    let audience = issuer.map(str::to_owned).or_else(|| uri.as_ref().map(ToString::to_string));
+    let client = || client(&members, environment, audience.as_deref());
+    let protocol = protocol(&members, &client);
     let cluster = cluster(&members);
     let timeout = members.get("timeout").and_then(|node| timeout(&node)).unwrap_or(TIMEOUT);
     let (ttl, negative_ttl) = cache(&members);
@@ -46,7 +53,7 @@ pub(super) fn introspection(node: &Node<'_>, environment: Environment<'_>) -> Op
     Some(Introspection { endpoint, use_for, ttl, negative_ttl, on_outage })
 }
 
-fn protocol(members: &Members<'_>, environment: Environment<'_>) -> Option<Protocol> {
+fn protocol(members: &Members<'_>, client: &dyn Fn() -> Option<ClientAuthentication>) -> Option<Protocol> {
     const PROTOCOLS: &[(&str, Name)] = &[
         ("rfc7662", Name::Rfc7662),
         ("pingfederate", Name::PingFederate),
@@ -65,8 +72,8 @@ fn protocol(members: &Members<'_>, environment: Environment<'_>) -> Option<Proto
         Name::Mule => {}
     }
     match name {
-        Name::Rfc7662 => client(members, environment).map(|client| Protocol::Rfc7662 { client }),
-        Name::PingFederate => client(members, environment).map(|client| Protocol::PingFederate { client }),
+        Name::Rfc7662 => client().map(|client| Protocol::Rfc7662 { client }),
+        Name::PingFederate => client().map(|client| Protocol::PingFederate { client }),
         Name::OpenAm => {
             no_client(members);
             token_in(members).map(|token_in| Protocol::OpenAm { token_in })

@@ -56,7 +56,9 @@ fn issuer<'d>(
         None => strings(&node).map(Audiences::OneOf),
     });
     let jwt = members.get("jwt").and_then(|node| jwt(&node, issuer.as_ref().map(|(uri, _)| uri)));
-    let introspection = members.get("introspection").and_then(|node| introspection(&node, environment));
+    let introspection = members
+        .get("introspection")
+        .and_then(|node| introspection(&node, environment, issuer.as_ref().map(|(_, text)| *text)));
     if members.get("jwt").is_none() && members.get("introspection").is_none() {
         node.refuse("has no way to check a token", "write `jwt`, `introspection`, or both");
     }

@@ -147,6 +147,8 @@ const fn is_weak(fault: KeyFault) -> bool {
         | KeyFault::ModulusTooLarge(_)
         | KeyFault::CoordinateLength
         | KeyFault::Point
+        | KeyFault::Halves
+        | KeyFault::Unfit
         | KeyFault::TooMany => false,
     }
 }

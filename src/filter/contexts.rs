@@ -39,7 +39,8 @@ impl Root {
         let (own, queue) = seed.split_first_chunk::<16>().ok_or("the proxy has no random numbers")?;
         let common = SharedData::agree(*own);
         let gate = Gate::new(Rc::new(policy), *own, Rc::new(HostSignatures::default()))
-            .sharing(Rc::new(SharedData), common);
+            .sharing(Rc::new(SharedData), common)
+            .signing_with(Rc::new(HostSignatures::default()));
         Ok(Rc::new(Skin::new(Envoy::new(queue), self.id, gate)))
     }
 }

@@ -157,6 +157,8 @@ impl<H: Host> Skin<H> {
         });
         self.wake(woken.unwrap_or_default());
         self.woken();
+        // What happened without an answer.
+        self.tell();
         if report {
             self.reported.set(now);
             let counted = self.counters.try_borrow_mut().map(|mut counters| counters.take());
@@ -229,15 +231,19 @@ impl<H: Host> Skin<H> {
 
     fn answer(&self, ask: AskId, reply: &Reply<'_>) {
         let now = self.host.now();
-        let learned = self.borrow_mut(|gate| (gate.answer(ask, reply, now), gate.take_events()));
-        let Some((woken, events)) = learned else { return };
-        for event in events {
+        let woken = self.borrow_mut(|gate| gate.answer(ask, reply, now)).unwrap_or_default();
+        self.tell();
+        self.wake(woken);
+    }
+
+    /// Counts and logs what happened.
+    fn tell(&self) {
+        for event in self.borrow_mut(Gate::take_events).unwrap_or_default() {
             let (kind, what) = Warnings::counter(&event);
             self.count(kind, what);
             let line = event.to_string();
             self.warn(Warnings::level(&event), &line, what, &line);
         }
-        self.wake(woken);
     }
 
     fn wake(&self, woken: Vec<Woken>) {

@@ -43,6 +43,7 @@ impl Warnings {
             Event::IssuerSilent { why: Silence::CredentialsRefused(_), .. } => {
                 ("issuer", "credentials_refused")
             }
+            Event::IssuerSilent { why: Silence::Unsigned, .. } => ("issuer", "unsigned"),
         }
     }
 
@@ -50,7 +51,9 @@ impl Warnings {
     pub(super) const fn level(event: &Event) -> Level {
         match event {
             Event::KeysChanged { skipped, .. } if skipped.is_empty() => Level::Info,
-            Event::IssuerSilent { why: Silence::CredentialsRefused(_), .. } => Level::Error,
+            Event::IssuerSilent { why: Silence::CredentialsRefused(_) | Silence::Unsigned, .. } => {
+                Level::Error
+            }
             Event::KeysChanged { .. }
             | Event::KeysFailed { .. }
             | Event::StaleServed { .. }

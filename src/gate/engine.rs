@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::rc::Rc;
 
-use super::case::{About, Case, Client, strip_all, strip_identity};
+use super::case::{About, Case, Client, Heard, strip_all, strip_identity};
 use super::health::Health;
 use super::judge::Stop;
 use super::keys::KeyStore;
@@ -13,16 +13,18 @@ use super::refuse::Outage;
 use super::route::{Route, route};
 use super::shared::{Shared, SharedSlots, Turn};
 use super::step::{Ask, AskId, Event, Facts, RequestId, Step, Verdict, Woken};
+use crate::base::digest::DigestKey;
 use crate::base::secret::Secret;
 use crate::base::time::UnixTime;
 use crate::http::head::RequestHead;
 use crate::http::message::{Callout, HeaderEdits, Reply};
+use crate::jose::sign::{NoSigner, Signer};
 use crate::jose::verify::Accelerator;
 use crate::policy::{Denial, Policy};
 use crate::token::credential::{self, Found};
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
-use crate::token::introspection::{self, Question};
+use crate::token::introspection::{self, Question, Silence};
 
 /// How many callouts it may take to get to an issuer's keys: two places of metadata, and the set.
 const STEPS_TO_KEYS: u32 = 3;
@@ -31,6 +33,10 @@ const STEPS_TO_KEYS: u32 = 3;
 pub struct Gate {
     pub(super) policy: Rc<Policy>,
     pub(super) accelerator: Rc<dyn Accelerator>,
+    signer: Rc<dyn Signer>,
+    /// What this gate's nonces are made with; no other worker has it.
+    own: DigestKey,
+    nonces: u64,
     pub(super) memory: Memory,
     pub(super) keys: Vec<Option<KeyStore>>,
     pub(super) health: Vec<Health>,
@@ -54,6 +60,9 @@ impl Gate {
         Self {
             policy,
             accelerator,
+            signer: Rc::new(NoSigner),
+            own: DigestKey::new(seed),
+            nonces: 0,
             memory,
             keys,
             health,
@@ -63,6 +72,13 @@ impl Gate {
             events: Vec::new(),
             spread,
         }
+    }
+
+    /// This gate, with `signer` for client assertions that take RSA.
+    #[must_use]
+    pub fn signing_with(mut self, signer: Rc<dyn Signer>) -> Self {
+        self.signer = signer;
+        self
     }
 
     /// This gate, sharing issuers' answers with the gates of other workers through `slots`. All of them have to be
@@ -129,25 +145,50 @@ impl Gate {
     pub fn asks(&mut self, now: UnixTime) -> Vec<Ask> {
         let mut asks = Vec::new();
         for topic in self.questions.take_wanted() {
-            let Some(callout) = self.callout(topic) else {
+            if matches!(topic, Topic::Token(..)) && self.questions.waiter(topic).is_none() {
                 self.questions.drop_topic(topic);
-                continue;
-            };
-            let until = now.plus(callout.timeout);
-            if let Topic::Token(issuer, digest) = topic {
-                let turn = self.shared.as_ref().map(|shared| shared.take_turn(issuer, digest, now, until));
-                if turn == Some(Turn::Theirs) {
-                    self.following.push(topic);
-                    continue;
-                }
-                if let Some(health) = self.health_mut(issuer) {
-                    health.asked();
-                }
+            } else if self.takes_turn(topic, now) {
+                asks.extend(self.ask(topic, now));
+            } else {
+                self.following.push(topic);
             }
-            let id = self.questions.send(topic, until);
-            asks.push(Ask { id, callout });
         }
         asks
+    }
+
+    /// Whether nobody else is asking about `topic`.
+    fn takes_turn(&self, topic: Topic, now: UnixTime) -> bool {
+        let (Topic::Token(issuer, digest), Some(shared)) = (topic, &self.shared) else { return true };
+        shared.take_turn(issuer, digest, now, now.plus(self.patience(topic))) == Turn::Ours
+    }
+
+    fn ask(&mut self, topic: Topic, now: UnixTime) -> Option<Ask> {
+        let callout = match self.callout(topic, now)? {
+            Ok(callout) => callout,
+            Err(why) => {
+                self.cannot_ask(topic, why, now);
+                return None;
+            }
+        };
+        if let Topic::Token(issuer, _) = topic
+            && let Some(health) = self.health_mut(issuer)
+        {
+            health.asked();
+        }
+        let id = self.questions.send(topic, now.plus(callout.timeout));
+        Some(Ask { id, callout })
+    }
+
+    /// The question cannot even be put. Whoever waits for its answer is told so by [`Self::expire`].
+    fn cannot_ask(&mut self, topic: Topic, why: Silence, now: UnixTime) {
+        let Topic::Token(issuer, digest) = topic else { return };
+        if let Some(shared) = &self.shared {
+            shared.give_turn_back(issuer, digest, now);
+        }
+        self.questions.give_up(topic, now, |case| case.heard.push((issuer, Heard::Silent(why))));
+        if let Some(issuer) = self.issuer_name(issuer) {
+            self.events.push(Event::IssuerSilent { issuer, why });
+        }
     }
 
     /// Looks whether other workers have learned what requests here wait for. Afterwards [`Self::asks`] may have
@@ -209,7 +250,10 @@ impl Gate {
         due.into_iter()
             .map(|(id, mut case)| {
                 let edits = core::mem::take(&mut case.edits);
-                let verdict = self.unknown(case.about(None), Outage::TooLate, edits);
+                let unasked =
+                    case.heard.iter().any(|(_, heard)| matches!(heard, Heard::Silent(Silence::Unsigned)));
+                let outage = if unasked { Outage::Issuer(Silence::Unsigned) } else { Outage::TooLate };
+                let verdict = self.unknown(case.about(None), outage, edits);
                 Woken { id, verdict }
             })
             .collect()
@@ -293,14 +337,21 @@ impl Gate {
         woken
     }
 
-    fn callout(&self, topic: Topic) -> Option<Callout> {
+    /// What to send about `topic`; `None` where there is nothing to ask.
+    fn callout(&mut self, topic: Topic, now: UnixTime) -> Option<Result<Callout, Silence>> {
         match topic {
-            Topic::Keys(issuer) => self.store(issuer)?.callout(),
+            Topic::Keys(issuer) => self.store(issuer)?.callout().map(Ok),
             Topic::Token(issuer, _) => {
                 let introspection = self.policy.issuer(issuer)?.introspection.as_ref()?;
                 let case = self.questions.waiter(topic)?;
-                let scopes = self.required_scopes(case.decider);
-                let question = Question { token: case.token.expose(), scopes: &scopes };
+                self.nonces = self.nonces.wrapping_add(1);
+                let question = Question {
+                    token: case.token.expose(),
+                    scopes: &self.required_scopes(case.decider),
+                    now,
+                    nonce: self.own.nonce(self.nonces),
+                    signer: &*self.signer,
+                };
                 Some(introspection::question(&introspection.endpoint, &question))
             }
         }

@@ -44,7 +44,9 @@ impl Gate {
         if let Some(health) = self.health_mut(id) {
             match &heard {
                 Heard::Silent(Silence::Unavailable(_)) => health.failed(now),
-                Heard::Silent(Silence::Misbehaved(_) | Silence::CredentialsRefused(_))
+                Heard::Silent(
+                    Silence::Misbehaved(_) | Silence::CredentialsRefused(_) | Silence::Unsigned,
+                )
                 | Heard::Good(_)
                 | Heard::Refused(_) => health.answered(),
             }

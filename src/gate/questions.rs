@@ -86,6 +86,17 @@ impl Questions {
         self.open_at.get(&issuer).copied().unwrap_or(0)
     }
 
+    /// Nobody will be asked about `topic`: the time of everybody who waits for it is up at `now`, after `learn`.
+    pub(super) fn give_up(&mut self, topic: Topic, now: UnixTime, mut learn: impl FnMut(&mut Case)) {
+        self.drop_topic(topic);
+        for id in self.waiting.get(&topic).into_iter().flatten() {
+            if let Some(parked) = self.parked.get_mut(id) {
+                parked.until = now;
+                learn(&mut parked.case);
+            }
+        }
+    }
+
     /// Somebody who waits for `topic`.
     pub(super) fn waiter(&self, topic: Topic) -> Option<&Case> {
         let id = self.waiting.get(&topic)?.first()?;

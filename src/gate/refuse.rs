@@ -31,7 +31,7 @@ impl Outage {
     pub(super) const fn code(self) -> &'static str {
         match self {
             Self::Issuer(Silence::Misbehaved(_) | Silence::CredentialsRefused(_)) => "issuer_misbehaved",
-            Self::Issuer(Silence::Unavailable(_)) | Self::TooLate => "issuer_unavailable",
+            Self::Issuer(Silence::Unavailable(_) | Silence::Unsigned) | Self::TooLate => "issuer_unavailable",
             Self::Keys(_) | Self::NotReady => "keys_unavailable",
             Self::Overloaded => "overloaded",
         }

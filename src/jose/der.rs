@@ -1,4 +1,4 @@
-//! The little DER (X.690) that others want to read: public keys and ECDSA signatures. Nothing here reads DER.
+//! The little DER (X.690) that others want to read: keys and ECDSA signatures. Nothing here reads DER.
 
 /// A SEQUENCE of `parts`, each already DER.
 pub(super) fn sequence(parts: &[&[u8]]) -> Vec<u8> {
@@ -11,6 +11,11 @@ pub(super) fn integer(bytes: &[u8]) -> Vec<u8> {
     // A first bit that is set would mean a negative number; zero is one zero byte.
     let sign: &[u8] = if digits.first().is_none_or(|byte| *byte >= 0x80) { &[0] } else { &[] };
     tagged(0x02, &[sign, digits].concat())
+}
+
+/// An OCTET STRING of `bytes`.
+pub(super) fn octet_string(bytes: &[u8]) -> Vec<u8> {
+    tagged(0x04, bytes)
 }
 
 /// A SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7) of an `algorithm` identifier's content and a key.

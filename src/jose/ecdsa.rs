@@ -1,6 +1,6 @@
-//! ECDSA verification on P-256, P-384 and P-521 (FIPS 186-5, RFC 7518 section 3.4).
+//! ECDSA: verification on P-256, P-384 and P-521, signing on P-256 (FIPS 186-5, RFC 7518 section 3.4).
 
-use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 
 use super::algorithm::Curve;
 use super::der;
@@ -8,10 +8,41 @@ use super::fault::KeyFault;
 use super::hash::HashName;
 use super::verify::Accelerator;
 
+/// An uncompressed point follows (SEC 1 section 2.3.3).
+const UNCOMPRESSED: &[u8] = &[4];
+
 /// A point of a curve, ready to verify.
 pub(super) struct PublicKey {
     point: Point,
     spki: Vec<u8>,
+}
+
+/// A number and its point on P-256, ready to sign.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct PrivateKey(p256::ecdsa::SigningKey);
+
+impl PrivateKey {
+    /// The key of the number `d`, which must be that of the point (`x`, `y`).
+    pub(super) fn new(d: &[u8], x: &[u8], y: &[u8]) -> Result<Self, KeyFault> {
+        if [d, x, y].iter().any(|number| number.len() != field_length(Curve::P256)) {
+            return Err(KeyFault::CoordinateLength);
+        }
+        let key = p256::ecdsa::SigningKey::from_slice(d).map_err(|_| KeyFault::Halves)?;
+        let point = p256::ecdsa::VerifyingKey::from_sec1_bytes(&[UNCOMPRESSED, x, y].concat())
+            .map_err(|_| KeyFault::Point)?;
+        if *key.verifying_key() == point { Ok(Self(key)) } else { Err(KeyFault::Halves) }
+    }
+
+    /// The number.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        self.0.to_bytes().to_vec()
+    }
+
+    /// A signature of `text`, R and S one after the other, without a random number (RFC 6979).
+    pub(super) fn sign(&self, hash: HashName, text: &[u8]) -> Option<Vec<u8>> {
+        let signature: p256::ecdsa::Signature = self.0.sign_prehash(&hash.digest(&[text])).ok()?;
+        Some(signature.to_bytes().to_vec())
+    }
 }
 
 enum Point {
@@ -26,8 +57,6 @@ impl PublicKey {
         if [x, y].iter().any(|coordinate| coordinate.len() != field_length(curve)) {
             return Err(KeyFault::CoordinateLength);
         }
-        /// An uncompressed point follows (SEC 1 section 2.3.3).
-        const UNCOMPRESSED: &[u8] = &[4];
         let encoded = [UNCOMPRESSED, x, y].concat();
         let point = Point::read(curve, &encoded).ok_or(KeyFault::Point)?;
         Ok(Self { point, spki: der::spki(algorithm_identifier(curve), &encoded) })

@@ -31,7 +31,7 @@ impl fmt::Display for JoseFault {
 
 impl core::error::Error for JoseFault {}
 
-/// Why a member of a key set is not used. No variant carries any key material.
+/// Why a key is not used. No variant carries any key material.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeyFault {
     /// The member is not a JSON object.
@@ -60,6 +60,10 @@ pub enum KeyFault {
     CoordinateLength,
     /// The coordinates are not a point of the curve, or one of small order.
     Point,
+    /// A private key whose public half is another's.
+    Halves,
+    /// A key that is not for the algorithm that it is to sign with.
+    Unfit,
     /// Beyond the number of members that are looked at.
     TooMany,
 }
@@ -90,6 +94,8 @@ impl fmt::Display for KeyFault {
                 f.write_str("a coordinate does not have the length of the curve's field")
             }
             Self::Point => f.write_str("the coordinates are not a usable point of the curve"),
+            Self::Halves => f.write_str("the private and the public half do not belong together"),
+            Self::Unfit => f.write_str("the key is not for signing with this algorithm"),
             Self::TooMany => {
                 f.write_str("this key and those after it are not looked at: the set is too long")
             }

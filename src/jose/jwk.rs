@@ -31,7 +31,7 @@ impl Jwk {
     pub(super) fn read(member: &Value, origin: Origin) -> Result<Self, KeyFault> {
         let members = member.as_object().ok_or(KeyFault::NotAnObject)?;
         let kid = optional_text(members, "kid")?.map(str::to_owned);
-        let permitted = permitted(members)?;
+        let permitted = permitted(members, "verify")?;
         let key = VerifyingKey::read(members, origin)?;
         Ok(Self { kid, algorithms: key.algorithms().intersection(permitted), key })
     }
@@ -113,10 +113,10 @@ impl VerifyingKey {
     }
 }
 
-/// What the key's own `alg`, `use` and `key_ops` leave over (RFC 7517 sections 4.2 to 4.4).
-fn permitted(members: &Object) -> Result<Algorithms, KeyFault> {
+/// What the key's own `alg`, `use` and `key_ops` leave over for an `operation` (RFC 7517 sections 4.2 to 4.4).
+pub(super) fn permitted(members: &Object, operation: &str) -> Result<Algorithms, KeyFault> {
     let for_signatures = optional_text(members, "use")?.is_none_or(|purpose| purpose == "sig");
-    if !for_signatures || !verify_is_among_key_ops(members)? {
+    if !for_signatures || !is_among_key_ops(members, operation)? {
         return Ok(Algorithms::NONE);
     }
     Ok(match optional_text(members, "alg")? {
@@ -125,13 +125,13 @@ fn permitted(members: &Object) -> Result<Algorithms, KeyFault> {
     })
 }
 
-fn verify_is_among_key_ops(members: &Object) -> Result<bool, KeyFault> {
+fn is_among_key_ops(members: &Object, wanted: &str) -> Result<bool, KeyFault> {
     const KEY_OPS: &str = "key_ops";
     let Some(operations) = members.get(KEY_OPS) else {
         return Ok(true);
     };
     let operations = operations.as_array().ok_or(KeyFault::Member(KEY_OPS))?;
-    Ok(operations.iter().any(|operation| operation == "verify"))
+    Ok(operations.iter().any(|operation| operation == wanted))
 }
 
 fn read_rsa(members: &Object) -> Result<rsa::PublicKey, KeyFault> {
@@ -169,14 +169,17 @@ fn refuse_private(members: &Object, names: &[&str]) -> Result<(), KeyFault> {
     if names.iter().any(|name| members.contains_key(*name)) { Err(KeyFault::PrivateKey) } else { Ok(()) }
 }
 
-fn bytes(members: &Object, name: &'static str) -> Result<Vec<u8>, KeyFault> {
+pub(super) fn bytes(members: &Object, name: &'static str) -> Result<Vec<u8>, KeyFault> {
     base64url::decode(required_text(members, name)?).ok_or(KeyFault::Member(name))
 }
 
-fn required_text<'o>(members: &'o Object, name: &'static str) -> Result<&'o str, KeyFault> {
+pub(super) fn required_text<'o>(members: &'o Object, name: &'static str) -> Result<&'o str, KeyFault> {
     optional_text(members, name)?.ok_or(KeyFault::Member(name))
 }
 
-fn optional_text<'o>(members: &'o Object, name: &'static str) -> Result<Option<&'o str>, KeyFault> {
+pub(super) fn optional_text<'o>(
+    members: &'o Object,
+    name: &'static str,
+) -> Result<Option<&'o str>, KeyFault> {
     members.get(name).map(|value| value.as_str().ok_or(KeyFault::Member(name))).transpose()
 }

@@ -104,6 +104,15 @@ impl PublicKey {
     }
 }
 
+/// A private key in PKCS#8 (RFC 5208 section 5, RFC 8017 appendix A.1.2) of its `numbers`, from the modulus to the
+/// coefficient: for others, nothing here computes with it.
+pub(super) fn pkcs8(numbers: &[Vec<u8>]) -> Vec<u8> {
+    let zero = der::integer(&[0]);
+    let numbers: Vec<u8> = numbers.iter().flat_map(|number| der::integer(number)).collect();
+    let key = der::octet_string(&der::sequence(&[&zero, &numbers]));
+    der::sequence(&[&zero, &der::sequence(&[RSA_ENCRYPTION]), &key])
+}
+
 fn modulus_bits(trimmed: &[u8]) -> Result<usize, KeyFault> {
     let bits = trimmed.first().map_or(0, |first| trimmed.len() * 8 - first.leading_zeros() as usize);
     match bits {

@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::rc::Rc;
 
+use super::mint::RsaSigner;
 use super::request::{Failure, Reply, Request};
 use crate::base::time::UnixTime;
 use crate::gate::step::Event;
@@ -35,7 +36,8 @@ impl Driver {
     pub fn new(policy: Rc<Policy>) -> Self {
         // Whoever runs the tool chooses all tokens that it remembers: nobody gains from a collision, and a fixed seed
         // makes two runs equal.
-        Self { gate: Gate::new(policy, [0; 16], Rc::new(NoAccelerator)), next: 0 }
+        let gate = Gate::new(policy, [0; 16], Rc::new(NoAccelerator)).signing_with(Rc::new(RsaSigner));
+        Self { gate, next: 0 }
     }
 
     /// Judges `request` at `now`; `answer` plays the issuers, `None` = nobody is there.

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::client::ClientAuthentication;
+use super::{Question, Silence};
 use crate::base::secret::Secret;
 use crate::http::form;
 use crate::http::message::Callout;
@@ -80,14 +81,23 @@ impl Endpoint {
         matches!(self.protocol, Protocol::Mule { send_scopes: true, .. })
     }
 
-    /// A `POST` of `form` as `client`; `accept` is what we can read.
-    pub(super) fn post(&self, client: &ClientAuthentication, mut form: String, accept: &str) -> Callout {
+    /// A `POST` of `form`, which puts `question`, as `client`; `accept` is what we can read.
+    ///
+    /// # Errors
+    /// [`Silence::Unsigned`].
+    pub(super) fn post(
+        &self,
+        client: &ClientAuthentication,
+        question: &Question<'_>,
+        mut form: String,
+        accept: &str,
+    ) -> Result<Callout, Silence> {
         let mut fields = vec![
             ("content-type", "application/x-www-form-urlencoded".to_owned()),
             ("accept", accept.to_owned()),
         ];
-        client.add(&mut form, &mut fields);
-        self.callout("POST", self.uri.path().to_owned(), fields, form)
+        client.add(question, &mut form, &mut fields)?;
+        Ok(self.callout("POST", self.uri.path().to_owned(), fields, form))
     }
 
     /// A `GET` that `token` authenticates, with `scopes` in the query where there are any.

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Endpoint, Protocol, Question, Silence, Terms, Word, question, understand};
 use crate::base::json::Object;
@@ -10,6 +10,7 @@ use crate::base::time::UnixTime;
 use crate::http::message::{Answer, Callout, Reply};
 use crate::http::uri::Uri;
 use crate::jose::algorithm::Algorithms;
+use crate::jose::sign::NoSigner;
 use crate::token::expect::{Audiences, Expect, IssuerId};
 use crate::token::grant::Grant;
 
@@ -49,7 +50,19 @@ pub(super) fn object(value: Value) -> Object {
 
 /// The question about `token` for a rule that requires `scopes`.
 pub(super) fn asked(protocol: Protocol, token: &str, scopes: &str) -> Callout {
-    question(&endpoint(protocol), &Question { token: token.as_bytes(), scopes })
+    question(&endpoint(protocol), &question_about(token, scopes)).unwrap()
+}
+
+pub(super) fn question_about<'q>(token: &'q str, scopes: &'q str) -> Question<'q> {
+    Question { token: token.as_bytes(), scopes, now: NOW, nonce: [9; 16], signer: &NoSigner }
+}
+
+/// The private key of RFC 7515 A.3.
+pub(super) fn ec_key() -> Value {
+    json!({
+        "kty": "EC", "crv": "P-256", "d": "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI",
+        "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+    })
 }
 
 /// What an answer comes to, in a form that a test can compare.
@@ -60,6 +73,7 @@ pub(super) enum Heard {
     Unavailable,
     CredentialsRefused,
     Misbehaved,
+    Unsigned,
 }
 
 impl Heard {
@@ -88,5 +102,6 @@ pub(super) fn heard(word: Word) -> Heard {
         Word::Unknown(Silence::Unavailable(_)) => Heard::Unavailable,
         Word::Unknown(Silence::CredentialsRefused(_)) => Heard::CredentialsRefused,
         Word::Unknown(Silence::Misbehaved(_)) => Heard::Misbehaved,
+        Word::Unknown(Silence::Unsigned) => Heard::Unsigned,
     }
 }

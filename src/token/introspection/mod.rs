@@ -24,6 +24,7 @@ use super::fault::TokenFault;
 use super::grant::Grant;
 use crate::base::time::UnixTime;
 use crate::http::message::{Callout, Reply};
+use crate::jose::sign::Signer;
 
 /// The longest reply that is read, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -48,6 +49,8 @@ pub enum Silence {
     CredentialsRefused(u16),
     /// It answered something that the protocol does not have; says what.
     Misbehaved(&'static str),
+    /// It was not asked: nobody here can sign who we are.
+    Unsigned,
 }
 
 impl fmt::Display for Silence {
@@ -62,6 +65,10 @@ impl fmt::Display for Silence {
                 )
             }
             Self::Misbehaved(what) => f.write_str(what),
+            Self::Unsigned => f.write_str(
+                "the client assertion cannot be signed: RSA takes a proxy that signs with this key; give `client` a \
+                 key for ES256 or EdDSA, or check the RSA key",
+            ),
         }
     }
 }
@@ -74,6 +81,12 @@ pub struct Question<'q> {
     /// The scopes that the deciding rule requires, space-delimited; an answer may depend on them where
     /// [`Endpoint::sends_scopes`].
     pub scopes: &'q str,
+    /// The time.
+    pub now: UnixTime,
+    /// What no other question has, and nobody can foretell.
+    pub nonce: [u8; 16],
+    /// Who signs where we cannot.
+    pub signer: &'q dyn Signer,
 }
 
 /// What an answer is held against.
@@ -88,13 +101,16 @@ pub struct Terms<'t> {
 }
 
 /// The callout that puts `question` to `endpoint`.
-pub fn question(endpoint: &Endpoint, question: &Question<'_>) -> Callout {
+///
+/// # Errors
+/// [`Silence::Unsigned`]: the issuer cannot even be asked.
+pub fn question(endpoint: &Endpoint, question: &Question<'_>) -> Result<Callout, Silence> {
     match &endpoint.protocol {
         Protocol::Rfc7662 { client } => rfc7662::question(endpoint, client, question),
         Protocol::PingFederate { client } => pingfederate::question(endpoint, client, question),
-        Protocol::OpenAm { token_in } => openam::question(endpoint, *token_in, question),
-        Protocol::Mule { token_in, send_scopes: _ } => mule::question(endpoint, *token_in, question),
-        Protocol::UserInfo => userinfo::question(endpoint, question),
+        Protocol::OpenAm { token_in } => Ok(openam::question(endpoint, *token_in, question)),
+        Protocol::Mule { token_in, send_scopes: _ } => Ok(mule::question(endpoint, *token_in, question)),
+        Protocol::UserInfo => Ok(userinfo::question(endpoint, question)),
     }
 }
 

@@ -20,11 +20,11 @@ pub(super) fn question(
     endpoint: &Endpoint,
     client: &ClientAuthentication,
     question: &Question<'_>,
-) -> Callout {
+) -> Result<Callout, Silence> {
     let mut body = String::new();
     form::append(&mut body, "grant_type", GRANT_TYPE);
     form::append(&mut body, "token", question.token);
-    endpoint.post(client, body, "application/json")
+    endpoint.post(client, question, body, "application/json")
 }
 
 /// The response: a token response whose `access_token` is an object of attributes, or an error (RFC 6749 section 5.2).

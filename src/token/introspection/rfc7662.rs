@@ -13,11 +13,11 @@ pub(super) fn question(
     endpoint: &Endpoint,
     client: &ClientAuthentication,
     question: &Question<'_>,
-) -> Callout {
+) -> Result<Callout, Silence> {
     let mut body = String::new();
     form::append(&mut body, "token", question.token);
     form::append(&mut body, "token_type_hint", b"access_token");
-    endpoint.post(client, body, "application/json")
+    endpoint.post(client, question, body, "application/json")
 }
 
 /// The response of section 2.2.

@@ -11,4 +11,5 @@ mod key;
 mod oct;
 mod rsa;
 
+pub use self::rsa::RsaSigner;
 pub use key::{DEFAULT_RSA_BITS, MintError, PrivateKey};

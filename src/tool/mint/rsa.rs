@@ -1,6 +1,7 @@
 //! RSA keys (RFC 7518 section 6.3) and both ways in which they sign.
 
 use getrandom::SysRng;
+use rsa::pkcs8::DecodePrivateKey as _;
 use rsa::rand_core::UnwrapErr;
 use rsa::traits::{PrivateKeyParts as _, PublicKeyParts as _};
 use rsa::{BoxedUint, Pkcs1v15Sign, Pss, RsaPrivateKey};
@@ -10,6 +11,7 @@ use sha2::{Sha256, Sha384, Sha512};
 use super::key::{self, MintError};
 use crate::base::base64url;
 use crate::jose::hash::HashName;
+use crate::jose::sign::Signer;
 
 /// Beyond this nobody verifies, and making the key takes minutes.
 const MAX_BITS: usize = 8192;
@@ -71,6 +73,16 @@ impl Pair {
             HashName::Sha512 => self.0.sign_with_rng(rng, Pss::<Sha512>::new(), &digest),
         };
         signature.map_err(|error| wrong(&error))
+    }
+}
+
+/// Signs with RSA as a proxy does, for client assertions.
+pub struct RsaSigner;
+
+impl Signer for RsaSigner {
+    fn sign(&self, hash: HashName, pkcs8_der: &[u8], text: &[u8]) -> Option<Vec<u8>> {
+        let key = RsaPrivateKey::from_pkcs8_der(pkcs8_der).ok()?;
+        Pair(key).sign_pkcs1(hash, text).ok()
     }
 }
 
