@@ -44,6 +44,7 @@ impl Warnings {
                 ("issuer", "credentials_refused")
             }
             Event::IssuerSilent { why: Silence::Unsigned, .. } => ("issuer", "unsigned"),
+            Event::IssuerSilent { why: Silence::KeysMissing, .. } => ("issuer", "keys_missing"),
         }
     }
 
@@ -57,9 +58,10 @@ impl Warnings {
             Event::KeysChanged { .. }
             | Event::KeysFailed { .. }
             | Event::StaleServed { .. }
-            | Event::IssuerSilent { why: Silence::Unavailable(_) | Silence::Misbehaved(_), .. } => {
-                Level::Warn
-            }
+            | Event::IssuerSilent {
+                why: Silence::Unavailable(_) | Silence::Misbehaved(_) | Silence::KeysMissing,
+                ..
+            } => Level::Warn,
         }
     }
 }

@@ -342,7 +342,8 @@ impl Gate {
         match topic {
             Topic::Keys(issuer) => self.store(issuer)?.callout().map(Ok),
             Topic::Token(issuer, _) => {
-                let introspection = self.policy.issuer(issuer)?.introspection.as_ref()?;
+                let configured = self.policy.issuer(issuer)?;
+                let introspection = configured.introspection.as_ref()?;
                 let case = self.questions.waiter(topic)?;
                 self.nonces = self.nonces.wrapping_add(1);
                 let question = Question {
@@ -351,6 +352,7 @@ impl Gate {
                     now,
                     nonce: self.own.nonce(self.nonces),
                     signer: &*self.signer,
+                    can_verify: configured.keys.is_some(),
                 };
                 Some(introspection::question(&introspection.endpoint, &question))
             }

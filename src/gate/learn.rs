@@ -5,8 +5,9 @@ use std::rc::Rc;
 use super::admit;
 use super::case::Heard;
 use super::engine::Gate;
-use super::keys::Learned;
+use super::keys::{KeyStore, Learned, Offer};
 use super::memory::Known;
+use super::questions::Topic;
 use super::step::Event;
 use crate::base::digest::Digest;
 use crate::base::time::UnixTime;
@@ -15,7 +16,7 @@ use crate::policy::{Introspection, OnOutage};
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
 use crate::token::grant::Grant;
-use crate::token::introspection::{self, Silence, Terms, Word};
+use crate::token::introspection::{self, ReplyKeys, Silence, Terms, Word};
 
 impl Gate {
     /// Takes in a reply on the way to an issuer's keys; whether the way is at its end, well or not.
@@ -45,7 +46,10 @@ impl Gate {
             match &heard {
                 Heard::Silent(Silence::Unavailable(_)) => health.failed(now),
                 Heard::Silent(
-                    Silence::Misbehaved(_) | Silence::CredentialsRefused(_) | Silence::Unsigned,
+                    Silence::Misbehaved(_)
+                    | Silence::CredentialsRefused(_)
+                    | Silence::Unsigned
+                    | Silence::KeysMissing,
                 )
                 | Heard::Good(_)
                 | Heard::Refused(_) => health.answered(),
@@ -82,7 +86,14 @@ impl Gate {
         let Some(Introspection { endpoint, ttl, negative_ttl, on_outage, .. }) = &issuer.introspection else {
             return Heard::Refused(TokenFault::IssuerUnknown);
         };
-        let terms = Terms { issuer: id, expect: &issuer.expect, now: at };
+        // While a fetch is on its way, an old set will do.
+        let offer = self.store(id).map(|store| store.offer(true, now));
+        let keys = match &offer {
+            None => ReplyKeys::NotExpected,
+            Some(Offer::Keys(keys)) => ReplyKeys::There(keys, &*self.accelerator),
+            Some(Offer::Ask | Offer::Nothing(_)) => ReplyKeys::Missing,
+        };
+        let terms = Terms { issuer: id, expect: &issuer.expect, now: at, keys };
         match introspection::understand(endpoint, reply, &terms) {
             Word::Active(grant) => {
                 let known = self.know(*grant);
@@ -100,7 +111,25 @@ impl Gate {
                 self.memory.tell_refused(id, digest, fault.clone(), at.plus(*negative_ttl));
                 Heard::Refused(fault)
             }
-            Word::Unknown(why) => Heard::Silent(why),
+            Word::Unknown(why) => {
+                if why == Silence::KeysMissing {
+                    self.look_for_keys(id, now);
+                }
+                Heard::Silent(why)
+            }
+        }
+    }
+
+    /// Has the keys of an issuer fetched that signed its answer with one that is not there, no more often than for
+    /// tokens.
+    fn look_for_keys(&mut self, id: IssuerId, now: UnixTime) {
+        let topic = Topic::Keys(id);
+        let asking = self.questions.is_open(topic);
+        let due = |store: &mut KeyStore| {
+            store.is_due(0, now) || matches!(store.unknown_key(false, asking, now), Offer::Ask)
+        };
+        if self.store_mut(id).is_some_and(due) {
+            self.questions.want(topic);
         }
     }
 

@@ -32,7 +32,7 @@ impl Outage {
         match self {
             Self::Issuer(Silence::Misbehaved(_) | Silence::CredentialsRefused(_)) => "issuer_misbehaved",
             Self::Issuer(Silence::Unavailable(_) | Silence::Unsigned) | Self::TooLate => "issuer_unavailable",
-            Self::Keys(_) | Self::NotReady => "keys_unavailable",
+            Self::Issuer(Silence::KeysMissing) | Self::Keys(_) | Self::NotReady => "keys_unavailable",
             Self::Overloaded => "overloaded",
         }
     }

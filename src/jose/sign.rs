@@ -79,7 +79,12 @@ impl SigningKey {
 
     /// `claims` as a compact JWS (RFC 7515 section 7.1). `None` when this takes a `signer` and it does not sign.
     pub fn sign(&self, claims: &Object, signer: &dyn Signer) -> Option<String> {
-        let mut header = json!({"alg": self.algorithm.name(), "typ": "JWT"});
+        self.sign_as("JWT", claims, signer)
+    }
+
+    /// As [`Self::sign`], with this `typ`.
+    pub fn sign_as(&self, typ: &str, claims: &Object, signer: &dyn Signer) -> Option<String> {
+        let mut header = json!({"alg": self.algorithm.name(), "typ": typ});
         if let (Some(kid), Some(members)) = (&self.kid, header.as_object_mut()) {
             members.insert("kid".to_owned(), Value::String(kid.clone()));
         }

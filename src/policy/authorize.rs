@@ -110,7 +110,9 @@ mod tests {
     use crate::policy::{Matcher, Requirement, Vocabulary, Wanted};
     use crate::token::expect::{Audiences, Expect, IssuerId};
     use crate::token::grant;
-    use crate::token::introspection::{ClientAuthentication, Endpoint, Protocol, Terms, Word, understand};
+    use crate::token::introspection::{
+        ClientAuthentication, Endpoint, Protocol, ReplyKeys, Terms, Word, understand,
+    };
 
     const NOW: UnixTime = UnixTime::from_secs(1_000_000);
 
@@ -149,7 +151,8 @@ mod tests {
         let fields = [("content-type".to_owned(), b"application/json".to_vec())];
         let answer = Answer { status: 200, fields: &fields, body: br#"{"active":true,"exp":1000000}"# };
         let before = NOW.minus(Duration::from_secs(1));
-        let terms = Terms { issuer: IssuerId(0), expect: &expect, now: before };
+        let keys = ReplyKeys::NotExpected;
+        let terms = Terms { issuer: IssuerId(0), expect: &expect, now: before, keys };
         match understand(&endpoint, &Reply::Answered(answer), &terms) {
             Word::Active(grant) => Policy::closed().holder(*grant),
             Word::Refused(_) | Word::Unknown(_) => panic!("the answer is good"),

@@ -4,6 +4,7 @@ use super::claims;
 use super::expect::{Expect, IssuerId, media_type};
 use super::fault::TokenFault;
 use super::grant::{Grant, Window};
+use super::introspection::signed;
 use crate::base::json::Object;
 use crate::base::time::UnixTime;
 use crate::jose::jws::Unverified;
@@ -16,6 +17,10 @@ use crate::jose::verify::{Payload, Verified};
 pub fn check_header(jws: &Unverified<'_>, expect: &Expect) -> Result<(), TokenFault> {
     if !expect.algorithms.contains(jws.algorithm()) {
         return Err(TokenFault::Jose(crate::jose::fault::JoseFault::AlgorithmNotAllowed));
+    }
+    // An issuer's signed answer to us or to another, which whoever saw it could present.
+    if jws.typ().is_some_and(|typ| media_type(typ) == signed::TYPE) {
+        return Err(TokenFault::TypeNotAllowed);
     }
     match (&expect.types, jws.typ()) {
         (None, _) => Ok(()),

@@ -45,6 +45,14 @@ pub enum ClientAuthentication {
 }
 
 impl ClientAuthentication {
+    /// The client id, where there is one.
+    pub(super) fn id(&self) -> Option<&str> {
+        match self {
+            Self::Basic { id, .. } | Self::Post { id, .. } | Self::PrivateKeyJwt { id, .. } => Some(id),
+            Self::None | Self::Bearer { .. } => None,
+        }
+    }
+
     /// What nobody but the client and the issuer knows; empty where there is no such thing.
     pub(super) fn secret(&self) -> Secret<Vec<u8>> {
         Secret::new(match self {

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Endpoint, Protocol, Question, Silence, Terms, Word, question, understand};
+use super::{Endpoint, Protocol, Question, ReplyKeys, Silence, Terms, Word, question, understand};
 use crate::base::json::Object;
 use crate::base::time::UnixTime;
 use crate::http::message::{Answer, Callout, Reply};
@@ -41,7 +41,7 @@ pub(super) fn expect() -> Expect {
 }
 
 pub(super) const fn terms(expect: &Expect) -> Terms<'_> {
-    Terms { issuer: IssuerId(0), expect, now: NOW }
+    Terms { issuer: IssuerId(0), expect, now: NOW, keys: ReplyKeys::NotExpected }
 }
 
 pub(super) fn object(value: Value) -> Object {
@@ -54,7 +54,14 @@ pub(super) fn asked(protocol: Protocol, token: &str, scopes: &str) -> Callout {
 }
 
 pub(super) fn question_about<'q>(token: &'q str, scopes: &'q str) -> Question<'q> {
-    Question { token: token.as_bytes(), scopes, now: NOW, nonce: [9; 16], signer: &NoSigner }
+    Question {
+        token: token.as_bytes(),
+        scopes,
+        now: NOW,
+        nonce: [9; 16],
+        signer: &NoSigner,
+        can_verify: false,
+    }
 }
 
 /// The private key of RFC 7515 A.3.
@@ -74,6 +81,7 @@ pub(super) enum Heard {
     CredentialsRefused,
     Misbehaved,
     Unsigned,
+    KeysMissing,
 }
 
 impl Heard {
@@ -103,5 +111,6 @@ pub(super) fn heard(word: Word) -> Heard {
         Word::Unknown(Silence::CredentialsRefused(_)) => Heard::CredentialsRefused,
         Word::Unknown(Silence::Misbehaved(_)) => Heard::Misbehaved,
         Word::Unknown(Silence::Unsigned) => Heard::Unsigned,
+        Word::Unknown(Silence::KeysMissing) => Heard::KeysMissing,
     }
 }

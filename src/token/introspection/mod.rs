@@ -12,12 +12,14 @@ mod openam;
 mod pingfederate;
 mod reply;
 mod rfc7662;
+pub mod signed;
 mod userinfo;
 
 use core::fmt;
 
 pub use client::ClientAuthentication;
 pub use endpoint::{Endpoint, Protocol, TokenIn};
+pub use signed::ReplyKeys;
 
 use super::expect::{Expect, IssuerId};
 use super::fault::TokenFault;
@@ -51,6 +53,8 @@ pub enum Silence {
     Misbehaved(&'static str),
     /// It was not asked: nobody here can sign who we are.
     Unsigned,
+    /// It signed its answer, with a key that is not there (yet).
+    KeysMissing,
 }
 
 impl fmt::Display for Silence {
@@ -65,6 +69,7 @@ impl fmt::Display for Silence {
                 )
             }
             Self::Misbehaved(what) => f.write_str(what),
+            Self::KeysMissing => f.write_str("it signed its answer, and the key for that is not there (yet)"),
             Self::Unsigned => f.write_str(
                 "the client assertion cannot be signed: RSA takes a proxy that signs with this key; give `client` a \
                  key for ES256 or EdDSA, or check the RSA key",
@@ -87,6 +92,8 @@ pub struct Question<'q> {
     pub nonce: [u8; 16],
     /// Who signs where we cannot.
     pub signer: &'q dyn Signer,
+    /// Whether the issuer has keys, so that an answer that it signs can be verified.
+    pub can_verify: bool,
 }
 
 /// What an answer is held against.
@@ -98,6 +105,8 @@ pub struct Terms<'t> {
     pub expect: &'t Expect,
     /// The time.
     pub now: UnixTime,
+    /// What answers that it signs are verified with.
+    pub keys: ReplyKeys<'t>,
 }
 
 /// The callout that puts `question` to `endpoint`.
@@ -128,7 +137,7 @@ pub fn understand(endpoint: &Endpoint, reply: &Reply<'_>, terms: &Terms<'_>) -> 
         return Word::Unknown(Silence::Misbehaved("its answer is longer than 64 KiB"));
     }
     let word = match &endpoint.protocol {
-        Protocol::Rfc7662 { .. } => rfc7662::understand(answer, terms),
+        Protocol::Rfc7662 { client } => rfc7662::understand(answer, client, terms),
         Protocol::PingFederate { .. } => pingfederate::understand(answer, terms),
         Protocol::OpenAm { .. } => openam::understand(answer, terms),
         Protocol::Mule { .. } => mule::understand(answer, terms),

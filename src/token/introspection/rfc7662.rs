@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::reply::{self, Said};
-use super::{ClientAuthentication, Endpoint, Question, Silence, Terms, Word};
+use super::{ClientAuthentication, Endpoint, Question, Silence, Terms, Word, signed};
 use crate::http::form;
 use crate::http::message::{Answer, Callout};
 use crate::token::fault::TokenFault;
@@ -17,12 +17,24 @@ pub(super) fn question(
     let mut body = String::new();
     form::append(&mut body, "token", question.token);
     form::append(&mut body, "token_type_hint", b"access_token");
-    endpoint.post(client, question, body, "application/json")
+    let accept = if question.can_verify && client.id().is_some() {
+        &format!("application/json, {}", signed::MEDIA_TYPE)
+    } else {
+        "application/json"
+    };
+    endpoint.post(client, question, body, accept)
 }
 
-/// The response of section 2.2.
-pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word, Silence> {
+/// The response of section 2.2, or of RFC 9701 section 5.
+pub(super) fn understand(
+    answer: &Answer<'_>,
+    client: &ClientAuthentication,
+    terms: &Terms<'_>,
+) -> Result<Word, Silence> {
     let claims = match answer.status {
+        200 if answer.media_type().as_deref() == Some(signed::MEDIA_TYPE) => {
+            signed::open(answer, client, terms)?
+        }
         200 => reply::object(answer)?,
         status @ (401 | 403) => return Err(Silence::CredentialsRefused(status)),
         _ => return Err(reply::STATUS),
