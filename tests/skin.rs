@@ -124,6 +124,8 @@ impl Host for Shared {
         self.0.acts.borrow_mut().push(Act::Tick(milliseconds));
     }
 
+    fn gauge(&self, _name: &str, _value: u64) {}
+
     fn count(&self, name: &str, by: u64) {
         self.0.counted.borrow_mut().push((name.to_owned(), by));
     }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::keys::keys;
+use super::keys::key_sets;
 use super::names::{nearest, quoted};
 use super::reader::{Members, Node};
 use super::values::{check_claim, duration, span, strings, texts};
@@ -13,7 +13,7 @@ use crate::token::expect::media_type;
 
 /// What `jwt` says; by default what holds where there is none.
 pub(super) struct Jwt {
-    pub(super) keys: Option<Keys>,
+    pub(super) keys: Vec<Keys>,
     pub(super) algorithms: Algorithms,
     pub(super) types: Option<Vec<String>>,
     pub(super) clock_skew: Duration,
@@ -25,7 +25,7 @@ pub(super) struct Jwt {
 impl Default for Jwt {
     fn default() -> Self {
         Self {
-            keys: None,
+            keys: Vec::new(),
             algorithms: Algorithms::NONE,
             types: None,
             clock_skew: Duration::from_secs(60),
@@ -53,7 +53,7 @@ pub(super) fn jwt(node: &Node<'_>, issuer: Option<&Uri>) -> Option<Jwt> {
         "jwks",
         "where the keys are: {uri: .., cluster: ..}, {inline: {keys: [..]}} or {discover: true, cluster: ..}",
     );
-    let keys = jwks.and_then(|node| keys(&node, named.as_deref(), issuer));
+    let keys = jwks.map(|node| key_sets(&node, named.as_deref(), issuer)).unwrap_or_default();
     let default = Jwt::default();
     Some(Jwt {
         keys,

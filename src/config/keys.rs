@@ -17,8 +17,23 @@ use crate::policy::{Fetch, KeySource, Keys};
 /// Algorithms as the author named them, with their places.
 type Named<'n, 'd> = Option<&'n [(Node<'d>, Algorithm)]>;
 
-/// The keys at `node`, of the issuer at `issuer`, for the algorithms in `named`.
-pub(super) fn keys(node: &Node<'_>, named: Named<'_, '_>, issuer: Option<&Uri>) -> Option<Keys> {
+/// The most key sets that an issuer may have.
+const MOST: usize = 16;
+
+/// The key set at `node`, or the sets in the list there, of the issuer at `issuer`, for the algorithms in `named`.
+pub(super) fn key_sets(node: &Node<'_>, named: Named<'_, '_>, issuer: Option<&Uri>) -> Vec<Keys> {
+    if !node.value().is_array() {
+        return keys(node, named, issuer, true).into_iter().collect();
+    }
+    let items = node.some_items("key sets").unwrap_or_default();
+    if items.len() > MOST {
+        node.refuse("has too many key sets", format!("write at most {MOST}"));
+    }
+    items.iter().filter_map(|item| keys(item, named, issuer, items.len() == 1)).collect()
+}
+
+/// `alone`: there is no other set in which an algorithm could find its key.
+fn keys(node: &Node<'_>, named: Named<'_, '_>, issuer: Option<&Uri>, alone: bool) -> Option<Keys> {
     const FETCH: &[&str] = &["cluster", "timeout", "refresh", "min_refresh"];
     const ONE: &str =
         "write one of: {uri: .., cluster: ..}, {inline: {keys: [..]}}, {discover: true, cluster: ..}";
@@ -28,15 +43,15 @@ pub(super) fn keys(node: &Node<'_>, named: Named<'_, '_>, issuer: Option<&Uri>) 
     match (members.get("uri"), members.get("inline"), discover) {
         (None, Some(node), None) => {
             members.forbid(FETCH, "has no meaning beside `inline`", "leave it out");
-            inline(&node, named).map(|set| Keys::Inline(Rc::new(set)))
+            inline(&node, named, alone).map(|set| Keys::Inline(Rc::new(set)))
         }
         (Some(node), None, None) => {
-            refuse_symmetric(named);
+            refuse_symmetric(named.filter(|_| alone));
             let uri = uri(&node, "the key set's URI, like https://idp.example.com/jwks");
             fetch(&members, uri.map(KeySource::Uri)).map(Keys::Fetched)
         }
         (None, None, Some(_)) => {
-            refuse_symmetric(named);
+            refuse_symmetric(named.filter(|_| alone));
             // Without a good `issuer` there is no base; that has been said there.
             fetch(&members, issuer.cloned().map(KeySource::Discover)).map(Keys::Fetched)
         }
@@ -85,7 +100,7 @@ fn refuse_symmetric(named: Named<'_, '_>) {
     }
 }
 
-fn inline(node: &Node<'_>, named: Named<'_, '_>) -> Option<KeySet> {
+fn inline(node: &Node<'_>, named: Named<'_, '_>, alone: bool) -> Option<KeySet> {
     const WHAT: &str = "a key set like {keys: [..]}";
     let Some(object) = node.value().as_object() else { return node.wrong_type(WHAT) };
     let (set, skipped) = KeySet::parse(object, Origin::Inline)
@@ -99,7 +114,7 @@ fn inline(node: &Node<'_>, named: Named<'_, '_>) -> Option<KeySet> {
         refuse_unusable(node, &skipped, &each);
         return None;
     }
-    for (node, algorithm) in named.unwrap_or_default() {
+    for (node, algorithm) in named.filter(|_| alone).unwrap_or_default() {
         if !set.algorithms().contains(*algorithm) {
             refuse_unfitting(node, *algorithm, &each);
         }

@@ -20,7 +20,9 @@ pub(super) const CALL_RESPONSE_HEADERS: u32 = 6;
 /// `StreamType::HttpRequest`.
 const HTTP_REQUEST: u32 = 0;
 /// `MetricType::Counter`.
-const COUNTER: u32 = 0;
+pub(super) const COUNTER: u32 = 0;
+/// `MetricType::Gauge`.
+pub(super) const GAUGE: u32 = 1;
 const OK: u32 = 0;
 /// The status of a host function that does not exist.
 pub(super) const NOT_FOUND: u32 = 1;
@@ -79,6 +81,7 @@ unsafe extern "C" {
     fn proxy_dequeue_shared_queue(queue: u32, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, size: usize, metric: *mut u32) -> u32;
     fn proxy_increment_metric(metric: u32, offset: i64) -> u32;
+    fn proxy_record_metric(metric: u32, value: u64) -> u32;
     fn proxy_call_foreign_function(
         name: *const u8,
         name_size: usize,
@@ -240,10 +243,15 @@ pub(super) fn dequeue(queue: u32) -> Result<Vec<u8>, HostFault> {
     bytes("proxy_dequeue_shared_queue", |data, size| unsafe { proxy_dequeue_shared_queue(queue, data, size) })
 }
 
-pub(super) fn define_counter(name: &str) -> Result<u32, HostFault> {
+pub(super) fn record(metric: u32, value: u64) -> Result<(), HostFault> {
+    // SAFETY: passes numbers.
+    done("proxy_record_metric", unsafe { proxy_record_metric(metric, value) })
+}
+
+pub(super) fn define_metric(kind: u32, name: &str) -> Result<u32, HostFault> {
     let mut metric = 0;
     // SAFETY: the host reads the name and writes one number during the call.
-    let status = unsafe { proxy_define_metric(COUNTER, name.as_ptr(), name.len(), &raw mut metric) };
+    let status = unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut metric) };
     done("proxy_define_metric", status).map(|()| metric)
 }
 

@@ -36,6 +36,24 @@ impl Envoy {
     }
 }
 
+impl Envoy {
+    /// Has `change` made to the metric `name`, which is defined first where it is not yet.
+    fn measure(&self, kind: u32, name: &str, change: impl FnOnce(u32) -> Result<(), HostFault>) {
+        let Ok(mut metrics) = self.metrics.try_borrow_mut() else { return };
+        let metric = match metrics.get(name) {
+            Some(metric) => *metric,
+            None => {
+                let Ok(metric) = abi::define_metric(kind, name) else { return };
+                metrics.insert(name.to_owned(), metric);
+                metric
+            }
+        };
+        if let Err(fault) = change(metric) {
+            self.log(Level::Debug, &fault.to_string());
+        }
+    }
+}
+
 impl Host for Envoy {
     #[allow(clippy::disallowed_methods, reason = "the skin is where time comes from")]
     fn now(&self) -> UnixTime {
@@ -135,18 +153,12 @@ impl Host for Envoy {
     }
 
     fn count(&self, name: &str, by: u64) {
-        let Ok(mut metrics) = self.metrics.try_borrow_mut() else { return };
-        let metric = match metrics.get(name) {
-            Some(metric) => *metric,
-            None => {
-                let Ok(metric) = abi::define_counter(name) else { return };
-                metrics.insert(name.to_owned(), metric);
-                metric
-            }
-        };
-        if let Err(fault) = abi::increment(metric, i64::try_from(by).unwrap_or(i64::MAX)) {
-            self.log(Level::Debug, &fault.to_string());
-        }
+        let by = i64::try_from(by).unwrap_or(i64::MAX);
+        self.measure(abi::COUNTER, name, |metric| abi::increment(metric, by));
+    }
+
+    fn gauge(&self, name: &str, value: u64) {
+        self.measure(abi::GAUGE, name, |metric| abi::record(metric, value));
     }
 }
 

@@ -112,4 +112,7 @@ pub trait Host {
 
     /// Adds to the counter `name`.
     fn count(&self, name: &str, by: u64);
+
+    /// Sets the gauge `name`.
+    fn gauge(&self, name: &str, value: u64);
 }

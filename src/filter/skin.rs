@@ -163,6 +163,9 @@ impl<H: Host> Skin<H> {
             self.reported.set(now);
             let counted = self.counters.try_borrow_mut().map(|mut counters| counters.take());
             counted.unwrap_or_default().report(&self.host);
+            for (issuer, age) in self.borrow(|gate| gate.key_ages(now)).unwrap_or_default() {
+                self.host.gauge(&format!("scopegate.keys.age_seconds.{issuer}"), age.as_secs());
+            }
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) fn way<'t>(
     wanted: Option<&[IssuerId]>,
     token: &'t [u8],
 ) -> Result<Way<'t>, TokenFault> {
-    let verifies = policy.issuers.iter().any(|issuer| issuer.keys.is_some());
+    let verifies = policy.issuers.iter().any(|issuer| issuer.verifies());
     if !verifies {
         return Ok(Way::Ask(asked(policy, wanted, |_| true)));
     }
@@ -45,14 +45,14 @@ fn signed<'t>(
 ) -> Result<Way<'t>, TokenFault> {
     let hint = jws.issuer_hint();
     let names = |issuer: &Issuer| issuer.expect.issuer.is_some() && issuer.expect.issuer == hint;
-    let verifying = policy.issuers.iter().position(|issuer| issuer.keys.is_some() && names(issuer));
+    let verifying = policy.issuers.iter().position(|issuer| issuer.verifies() && names(issuer));
     if let Some(id) = verifying.and_then(|position| u32::try_from(position).ok()).map(IssuerId) {
         return Ok(Way::Verify(id, jws));
     }
     // Nobody here can check the signature. An issuer that is only asked may still know the token: when the token
     // names it, or when it wants to be asked about every token.
     let asked = asked(policy, wanted, |issuer| {
-        issuer.keys.is_none()
+        !issuer.verifies()
             && (names(issuer) || (issuer.expect.issuer.is_none() && takes(issuer, UseFor::All)))
     });
     if asked.is_empty() { Err(TokenFault::IssuerUnknown) } else { Ok(Way::Ask(asked)) }

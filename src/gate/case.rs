@@ -3,6 +3,7 @@
 use core::fmt;
 use std::rc::Rc;
 
+use super::keys::SetNumber;
 use super::memory::Known;
 use super::questions::Topic;
 use crate::base::digest::Digest;
@@ -25,8 +26,8 @@ pub(super) struct Case {
     pub(super) client: Client,
     /// The edits when it goes on, but for the identity.
     pub(super) edits: HeaderEdits,
-    /// Keys were asked for on its behalf; they are not asked for again.
-    pub(super) asked_keys: bool,
+    /// Key sets that were asked for on its behalf; they are not asked for again.
+    pub(super) asked_keys: Vec<SetNumber>,
     /// What it waited for last, and until when: looking again is no new wait.
     pub(super) deadline: Option<(Topic, UnixTime)>,
     /// The issuer whose token it is, or who was asked last.

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use super::case::{About, Case, Client, Heard, strip_all, strip_identity};
 use super::health::Health;
 use super::judge::Stop;
-use super::keys::KeyStore;
+use super::key_ring::KeyRing;
+use super::keys::{KeyStore, Offer, SetNumber};
 use super::memory::Memory;
 use super::questions::{Questions, Topic};
 use super::refuse::Outage;
@@ -38,7 +39,7 @@ pub struct Gate {
     own: DigestKey,
     nonces: u64,
     pub(super) memory: Memory,
-    pub(super) keys: Vec<Option<KeyStore>>,
+    pub(super) keys: Vec<KeyRing>,
     pub(super) health: Vec<Health>,
     pub(super) questions: Questions,
     pub(super) shared: Option<Shared>,
@@ -53,7 +54,7 @@ impl Gate {
     /// A gate for `policy`. `seed` has to be random: it keys what is remembered. Signatures are offered to
     /// `accelerator` first.
     pub fn new(policy: Rc<Policy>, seed: [u8; 16], accelerator: Rc<dyn Accelerator>) -> Self {
-        let keys = policy.issuers.iter().map(KeyStore::new).collect();
+        let keys = policy.issuers.iter().map(KeyRing::new).collect();
         let memory = Memory::new(policy.limits.cached_tokens, seed);
         let health = policy.issuers.iter().map(|_| Health::default()).collect();
         let [spread, ..] = seed;
@@ -133,7 +134,7 @@ impl Gate {
             digest,
             client,
             edits,
-            asked_keys: false,
+            asked_keys: Vec::new(),
             deadline: None,
             issuer: None,
             heard: Vec::new(),
@@ -213,8 +214,8 @@ impl Gate {
     pub fn answer(&mut self, ask: AskId, reply: &Reply<'_>, now: UnixTime) -> Vec<Woken> {
         match self.questions.receive(ask) {
             None => Vec::new(),
-            Some(topic @ Topic::Keys(issuer)) => {
-                if self.learn_keys(issuer, reply, now) {
+            Some(topic @ Topic::Keys(issuer, set)) => {
+                if self.learn_keys(issuer, set, reply, now) {
                     self.wake(topic, now, |_| {})
                 } else {
                     self.questions.want(topic);
@@ -230,11 +231,18 @@ impl Gate {
 
     /// Has keys fetched that are due in the background.
     pub fn refresh(&mut self, now: UnixTime) {
-        for (issuer, store) in (0..).map(IssuerId).zip(&self.keys) {
-            if store.as_ref().is_some_and(|store| store.is_due(self.spread, now)) {
-                self.questions.want(Topic::Keys(issuer));
+        for (issuer, ring) in (0..).map(IssuerId).zip(&self.keys) {
+            for store in ring.stores().iter().filter(|store| store.is_due(self.spread, now)) {
+                self.questions.want(Topic::Keys(issuer, store.number()));
             }
         }
+    }
+
+    /// How long ago the oldest key set in use of each issuer was fetched.
+    pub fn key_ages(&self, now: UnixTime) -> Vec<(Rc<str>, Duration)> {
+        let oldest = |ring: &KeyRing| ring.stores().iter().filter_map(|store| store.age(now)).max();
+        let issuers = self.policy.issuers.iter().zip(&self.keys);
+        issuers.filter_map(|(issuer, ring)| Some((Rc::clone(&issuer.name), oldest(ring)?))).collect()
     }
 
     /// Refuses everybody whose time is up.
@@ -276,7 +284,7 @@ impl Gate {
 
     /// When [`Self::refresh`] or [`Self::expire`] will next have something to do.
     pub fn next_wake(&self) -> Option<UnixTime> {
-        let keys = self.keys.iter().flatten().filter_map(|store| store.next_due(self.spread));
+        let keys = self.keys.iter().flat_map(KeyRing::stores).filter_map(|store| store.next_due(self.spread));
         keys.chain(self.questions.next_deadline()).min()
     }
 
@@ -340,7 +348,7 @@ impl Gate {
     /// What to send about `topic`; `None` where there is nothing to ask.
     fn callout(&mut self, topic: Topic, now: UnixTime) -> Option<Result<Callout, Silence>> {
         match topic {
-            Topic::Keys(issuer) => self.store(issuer)?.callout().map(Ok),
+            Topic::Keys(issuer, set) => self.store(issuer, set)?.callout().map(Ok),
             Topic::Token(issuer, _) => {
                 let configured = self.policy.issuer(issuer)?;
                 let introspection = configured.introspection.as_ref()?;
@@ -352,7 +360,7 @@ impl Gate {
                     now,
                     nonce: self.own.nonce(self.nonces),
                     signer: &*self.signer,
-                    can_verify: configured.keys.is_some(),
+                    can_verify: !configured.keys.is_empty(),
                 };
                 Some(introspection::question(&introspection.endpoint, &question))
             }
@@ -362,8 +370,8 @@ impl Gate {
     /// How long a request waits for news about `topic`.
     fn patience(&self, topic: Topic) -> Duration {
         match topic {
-            Topic::Keys(issuer) => {
-                self.store(issuer).map_or(Duration::ZERO, |store| store.timeout() * STEPS_TO_KEYS)
+            Topic::Keys(issuer, set) => {
+                self.store(issuer, set).map_or(Duration::ZERO, |store| store.timeout() * STEPS_TO_KEYS)
             }
             Topic::Token(issuer, _) => {
                 let introspection =
@@ -373,12 +381,22 @@ impl Gate {
         }
     }
 
-    pub(super) fn store(&self, issuer: IssuerId) -> Option<&KeyStore> {
-        self.keys.get(usize::try_from(issuer.0).ok()?)?.as_ref()
+    fn store(&self, issuer: IssuerId, set: SetNumber) -> Option<&KeyStore> {
+        self.keys.get(usize::try_from(issuer.0).ok()?)?.store(set)
     }
 
-    pub(super) fn store_mut(&mut self, issuer: IssuerId) -> Option<&mut KeyStore> {
-        self.keys.get_mut(usize::try_from(issuer.0).ok()?)?.as_mut()
+    /// The keys of `issuer` that a request at `now` may use.
+    pub(super) fn keys_of(&self, issuer: IssuerId, now: UnixTime) -> Offer {
+        let ring = usize::try_from(issuer.0).ok().and_then(|at| self.keys.get(at));
+        let asking = |set| self.questions.is_open(Topic::Keys(issuer, set));
+        ring.map_or(Offer::Nothing(now), |ring| ring.offer(asking, now))
+    }
+
+    /// What to do about a token of `issuer` whose key is not there, for a request that `waited` for some sets already.
+    pub(super) fn unknown_key(&mut self, issuer: IssuerId, waited: &[SetNumber], now: UnixTime) -> Offer {
+        let ring = usize::try_from(issuer.0).ok().and_then(|at| self.keys.get_mut(at));
+        let asking = |set| self.questions.is_open(Topic::Keys(issuer, set));
+        ring.map_or(Offer::Nothing(now), |ring| ring.unknown_key(waited, asking, now))
     }
 
     pub(super) fn health(&self, issuer: IssuerId) -> Option<&Health> {

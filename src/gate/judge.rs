@@ -85,14 +85,11 @@ impl Gate {
         let issuer = policy.issuer(id).ok_or(TokenFault::IssuerUnknown)?;
         case.issuer = Some(id);
         jwt::check_header(jws, &issuer.expect)?;
-        let asking = self.questions.is_open(Topic::Keys(id));
-        let offer = self.store(id).map(|store| store.offer(asking, now));
-        let keys = take_offer(case, id, offer, now)?;
+        let keys = take_offer(case, id, self.keys_of(id, now), now)?;
         let verified = match verify(jws, &keys, issuer.expect.algorithms, &*self.accelerator) {
             Ok(verified) => verified,
             Err(fault @ JoseFault::KeyUnknown) => {
-                let waited = case.asked_keys;
-                let offer = self.store_mut(id).map(|store| store.unknown_key(waited, asking, now));
+                let offer = self.unknown_key(id, &case.asked_keys, now);
                 take_offer(case, id, offer, now)?;
                 return Err(TokenFault::Jose(fault).into());
             }
@@ -183,19 +180,14 @@ impl Gate {
     }
 }
 
-fn take_offer(
-    case: &mut Case,
-    issuer: IssuerId,
-    offer: Option<Offer>,
-    now: UnixTime,
-) -> Result<Rc<KeySet>, Stop> {
-    match offer.ok_or(TokenFault::IssuerUnknown)? {
+fn take_offer(case: &mut Case, issuer: IssuerId, offer: Offer, now: UnixTime) -> Result<Rc<KeySet>, Stop> {
+    match offer {
         Offer::Keys(keys) => Ok(keys),
-        Offer::Ask if !case.asked_keys => {
-            case.asked_keys = true;
-            Err(Stop::Wait(Topic::Keys(issuer)))
+        Offer::Ask(set) if !case.asked_keys.contains(&set) => {
+            case.asked_keys.push(set);
+            Err(Stop::Wait(Topic::Keys(issuer, set)))
         }
-        Offer::Ask => Err(Stop::Unknown(Outage::Keys(Duration::from_secs(1)))),
+        Offer::Ask(_) => Err(Stop::Unknown(Outage::Keys(Duration::from_secs(1)))),
         Offer::Nothing(until) => Err(Stop::Unknown(Outage::Keys(until.since(now)))),
     }
 }

@@ -14,28 +14,37 @@ use crate::http::uri::Uri;
 use crate::jose::key_set::{KeySet, Origin, Skipped};
 use crate::policy::{Fetch, Issuer, KeySource, Keys};
 
+/// Before any time that counts.
+const LONG_AGO: UnixTime = UnixTime::from_millis(i64::MIN);
+
 /// The longest key set that is read, in bytes.
 const MAX_BODY: usize = 512 * 1024;
 
 /// While an issuer has given us no key at all, the waits between attempts grow up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
-/// The keys of one issuer.
+/// A key set's number among those of its issuer.
+pub(super) type SetNumber = u8;
+
+/// One key set of an issuer.
 pub(super) enum KeyStore {
     /// Written in the policy.
-    Inline(Rc<KeySet>),
+    Inline(SetNumber, Rc<KeySet>),
     /// Fetched from the issuer.
     Fetched(Box<Fetched>),
 }
 
 /// Keys that are fetched.
 pub(super) struct Fetched {
+    number: SetNumber,
     fetch: Fetch,
     issuer: String,
     set: Option<Rc<KeySet>>,
     /// What the last good set was read from, to tell a change from a repetition.
     document: Option<Digest>,
     stage: Stage,
+    /// When the set was fetched last.
+    since: UnixTime,
     /// When the set is fetched anew, whether or not anybody asks.
     stale: UnixTime,
     /// After a failure nothing is fetched before this, whatever the reason.
@@ -57,8 +66,8 @@ enum Stage {
 pub(super) enum Offer {
     /// These keys.
     Keys(Rc<KeySet>),
-    /// Nothing yet: ask, and wait.
-    Ask,
+    /// Nothing yet: ask for this set, and wait.
+    Ask(SetNumber),
     /// Nothing: the issuer failed us, and it is too early to ask again before this.
     Nothing(UnixTime),
 }
@@ -81,34 +90,65 @@ pub(super) enum Learned {
 }
 
 impl KeyStore {
-    /// The store for `issuer`; `None` when it has no keys and is only asked.
-    pub(super) fn new(issuer: &Issuer) -> Option<Self> {
-        Some(match issuer.keys.as_ref()? {
-            Keys::Inline(set) => Self::Inline(Rc::clone(set)),
+    /// The store for `keys`, the set of this number of `issuer`.
+    pub(super) fn new(number: SetNumber, keys: &Keys, issuer: &Issuer) -> Self {
+        match keys {
+            Keys::Inline(set) => Self::Inline(number, Rc::clone(set)),
             Keys::Fetched(fetch) => Self::Fetched(Box::new(Fetched {
+                number,
                 stage: Fetched::first_stage(fetch),
                 fetch: fetch.clone(),
                 issuer: issuer.expect.issuer.clone().unwrap_or_default(),
                 set: None,
                 document: None,
-                stale: UnixTime::from_millis(i64::MIN),
-                pause: UnixTime::from_millis(i64::MIN),
-                cooldown: UnixTime::from_millis(i64::MIN),
+                since: LONG_AGO,
+                stale: LONG_AGO,
+                pause: LONG_AGO,
+                cooldown: LONG_AGO,
                 failures: 0,
             })),
-        })
+        }
+    }
+
+    /// Its number among the sets of its issuer.
+    pub(super) fn number(&self) -> SetNumber {
+        match self {
+            Self::Inline(number, _) => *number,
+            Self::Fetched(fetched) => fetched.number,
+        }
+    }
+
+    /// The set, if it is there; fresh or not.
+    pub(super) fn set(&self) -> Option<&Rc<KeySet>> {
+        match self {
+            Self::Inline(_, set) => Some(set),
+            Self::Fetched(fetched) => fetched.set.as_ref(),
+        }
+    }
+
+    /// Whether the set is there.
+    pub(super) fn has_set(&self) -> bool {
+        self.set().is_some()
+    }
+
+    /// How long ago the set in use was fetched; `None` for none, and for one that stands in the policy.
+    pub(super) fn age(&self, now: UnixTime) -> Option<Duration> {
+        match self {
+            Self::Inline(..) => None,
+            Self::Fetched(fetched) => fetched.set.as_ref().map(|_| now.since(fetched.since)),
+        }
     }
 
     /// The keys for a request that comes at `now`. While a fetch is on its way (`asking`), an old set will do.
     pub(super) fn offer(&self, asking: bool, now: UnixTime) -> Offer {
         match self {
-            Self::Inline(set) => Offer::Keys(Rc::clone(set)),
+            Self::Inline(_, set) => Offer::Keys(Rc::clone(set)),
             Self::Fetched(fetched) => match &fetched.set {
                 Some(set) if asking || now < fetched.stale || now < fetched.pause => {
                     Offer::Keys(Rc::clone(set))
                 }
                 _ if now < fetched.pause && !asking => Offer::Nothing(fetched.pause),
-                _ => Offer::Ask,
+                _ => Offer::Ask(fetched.number),
             },
         }
     }
@@ -117,16 +157,17 @@ impl KeyStore {
     /// wait for another; and while the issuer is down nobody can know whether it has the key.
     pub(super) fn unknown_key(&mut self, waited: bool, asking: bool, now: UnixTime) -> Offer {
         match self {
-            Self::Inline(set) => Offer::Keys(Rc::clone(set)),
+            Self::Inline(_, set) => Offer::Keys(Rc::clone(set)),
             Self::Fetched(fetched) => {
-                let Some(set) = &fetched.set else { return Offer::Nothing(fetched.pause) };
                 if !waited && (asking || (now >= fetched.cooldown && now >= fetched.pause)) {
-                    fetched.cooldown = fetched.cooldown.max(now.plus(fetched.fetch.min_refresh));
-                    Offer::Ask
-                } else if fetched.failures > 0 {
-                    Offer::Nothing(fetched.pause)
-                } else {
-                    Offer::Keys(Rc::clone(set))
+                    if fetched.set.is_some() {
+                        fetched.cooldown = fetched.cooldown.max(now.plus(fetched.fetch.min_refresh));
+                    }
+                    return Offer::Ask(fetched.number);
+                }
+                match &fetched.set {
+                    Some(set) if fetched.failures == 0 => Offer::Keys(Rc::clone(set)),
+                    Some(_) | None => Offer::Nothing(fetched.pause),
                 }
             }
         }
@@ -135,7 +176,7 @@ impl KeyStore {
     /// Whether the set is due to be fetched in the background; `spread` (0 to 255) keeps workers apart.
     pub(super) fn is_due(&self, spread: u8, now: UnixTime) -> bool {
         match self {
-            Self::Inline(_) => false,
+            Self::Inline(..) => false,
             Self::Fetched(fetched) => now >= fetched.due(spread) && now >= fetched.pause,
         }
     }
@@ -143,7 +184,7 @@ impl KeyStore {
     /// When [`Self::is_due`] will next be true; `None` for never.
     pub(super) fn next_due(&self, spread: u8) -> Option<UnixTime> {
         match self {
-            Self::Inline(_) => None,
+            Self::Inline(..) => None,
             Self::Fetched(fetched) => Some(fetched.due(spread).max(fetched.pause)),
         }
     }
@@ -151,7 +192,7 @@ impl KeyStore {
     /// The callout for the next step towards the keys.
     pub(super) fn callout(&self) -> Option<Callout> {
         match self {
-            Self::Inline(_) => None,
+            Self::Inline(..) => None,
             Self::Fetched(fetched) => fetched.callout(),
         }
     }
@@ -159,7 +200,7 @@ impl KeyStore {
     /// Takes in the reply to [`Self::callout`].
     pub(super) fn learn(&mut self, reply: &Reply<'_>, key: &DigestKey, now: UnixTime) -> Learned {
         match self {
-            Self::Inline(_) => Learned::Unchanged,
+            Self::Inline(..) => Learned::Unchanged,
             Self::Fetched(fetched) => fetched.learn(reply, key, now),
         }
     }
@@ -167,7 +208,7 @@ impl KeyStore {
     /// How long one callout may take.
     pub(super) fn timeout(&self) -> Duration {
         match self {
-            Self::Inline(_) => Duration::ZERO,
+            Self::Inline(..) => Duration::ZERO,
             Self::Fetched(fetched) => fetched.fetch.timeout,
         }
     }
@@ -254,6 +295,7 @@ impl Fetched {
         now: UnixTime,
     ) -> Learned {
         let fresh = freshness::lifetime(&Reply::Answered(*answer)).unwrap_or(self.fetch.refresh);
+        self.since = now;
         self.stale = now.plus(fresh.min(self.fetch.refresh).max(self.fetch.min_refresh));
         self.pause = now;
         self.failures = 0;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::admit;
 use super::case::Heard;
 use super::engine::Gate;
-use super::keys::{KeyStore, Learned, Offer};
+use super::keys::{Learned, Offer, SetNumber};
 use super::memory::Known;
 use super::questions::Topic;
 use super::step::Event;
@@ -20,11 +20,16 @@ use crate::token::introspection::{self, ReplyKeys, Silence, Terms, Word};
 
 impl Gate {
     /// Takes in a reply on the way to an issuer's keys; whether the way is at its end, well or not.
-    pub(super) fn learn_keys(&mut self, id: IssuerId, reply: &Reply<'_>, now: UnixTime) -> bool {
+    pub(super) fn learn_keys(
+        &mut self,
+        id: IssuerId,
+        set: SetNumber,
+        reply: &Reply<'_>,
+        now: UnixTime,
+    ) -> bool {
         let key = self.memory.key();
-        let Some(learned) = self.store_mut(id).map(|store| store.learn(reply, &key, now)) else {
-            return true;
-        };
+        let ring = usize::try_from(id.0).ok().and_then(|at| self.keys.get_mut(at));
+        let Some(learned) = ring.map(|ring| ring.learn(set, reply, &key, now)) else { return true };
         let issuer = self.issuer_name(id).unwrap_or_else(|| Rc::from(""));
         match learned {
             Learned::More => return false,
@@ -86,12 +91,14 @@ impl Gate {
         let Some(Introspection { endpoint, ttl, negative_ttl, on_outage, .. }) = &issuer.introspection else {
             return Heard::Refused(TokenFault::IssuerUnknown);
         };
+        let ring =
+            usize::try_from(id.0).ok().and_then(|at| self.keys.get(at)).filter(|ring| !ring.is_empty());
         // While a fetch is on its way, an old set will do.
-        let offer = self.store(id).map(|store| store.offer(true, now));
+        let offer = ring.map(|ring| ring.offer(|_| true, now));
         let keys = match &offer {
             None => ReplyKeys::NotExpected,
             Some(Offer::Keys(keys)) => ReplyKeys::There(keys, &*self.accelerator),
-            Some(Offer::Ask | Offer::Nothing(_)) => ReplyKeys::Missing,
+            Some(Offer::Ask(_) | Offer::Nothing(_)) => ReplyKeys::Missing,
         };
         let terms = Terms { issuer: id, expect: &issuer.expect, now: at, keys };
         match introspection::understand(endpoint, reply, &terms) {
@@ -123,13 +130,8 @@ impl Gate {
     /// Has the keys of an issuer fetched that signed its answer with one that is not there, no more often than for
     /// tokens.
     fn look_for_keys(&mut self, id: IssuerId, now: UnixTime) {
-        let topic = Topic::Keys(id);
-        let asking = self.questions.is_open(topic);
-        let due = |store: &mut KeyStore| {
-            store.is_due(0, now) || matches!(store.unknown_key(false, asking, now), Offer::Ask)
-        };
-        if self.store_mut(id).is_some_and(due) {
-            self.questions.want(topic);
+        if let Offer::Ask(set) = self.unknown_key(id, &[], now) {
+            self.questions.want(Topic::Keys(id, set));
         }
     }
 

@@ -15,6 +15,7 @@ mod discovery;
 mod engine;
 mod health;
 mod judge;
+mod key_ring;
 mod keys;
 mod learn;
 mod memory;

@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::case::Case;
+use super::keys::SetNumber;
 use super::step::{AskId, RequestId};
 use crate::base::digest::Digest;
 use crate::base::time::UnixTime;
@@ -12,8 +13,8 @@ use crate::token::expect::IssuerId;
 /// What can be asked.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(super) enum Topic {
-    /// The keys of an issuer.
-    Keys(IssuerId),
+    /// A key set of an issuer.
+    Keys(IssuerId, SetNumber),
     /// One token, at one issuer.
     Token(IssuerId, Digest),
 }

@@ -16,9 +16,16 @@ pub struct Issuer {
     /// What its tokens must be like.
     pub expect: Expect,
     /// The keys that verify its tokens here.
-    pub keys: Option<Keys>,
+    pub keys: Vec<Keys>,
     /// How it is asked about tokens.
     pub introspection: Option<Introspection>,
+}
+
+impl Issuer {
+    /// Whether its tokens are verified here.
+    pub fn verifies(&self) -> bool {
+        !self.keys.is_empty()
+    }
 }
 
 /// Where an issuer's keys come from.

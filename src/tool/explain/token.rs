@@ -92,16 +92,16 @@ fn kind(text: &mut Text, policy: &Policy, token: &[u8], judged: &Judged) {
 /// Whether the keys that were at hand say that the signature holds.
 fn signature(policy: &Policy, jws: &Unverified<'_>, judged: &Judged) -> String {
     let hint = jws.issuer_hint();
-    let named = |issuer: &&Issuer| hint.is_some() && issuer.expect.issuer == hint && issuer.keys.is_some();
+    let named = |issuer: &&Issuer| hint.is_some() && issuer.expect.issuer == hint && issuer.verifies();
     let Some(issuer) = policy.issuers.iter().find(named) else {
         return "is not checked: no issuer of the policy with this iss has keys".to_owned();
     };
-    let sets = match &issuer.keys {
-        Some(Keys::Inline(keys)) => vec![KeySet::clone(keys)],
-        Some(Keys::Fetched(_)) | None => {
-            judged.questions.iter().filter_map(|(_, reply)| fetched(reply)).collect()
-        }
-    };
+    let inline = issuer.keys.iter().filter_map(|keys| match keys {
+        Keys::Inline(keys) => Some(KeySet::clone(keys)),
+        Keys::Fetched(_) => None,
+    });
+    let sets: Vec<KeySet> =
+        inline.chain(judged.questions.iter().filter_map(|(_, reply)| fetched(reply))).collect();
     if sets.is_empty() {
         return format!("is not checked: no keys of {} were had", issuer.name);
     }
