@@ -13,6 +13,7 @@ use scopegate::base::base64url;
 use scopegate::base::json::{self, Object};
 use scopegate::base::time::UnixTime;
 use scopegate::config;
+use scopegate::gate::shared::SharedSlots;
 use scopegate::gate::{Ask, Facts, Gate, RequestId, Step, Verdict};
 use scopegate::http::form;
 use scopegate::http::head::RequestHead;
@@ -240,6 +241,30 @@ fn no_assertion_is_made_twice() {
     assert_eq!((&first["iss"], &first["sub"]), (&json!("gw"), &json!("gw")));
     assert_eq!((&first["iat"], &first["exp"]), (&json!(NOW.as_secs()), &json!(NOW.as_secs() + 60)));
     assert!(first["jti"].as_str().unwrap().len() == 22 && first["jti"] != second["jti"]);
+}
+
+/// Slots that forget everything at once.
+struct Sieve;
+
+impl SharedSlots for Sieve {
+    fn read(&self, _: u32) -> Option<(Vec<u8>, u32)> {
+        None
+    }
+
+    fn write(&self, _: u32, _: &[u8], _: Option<u32>) -> bool {
+        true
+    }
+}
+
+#[test]
+fn workers_that_share_answers_share_no_assertion() {
+    let jti = |own: u8| {
+        let mut driver = Driver::new(&signing(json!({})));
+        let policy = Rc::clone(driver.gate.policy());
+        driver.gate = Gate::new(policy, [own; 16], Rc::new(NoAccelerator)).sharing(Rc::new(Sieve), [9; 16]);
+        assertion(&driver.open("/any", NOW).1[0])["jti"].clone()
+    };
+    assert_ne!(jti(1), jti(2));
 }
 
 #[test]

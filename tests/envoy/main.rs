@@ -19,6 +19,7 @@ mod policies;
 mod questions;
 mod ring;
 mod routes;
+mod signing;
 mod state;
 
 /// Tests wait for the proxy far more than they compute.
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     identity::add(&mut ring);
     grpc::add(&mut ring);
     routes::add(&mut ring);
+    signing::add(&mut ring);
     state::add(&mut ring);
     let (of_ring, running) = ring.into_trials();
     let mut trials = harness::trials();
