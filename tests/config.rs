@@ -196,7 +196,7 @@ fn the_defaults_are_those_of_the_policy_page() {
     );
     assert_eq!(corp.expect.scope_claims, ["scope", "scp"]);
     assert_eq!(corp.expect.client_claims, ["client_id", "azp"]);
-    let Some(Keys::Fetched(fetch)) = &corp.keys else { panic!("keys are fetched") };
+    let [Keys::Fetched(fetch)] = corp.keys.as_slice() else { panic!("keys are fetched") };
     let seconds = [fetch.timeout, fetch.refresh, fetch.min_refresh].map(|time| time.as_secs());
     assert_eq!(seconds, [2, 600, 30]);
     let asked = policy.issuer(IssuerId(1)).unwrap().introspection.as_ref().unwrap();
@@ -298,7 +298,7 @@ fn values_arrive_where_they_belong() {
     let policy = accepted(&with("/protected_resource", json!({"resource": "https://api.example.com/v1/"})));
     assert_eq!(policy.protected_resource.unwrap().path, "/.well-known/oauth-protected-resource/v1");
     let policy = accepted(&with(JWKS, json!({"discover": true, "cluster": "idp", "refresh": "10s"})));
-    let Some(Keys::Fetched(fetch)) = &policy.issuers[0].keys else { panic!("keys are fetched") };
+    let [Keys::Fetched(fetch)] = policy.issuers[0].keys.as_slice() else { panic!("keys are fetched") };
     assert!(matches!(&fetch.source, KeySource::Discover(uri) if uri.authority() == "idp.example.com"));
     assert_eq!(fetch.min_refresh, Duration::from_secs(10));
     let policy = accepted(&with("/rules/0/name", Value::Null));
@@ -455,7 +455,7 @@ fn the_schema_knows_the_same_defaults() {
     for (place, definition) in [
         ("/issuers/corp", "/$defs/issuer"),
         ("/issuers/corp/jwt", "/$defs/jwt"),
-        (JWKS, "/$defs/jwks"),
+        (JWKS, "/$defs/key_set"),
         ("/issuers/asked/introspection", "/$defs/introspection"),
         ("/issuers/asked/introspection/client", "/$defs/introspection/properties/client"),
         ("/token", "/properties/token"),
