@@ -18,6 +18,7 @@ usage: ./build.sh [COMMAND]
   demo [--keep]  run a real Envoy with scopegate in front of an application and show what it does;
                  --keep leaves it running, to try by hand, until Ctrl-C
   test           lint, unit tests, policy scenarios and every test on a real Envoy
+  soak [SECONDS] every fault of an issuer under load, each for so long (60)
   lint           formatting, clippy and documentation, warnings denied
   module, tool   build only one of the two
   envoy          install Envoy below target/ (test and demo do so themselves)
@@ -181,6 +182,13 @@ run_tests() {
     return "$status"
 }
 
+soak() { # SECONDS
+    case "$1" in '' | *[!0-9]*) fail "'$1' is not a number of seconds" 'write ./build.sh soak 60' ;; esac
+    build_module
+    need_envoy
+    SCOPEGATE_SOAK=$1 cargo test --test faults --target-dir "$target"
+}
+
 demo() {
     build_module
     build_tool
@@ -201,6 +209,7 @@ providers)
     want_glewlwyd
     ;;
 lint) lint ;;
+soak) soak "${2:-60}" ;;
 test) run_tests ;;
 demo)
     shift
