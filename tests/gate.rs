@@ -562,6 +562,18 @@ fn workers_with_the_same_question_ask_it_once() {
 }
 
 #[test]
+fn an_answer_that_comes_while_the_next_worker_makes_up_its_mind_is_not_asked_for_again() {
+    let slots = Rc::new(Slots::default());
+    let (mut one, mut two) = (worker(&asking(), &slots), worker(&asking(), &slots));
+    assert!(parked(&open(&mut one, 1, "token", at(0))));
+    let asks = ask(&mut one, at(0));
+    assert!(parked(&open(&mut two, 1, "token", at(0))));
+    assert_eq!(answer(&mut one, asks[0].0, &active(), at(0)).len(), 1);
+    assert!(ask(&mut two, at(0)).is_empty());
+    assert_eq!(two.follow(at(0)).len(), 1);
+}
+
+#[test]
 fn a_worker_that_never_comes_back_keeps_nobody_waiting() {
     let slots = Rc::new(Slots::default());
     let (mut one, mut two) = (worker(&asking(), &slots), worker(&asking(), &slots));

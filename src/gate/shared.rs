@@ -36,7 +36,7 @@ pub trait SharedSlots {
 pub(super) enum Turn {
     /// It may, and the others leave it alone.
     Ours,
-    /// Another one is at it.
+    /// Another one is at it, or has been.
     Theirs,
 }
 
@@ -96,8 +96,9 @@ impl Shared {
         let version = match self.slots.read(slot) {
             None => None,
             Some((bytes, version)) => {
-                let lease = Record::read(&bytes, key, slot, digest).filter(|record| record.told.is_none());
-                if lease.is_some_and(|lease| now < lease.until) {
+                // Also when it holds the answer by now, which came after we looked for one.
+                let record = Record::read(&bytes, key, slot, digest);
+                if record.is_some_and(|record| now < record.until) {
                     return Turn::Theirs;
                 }
                 Some(version)

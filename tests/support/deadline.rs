@@ -52,6 +52,25 @@ pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     (start.elapsed(), made)
 }
 
+/// Lets time pass: how a fault, or the pace of a load, lasts. Nobody waits for anything with it.
+pub(crate) fn last(time: Duration) {
+    thread::sleep(time);
+}
+
+/// Tells how much time has passed since it was started; copies go on together.
+#[derive(Clone, Copy)]
+pub(crate) struct Stopwatch(Instant);
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(crate) fn passed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
 /// Seconds since 1970, by the wall clock.
 pub(crate) fn unix_now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed())

@@ -29,7 +29,12 @@ pub(crate) enum Answer {
     CutShort(Vec<u8>),
     /// A good beginning in chunks, then a chunk that is none.
     BrokenChunk(Vec<u8>),
+    /// What is made of the question.
+    Made(Maker),
 }
+
+/// Makes an answer of a question.
+pub(crate) type Maker = Arc<dyn Fn(&Received) -> Answer + Send + Sync>;
 
 impl Answer {
     /// 200 with `value` as application/json.
@@ -59,8 +64,9 @@ impl Answer {
         Self::Held(gate.clone(), Box::new(self))
     }
 
-    fn write(&self, stream: &mut TcpStream) -> io::Result<After> {
+    fn write(&self, request: &Received, stream: &mut TcpStream) -> io::Result<After> {
         match self {
+            Self::Made(make) => make(request).write(request, stream),
             Self::Reply { status, headers, body } => {
                 write!(stream, "HTTP/1.1 {status} Scripted\r\n")?;
                 for (name, value) in headers {
@@ -72,11 +78,11 @@ impl Answer {
             }
             Self::Later(time, answer) => {
                 thread::sleep(*time);
-                answer.write(stream)
+                answer.write(request, stream)
             }
             Self::Held(gate, answer) => {
                 gate.pass(PATIENCE);
-                answer.write(stream)
+                answer.write(request, stream)
             }
             Self::Silence => {
                 drop(io::copy(stream, &mut io::sink()));
@@ -116,7 +122,8 @@ impl Issuer {
     pub(crate) fn start_at(port: u16) -> io::Result<Self> {
         let script: Arc<Mutex<HashMap<String, Vec<Answer>>>> = Arc::default();
         let shared = Arc::clone(&script);
-        let server = Server::start(port, move |request, stream| next(&shared, request).write(stream))?;
+        let server =
+            Server::start(port, move |request, stream| next(&shared, request).write(request, stream))?;
         Ok(Self { server, script })
     }
 

@@ -39,6 +39,20 @@ pub(crate) fn tool() -> Result<PathBuf, String> {
     find("SCOPEGATE_TOOL", &target().join("scopegate"), "the scopegate tool is not built", "./build.sh")
 }
 
+/// Where `build.sh` installed the modules of Node that the real issuer needs.
+pub(crate) fn oidc_provider() -> Result<PathBuf, String> {
+    let place = target().join("tools/oidc-provider");
+    let module = place.join("node_modules/oidc-provider/package.json");
+    if module.is_file() {
+        Ok(place)
+    } else {
+        Err(format!(
+            "oidc-provider is not installed: {} is not there; run ./build.sh providers",
+            module.display()
+        ))
+    }
+}
+
 /// The module under test: `SCOPEGATE_WASM`, or the one that `build.sh` left; never one older than the sources.
 pub(crate) fn module() -> Result<PathBuf, String> {
     let module =

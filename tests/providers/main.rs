@@ -1,0 +1,53 @@
+//! Real authorization servers on the loopback interface, and scopegate in a real Envoy between them and an application.
+//! `README.md` says which servers, and what they cannot show.
+#![cfg(test)]
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+#[path = "../support/mod.rs"]
+mod support;
+
+#[path = "../envoy/ring.rs"]
+#[allow(dead_code, reason = "the ring's own tests use the rest of it")]
+mod ring;
+
+mod glewlwyd;
+mod introspected;
+mod policies;
+mod signed;
+
+use support::oidc_provider::OidcProvider;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(8);
+    let mut trials = Vec::new();
+    let mut ring = ring::Ring::default();
+    // Three of them: rotating keys disturbs everybody else.
+    match start("oidc-provider").and_then(|calm| Ok((calm, start("overlap")?, start("at-once")?))) {
+        Ok((calm, overlap, at_once)) => {
+            signed::add(&mut ring, &calm, overlap, at_once);
+            introspected::add(&mut ring, &calm);
+        }
+        Err(problem) => {
+            trials.push(Trial::test("oidc_provider::starts", move || Err(Failed::from(problem))));
+        }
+    }
+    trials.extend(glewlwyd::add(&mut ring));
+    let (of_ring, running) = ring.into_trials();
+    trials.extend(of_ring);
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    let traps = running.traps();
+    if traps.is_empty() {
+        return conclusion.exit_code();
+    }
+    eprintln!("Envoy's log tells of a trap:\n{}", traps.join("\n"));
+    ExitCode::FAILURE
+}
+
+fn start(name: &str) -> Result<Arc<OidcProvider>, String> {
+    OidcProvider::start(name).map(Arc::new)
+}

@@ -1,0 +1,137 @@
+// A real authorization server, oidc-provider (https://github.com/panva/node-oidc-provider), on the loopback interface.
+//
+//   node server.mjs MODULES_FOLDER '{"port": 0, "gatewayKeys": {"keys": [..]}}'
+//
+// Writes one line {"port": ..} when it serves, and ends when its standard input does. Its issuer is http://127.0.0.1:PORT.
+//
+// What a token looks like is chosen by the resource indicator (RFC 8707) with which it is asked for:
+//   https://orders.example/?format=jwt&alg=ES256&kid=a&ttl=60&audience=orders-api
+// Which keys are published is chosen by PUT /control/keys with [{"kid": "a", "alg": "ES256"}, ..]: rotation on demand.
+
+import { createServer } from 'node:http';
+import { generateKeyPairSync } from 'node:crypto';
+import { pathToFileURL } from 'node:url';
+
+const [modules, options = '{}'] = process.argv.slice(2);
+const { port = 0, gatewayKeys = { keys: [] } } = JSON.parse(options);
+const { default: Provider } = await import(pathToFileURL(`${modules}/node_modules/oidc-provider/lib/index.js`));
+
+const SCOPES = 'orders invoices';
+
+const clients = [
+  // Asks for tokens.
+  {
+    client_id: 'app', client_secret: 'secret-of-app', token_endpoint_auth_method: 'client_secret_basic',
+    grant_types: ['client_credentials'], redirect_uris: [], response_types: [], scope: SCOPES,
+  },
+  // Ask about tokens.
+  {
+    client_id: 'gateway', client_secret: 'a secret: with / signs & 100%', token_endpoint_auth_method: 'client_secret_basic',
+    grant_types: [], redirect_uris: [], response_types: [],
+  },
+  {
+    client_id: 'gateway-with-key', token_endpoint_auth_method: 'private_key_jwt', jwks: gatewayKeys,
+    grant_types: [], redirect_uris: [], response_types: [],
+  },
+];
+
+/** Tokens outlive the provider object, which is made anew whenever the keys change. */
+class Memory {
+  static all = new Map();
+  constructor(model) { this.model = model; }
+  key(id) { return `${this.model}:${id}`; }
+  async upsert(id, payload, expiresIn) {
+    Memory.all.set(this.key(id), { payload, until: Date.now() + (expiresIn ?? 3600) * 1000 });
+  }
+  async find(id) {
+    const found = Memory.all.get(this.key(id));
+    return found && found.until > Date.now() ? found.payload : undefined;
+  }
+  async destroy(id) { Memory.all.delete(this.key(id)); }
+  async consume() {}
+  async findByUid() {}
+  async findByUserCode() {}
+  async revokeByGrantId() {}
+}
+
+function resourceServer(resource) {
+  const asked = new URL(resource).searchParams;
+  const format = asked.get('format') ?? 'opaque';
+  return {
+    scope: SCOPES,
+    audience: asked.get('audience') ?? 'orders-api',
+    accessTokenTTL: Number(asked.get('ttl') ?? 600),
+    accessTokenFormat: format,
+    ...(format === 'jwt' && { jwt: { sign: { alg: asked.get('alg'), kid: asked.get('kid') } } }),
+  };
+}
+
+const pairs = {
+  RSA: () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
+  EC: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  OKP: () => generateKeyPairSync('ed25519'),
+};
+const kinds = { RS256: 'RSA', PS256: 'RSA', ES256: 'EC', EdDSA: 'OKP' };
+const made = new Map();
+
+/** The private key called `kid`, made when it is first named. */
+function key({ kid, alg }) {
+  if (!made.has(kid)) {
+    const jwk = pairs[kinds[alg]]().privateKey.export({ format: 'jwk' });
+    made.set(kid, { ...jwk, kid, alg, use: 'sig' });
+  }
+  return made.get(kid);
+}
+
+function provider(issuer, keys) {
+  return new Provider(issuer, {
+    adapter: Memory,
+    clients,
+    scopes: SCOPES.split(' '),
+    jwks: { keys: keys.map(key) },
+    enabledJWA: {
+      idTokenSigningAlgValues: Object.keys(kinds),
+      clientAuthSigningAlgValues: ['ES256', 'RS256', 'PS256', 'EdDSA'],
+    },
+    ttl: { ClientCredentials: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? 600 },
+    // The default signs with RS256, for which there need not be a key here.
+    clientDefaults: { id_token_signed_response_alg: keys[0].alg, grant_types: [], response_types: [] },
+    cookies: { keys: ['not used: nobody logs in'] },
+    features: {
+      clientCredentials: { enabled: true },
+      devInteractions: { enabled: false },
+      introspection: { enabled: true, allowedPolicy: (_ctx, client) => client.clientId.startsWith('gateway') },
+      revocation: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => undefined,
+        getResourceServerInfo: (_ctx, resource) => resourceServer(resource),
+      },
+    },
+  });
+}
+
+let answer;
+let issuer;
+
+const server = createServer((request, response) => {
+  if (request.url !== '/control/keys') {
+    answer(request, response);
+    return;
+  }
+  let body = '';
+  request.on('data', (piece) => { body += piece; });
+  request.on('end', () => {
+    answer = provider(issuer, JSON.parse(body)).callback();
+    response.writeHead(204).end();
+  });
+});
+
+server.listen(port, '127.0.0.1', () => {
+  issuer = `http://127.0.0.1:${server.address().port}`;
+  const first = Object.keys(kinds).map((alg) => ({ kid: alg, alg }));
+  answer = provider(issuer, first).callback();
+  process.stdout.write(`${JSON.stringify({ port: server.address().port })}\n`);
+});
+
+process.stdin.resume().on('end', () => process.exit());

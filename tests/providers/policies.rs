@@ -1,0 +1,38 @@
+//! Policies that trust a real issuer.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::ring::{Plan, Site};
+use crate::support::bootstrap::Lead;
+use crate::support::client::Request;
+use crate::support::deadline::{PATIENCE, poll, timed};
+
+/// `/orders/**` needs the scope `orders` from this issuer, whose clusters lead to `port`.
+pub(crate) fn guarded_by(port: u16, issuer: Value) -> Plan {
+    Plan::new(json!({
+        "issuers": {"corp": issuer},
+        "rules": [{"name": "orders", "match": {"paths": ["/orders/**"]}, "require": {"scopes": ["orders"]}}],
+        "upstream": {"headers": {"x-auth-client": "client_id", "x-auth-scopes": "scope"}},
+    }))
+    .leads("idp", Lead::Port(port))
+}
+
+/// A request that needs a token, with this one.
+pub(crate) fn order(token: &str) -> Request {
+    Request::get("/orders/1").bearer(token)
+}
+
+/// How long it takes until a token that was admitted is refused with 401; nothing else may happen to it.
+pub(crate) fn refused_in(site: &Site, token: &str) -> Duration {
+    let refused = || {
+        let reached = site.upstream.count();
+        let status = site.send(&order(token)).status;
+        assert!(status == 200 || status == 401, "{status}");
+        (status == 401).then(|| assert_eq!(site.upstream.count(), reached, "the upstream was reached"))
+    };
+    let (took, found) = timed(|| poll(PATIENCE, refused));
+    assert!(found.is_some(), "still good after {took:?}");
+    took
+}

@@ -1,0 +1,151 @@
+//! oidc-provider, a real authorization server, as a child process: `tests/providers/oidc-provider/server.mjs` says what
+//! it can do.
+
+use std::fs::{self, File};
+use std::process::{Child, Command, Stdio};
+
+use scopegate::base::base64url;
+use scopegate::http::form;
+use serde_json::{Value, json};
+
+use super::client::{Request, Response, exchange};
+use super::deadline::{PATIENCE, poll};
+use super::places;
+
+/// The client that asks for tokens.
+pub(crate) const APP: (&str, &str) = ("app", "secret-of-app");
+
+/// The client that asks about tokens; its secret needs every escape there is.
+pub(crate) const GATEWAY: (&str, &str) = ("gateway", "a secret: with / signs & 100%");
+
+/// A running oidc-provider; it ends with this value.
+pub(crate) struct OidcProvider {
+    child: Child,
+    port: u16,
+}
+
+/// What kind of token is asked for.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind<'a> {
+    Opaque,
+    Signed { algorithm: &'a str, key: &'a str },
+}
+
+/// The token that is asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) kind: Kind<'a>,
+    pub(crate) seconds: u32,
+    pub(crate) audience: &'a str,
+    pub(crate) scope: &'a str,
+}
+
+impl Default for Wanted<'_> {
+    fn default() -> Self {
+        Self { kind: Kind::Opaque, seconds: 600, audience: "orders-api", scope: "orders" }
+    }
+}
+
+impl<'a> Wanted<'a> {
+    /// A token signed with the provider's key of this name.
+    pub(crate) fn signed(algorithm: &'a str, key: &'a str) -> Self {
+        Self { kind: Kind::Signed { algorithm, key }, ..Self::default() }
+    }
+
+    fn resource(&self) -> String {
+        let format = match self.kind {
+            Kind::Opaque => "format=opaque".to_owned(),
+            Kind::Signed { algorithm, key } => format!("format=jwt&alg={algorithm}&kid={key}"),
+        };
+        format!("https://orders.example/?{format}&ttl={}&audience={}", self.seconds, self.audience)
+    }
+}
+
+impl OidcProvider {
+    /// Starts one on a free port and waits until it serves; `name` keeps its files apart from those of others.
+    pub(crate) fn start(name: &str) -> Result<Self, String> {
+        let (modules, folder) = (places::oidc_provider()?, places::scratch(name)?);
+        let create = |name| File::create(folder.join(name)).map_err(|error| format!("{name}: {error}"));
+        let (output, log) = (folder.join("out"), folder.join("log"));
+        let child = Command::new("node")
+            .arg(places::root().join("tests/providers/oidc-provider/server.mjs"))
+            .arg(modules)
+            // It ends when this pipe does, however we end.
+            .stdin(Stdio::piped())
+            .stdout(create("out")?)
+            .stderr(create("log")?)
+            .spawn()
+            .map_err(|error| format!("node does not start: {error}"))?;
+        let mut started = Self { child, port: 0 };
+        let ready = poll(PATIENCE, || {
+            if let Ok(Some(status)) = started.child.try_wait() {
+                return Some(Err(format!("oidc-provider ended with {status}")));
+            }
+            let said: Value = serde_json::from_str(&fs::read_to_string(&output).ok()?).ok()?;
+            started.port = u16::try_from(said["port"].as_u64()?).ok()?;
+            Some(Ok(()))
+        });
+        let words = || fs::read_to_string(&log).unwrap_or_default();
+        ready
+            .unwrap_or_else(|| Err("oidc-provider does not get ready".to_owned()))
+            .map_err(|problem| format!("{problem}; its words:\n{}", words()))?;
+        Ok(started)
+    }
+
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its name, and the beginning of all its addresses.
+    pub(crate) fn issuer(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// A token by the client credentials grant.
+    pub(crate) fn token(&self, wanted: &Wanted<'_>) -> Result<String, String> {
+        let form =
+            [("grant_type", "client_credentials"), ("scope", wanted.scope), ("resource", &wanted.resource())];
+        let response = self.post("/token", &form)?;
+        let token = response.json()["access_token"].as_str().map(str::to_owned);
+        token.ok_or_else(|| format!("oidc-provider gave no token: {}", response.text()))
+    }
+
+    /// Takes back `token` (RFC 7009).
+    pub(crate) fn revoke(&self, token: &str) -> Result<(), String> {
+        match self.post("/token/revocation", &[("token", token)])? {
+            Response { status: 200, .. } => Ok(()),
+            refused => Err(format!("oidc-provider does not revoke: {}", refused.text())),
+        }
+    }
+
+    /// From now on these keys are published, and no others: pairs of key id and algorithm. The first call with a name
+    /// makes the key.
+    pub(crate) fn publish(&self, keys: &[(&str, &str)]) -> Result<(), String> {
+        let keys: Vec<_> = keys.iter().map(|(kid, alg)| json!({"kid": kid, "alg": alg})).collect();
+        let request = Request::new("PUT", "/control/keys", "control").body(Value::from(keys).to_string());
+        match exchange(self.port, &request) {
+            Ok(Response { status: 204, .. }) => Ok(()),
+            other => Err(format!("oidc-provider does not change its keys: {other:?}")),
+        }
+    }
+
+    fn post(&self, path: &str, members: &[(&str, &str)]) -> Result<Response, String> {
+        let mut body = String::new();
+        for (name, value) in members {
+            form::append(&mut body, name, value.as_bytes());
+        }
+        let credentials = base64url::encode_standard(format!("{}:{}", APP.0, APP.1));
+        let request = Request::new("POST", path, &format!("127.0.0.1:{}", self.port))
+            .field("authorization", format!("Basic {credentials}"))
+            .field("content-type", "application/x-www-form-urlencoded")
+            .body(body);
+        exchange(self.port, &request).map_err(|error| format!("oidc-provider does not answer: {error}"))
+    }
+}
+
+impl Drop for OidcProvider {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
