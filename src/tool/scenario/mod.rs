@@ -4,7 +4,7 @@
 //! - must not know: who judges the requests; [`native`] lets the engine do it, `tests/envoy.rs` a whole Envoy
 //! - in: a file of YAML and the time; out: a [`Suite`]
 //!
-//! [`load`] reads a file for one point in time, since its tokens are dated relative to it:
+//! [`load()`] reads a file for one point in time, since its tokens are dated relative to it:
 //!
 //! ```yaml
 //! policy: ./policy.yaml            # a path relative to this file, or the policy itself
