@@ -3,17 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use scopegate::jose::algorithm::Algorithm;
+use scopegate::tool::mint::PrivateKey;
 use serde_json::{Value, json};
 
 use crate::policies::{guarded_by, order, refused_in};
 use crate::ring::{Plan, Ring, Site};
 use crate::support::deadline::{PATIENCE, poll};
-use crate::support::oidc_provider::{GATEWAY, OidcProvider, Wanted};
+use crate::support::oidc_provider::{GATEWAY, OidcProvider, SIGNING_GATEWAY, Wanted};
 
 /// How long an answer is remembered.
 const REMEMBERED: Duration = Duration::from_secs(1);
 
-pub(crate) fn add(ring: &mut Ring, provider: &Arc<OidcProvider>) {
+/// The keys with which we show who asks, one for each way to sign: in the module, and by the proxy.
+pub(crate) fn keys() -> Vec<PrivateKey> {
+    let key = |algorithm: Algorithm| PrivateKey::generate(algorithm, Some(algorithm.name())).unwrap();
+    [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256].map(key).into()
+}
+
+pub(crate) fn add(ring: &mut Ring, provider: &Arc<OidcProvider>, keys: &[PrivateKey]) {
     let mut test = |name: &str, secret: &str, run: fn(&Site, &OidcProvider)| {
         let shared = Arc::clone(provider);
         let plan = asking(provider, basic()).environment("IDP_SECRET", secret);
@@ -26,6 +34,23 @@ pub(crate) fn add(ring: &mut Ring, provider: &Arc<OidcProvider>) {
     test("a_token_that_expires_is_refused_from_then_on", GATEWAY.1, expires);
     test("a_revoked_token_is_refused_within_the_life_of_the_memory", GATEWAY.1, revoked);
     test("wrong_credentials_of_our_own_are_an_outage_that_says_what_to_do", "not the secret", wrong_secret);
+    for key in keys {
+        let shared = Arc::clone(provider);
+        let client = json!({
+            "id": SIGNING_GATEWAY, "method": "private_key_jwt", "key": {"env": "IDP_SECRET"},
+            "alg": key.algorithm().name(),
+        });
+        let plan = asking(provider, client).environment("IDP_SECRET", &key.jwk().to_string());
+        let name = format!("introspected::we_ask_with_an_assertion_signed_with_{}", key.algorithm().name());
+        ring.test(&name, plan, move |site| admitted(site, &shared));
+    }
+    let shared = Arc::clone(provider);
+    let mut plan = asking(provider, basic()).environment("IDP_SECRET", GATEWAY.1);
+    plan.filter.policy["issuers"]["corp"]["jwt"] =
+        json!({"jwks": {"uri": format!("{}/jwks", provider.issuer()), "cluster": "idp"}});
+    ring.test("introspected::an_answer_that_the_issuer_signed_is_verified", plan, move |site| {
+        signed_answers(site, &shared);
+    });
 }
 
 fn basic() -> Value {
@@ -55,6 +80,13 @@ fn admitted(site: &Site, provider: &OidcProvider) {
         assert_eq!(seen.get("x-auth-scopes").as_deref(), Some("orders"));
         assert_eq!(seen.get("authorization"), None, "the token went on");
     }
+}
+
+fn signed_answers(site: &Site, provider: &OidcProvider) {
+    admitted(site, provider);
+    site.refuses(&order("never-issued"), 401, "token_inactive");
+    other_audience(site, provider);
+    assert_eq!(provider.signed_answers(), 3);
 }
 
 fn unknown(site: &Site, _: &OidcProvider) {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use scopegate::tool::mint::PrivateKey;
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -26,11 +27,14 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(8);
     let mut trials = Vec::new();
     let mut ring = ring::Ring::default();
+    let keys = introspected::keys();
     // Three of them: rotating keys disturbs everybody else.
-    match start("oidc-provider").and_then(|calm| Ok((calm, start("overlap")?, start("at-once")?))) {
+    match start("oidc-provider", &keys)
+        .and_then(|calm| Ok((calm, start("overlap", &[])?, start("at-once", &[])?)))
+    {
         Ok((calm, overlap, at_once)) => {
             signed::add(&mut ring, &calm, overlap, at_once);
-            introspected::add(&mut ring, &calm);
+            introspected::add(&mut ring, &calm, &keys);
         }
         Err(problem) => {
             trials.push(Trial::test("oidc_provider::starts", move || Err(Failed::from(problem))));
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn start(name: &str) -> Result<Arc<OidcProvider>, String> {
-    OidcProvider::start(name).map(Arc::new)
+fn start(name: &str, keys: &[PrivateKey]) -> Result<Arc<OidcProvider>, String> {
+    let keys: Vec<_> = keys.iter().map(PrivateKey::public_jwk).collect();
+    OidcProvider::start(name, &keys).map(Arc::new)
 }

@@ -18,6 +18,9 @@ pub(crate) const APP: (&str, &str) = ("app", "secret-of-app");
 /// The client that asks about tokens; its secret needs every escape there is.
 pub(crate) const GATEWAY: (&str, &str) = ("gateway", "a secret: with / signs & 100%");
 
+/// The client that asks with a signed assertion.
+pub(crate) const SIGNING_GATEWAY: &str = "gateway-that-signs";
+
 /// A running oidc-provider; it ends with this value.
 pub(crate) struct OidcProvider {
     child: Child,
@@ -62,14 +65,16 @@ impl<'a> Wanted<'a> {
 }
 
 impl OidcProvider {
-    /// Starts one on a free port and waits until it serves; `name` keeps its files apart from those of others.
-    pub(crate) fn start(name: &str) -> Result<Self, String> {
+    /// Starts one on a free port and waits until it serves; `name` keeps its files apart from those of others, and
+    /// `keys` are public keys of [`SIGNING_GATEWAY`].
+    pub(crate) fn start(name: &str, keys: &[Value]) -> Result<Self, String> {
         let (modules, folder) = (places::oidc_provider()?, places::scratch(name)?);
         let create = |name| File::create(folder.join(name)).map_err(|error| format!("{name}: {error}"));
         let (output, log) = (folder.join("out"), folder.join("log"));
         let child = Command::new("node")
             .arg(places::root().join("tests/providers/oidc-provider/server.mjs"))
             .arg(modules)
+            .arg(json!({"gatewayKeys": {"keys": keys}}).to_string())
             // It ends when this pipe does, however we end.
             .stdin(Stdio::piped())
             .stdout(create("out")?)
@@ -127,6 +132,12 @@ impl OidcProvider {
             Ok(Response { status: 204, .. }) => Ok(()),
             other => Err(format!("oidc-provider does not change its keys: {other:?}")),
         }
+    }
+
+    /// How many of its answers about tokens it has signed.
+    pub(crate) fn signed_answers(&self) -> u64 {
+        let asked = exchange(self.port, &Request::new("GET", "/control/signed-answers", "control"));
+        asked.ok().and_then(|response| response.json().as_u64()).unwrap_or_default()
     }
 
     fn post(&self, path: &str, members: &[(&str, &str)]) -> Result<Response, String> {

@@ -18,7 +18,8 @@ pub(super) fn question(
     form::append(&mut body, "token", question.token);
     form::append(&mut body, "token_type_hint", b"access_token");
     let accept = if question.can_verify && client.id().is_some() {
-        &format!("application/json, {}", signed::MEDIA_TYPE)
+        // First, because some issuers sign only for those who like that best.
+        &format!("{}, application/json", signed::MEDIA_TYPE)
     } else {
         "application/json"
     };

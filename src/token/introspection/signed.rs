@@ -211,7 +211,7 @@ mod tests {
             let accept = callout.fields.expose().iter().find(|(name, _)| *name == "accept").cloned();
             accept.unwrap().1
         };
-        assert_eq!(accept(client(), true), "application/json, application/token-introspection+jwt");
+        assert_eq!(accept(client(), true), "application/token-introspection+jwt, application/json");
         assert_eq!(accept(client(), false), "application/json");
         assert_eq!(accept(ClientAuthentication::None, true), "application/json");
     }

@@ -54,7 +54,11 @@ impl Glewlwyd {
             .replace("PORT", &port.to_string())
             .replace("FOLDER", &folder.to_string_lossy());
         fs::write(folder.join("glewlwyd.conf"), config)?;
-        Command::new("sqlite3").arg(folder.join("database")).stdin(File::open(TABLES)?).status()?;
+        Command::new("sqlite3")
+            .args(["-cmd", "pragma synchronous = off"])
+            .arg(folder.join("database"))
+            .stdin(File::open(TABLES)?)
+            .status()?;
         let log = File::create(folder.join("log"))?;
         Command::new("glewlwyd")
             .arg(format!("--config-file={}", folder.join("glewlwyd.conf").display()))

@@ -7,6 +7,7 @@
 // What a token looks like is chosen by the resource indicator (RFC 8707) with which it is asked for:
 //   https://orders.example/?format=jwt&alg=ES256&kid=a&ttl=60&audience=orders-api
 // Which keys are published is chosen by PUT /control/keys with [{"kid": "a", "alg": "ES256"}, ..]: rotation on demand.
+// GET /control/signed-answers says how many answers about tokens were signed (RFC 9701).
 
 import { createServer } from 'node:http';
 import { generateKeyPairSync } from 'node:crypto';
@@ -30,7 +31,7 @@ const clients = [
     grant_types: [], redirect_uris: [], response_types: [],
   },
   {
-    client_id: 'gateway-with-key', token_endpoint_auth_method: 'private_key_jwt', jwks: gatewayKeys,
+    client_id: 'gateway-that-signs', token_endpoint_auth_method: 'private_key_jwt', jwks: gatewayKeys,
     grant_types: [], redirect_uris: [], response_types: [],
   },
 ];
@@ -91,16 +92,18 @@ function provider(issuer, keys) {
     jwks: { keys: keys.map(key) },
     enabledJWA: {
       idTokenSigningAlgValues: Object.keys(kinds),
+      introspectionSigningAlgValues: Object.keys(kinds),
       clientAuthSigningAlgValues: ['ES256', 'RS256', 'PS256', 'EdDSA'],
     },
     ttl: { ClientCredentials: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? 600 },
-    // The default signs with RS256, for which there need not be a key here.
-    clientDefaults: { id_token_signed_response_alg: keys[0].alg, grant_types: [], response_types: [] },
+    // The default is to sign with RS256, for which there need not be a key here.
+    clientDefaults: { id_token_signed_response_alg: keys[0].alg, introspection_signed_response_alg: keys[0].alg },
     cookies: { keys: ['not used: nobody logs in'] },
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
       introspection: { enabled: true, allowedPolicy: (_ctx, client) => client.clientId.startsWith('gateway') },
+      jwtIntrospection: { enabled: true },
       revocation: { enabled: true },
       resourceIndicators: {
         enabled: true,
@@ -113,9 +116,17 @@ function provider(issuer, keys) {
 
 let answer;
 let issuer;
+let signed = 0;
 
 const server = createServer((request, response) => {
+  if (request.url === '/control/signed-answers') {
+    response.end(JSON.stringify(signed));
+    return;
+  }
   if (request.url !== '/control/keys') {
+    response.on('finish', () => {
+      if (`${response.getHeader('content-type')}`.startsWith('application/token-introspection+jwt')) signed += 1;
+    });
     answer(request, response);
     return;
   }
