@@ -164,10 +164,14 @@ impl Gate {
     }
 
     fn ask(&mut self, topic: Topic, now: UnixTime) -> Option<Ask> {
-        let callout = match self.callout(topic, now)? {
-            Ok(callout) => callout,
-            Err(why) => {
+        let callout = match self.callout(topic, now) {
+            Some(Ok(callout)) => callout,
+            Some(Err(why)) => {
                 self.cannot_ask(topic, why, now);
+                return None;
+            }
+            None => {
+                self.questions.drop_topic(topic);
                 return None;
             }
         };
