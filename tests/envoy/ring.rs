@@ -182,6 +182,14 @@ impl Running {
     }
 }
 
+/// A test that brings whatever it needs itself.
+pub(crate) fn trial(name: &str, test: impl FnOnce() + Send + 'static) -> Trial {
+    Trial::test(name, move || {
+        test();
+        Ok(())
+    })
+}
+
 /// A test with an Envoy of its own, for what others must not disturb.
 pub(crate) fn alone(
     name: &str,
@@ -210,10 +218,7 @@ fn start_in(folder: &str, plans: Vec<(String, Plan)>, launch: Launch) -> Result<
     let prepared = prepared.map_err(|error| format!("no loopback port: {error}"))?;
     let listeners: Vec<_> = prepared.iter().map(|(listener, ..)| listener.clone()).collect();
     let envoy = Arc::new(Envoy::start(&folder, &bootstrap(&listeners, &module, &folder), launch)?);
-    let site = |(listener, upstream, issuer): (Listener, Server, Issuer)| {
-        let port = envoy.port(&listener.name)?;
-        Ok(Site { name: listener.name, port, upstream, issuer, envoy: Arc::clone(&envoy) })
-    };
+    let site = |(listener, upstream, issuer)| Site::new(listener, upstream, issuer, &envoy);
     prepared.into_iter().map(site).collect()
 }
 
@@ -242,6 +247,17 @@ pub(crate) struct Site {
 }
 
 impl Site {
+    /// The site of `listener` in a running Envoy.
+    pub(crate) fn new(
+        listener: Listener,
+        upstream: Server,
+        issuer: Issuer,
+        envoy: &Arc<Envoy>,
+    ) -> Result<Self, String> {
+        let port = envoy.port(&listener.name)?;
+        Ok(Self { name: listener.name, port, upstream, issuer, envoy: Arc::clone(envoy) })
+    }
+
     pub(crate) const fn port(&self) -> u16 {
         self.port
     }
