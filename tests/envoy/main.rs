@@ -23,6 +23,7 @@ mod questions;
 mod quiet;
 mod ring;
 mod routes;
+mod scenarios;
 mod signing;
 mod state;
 mod tokens;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
     let mut trials = harness::trials();
     trials.extend(questions::trials());
     trials.extend(state::trials());
+    trials.extend(scenarios::trials());
     trials.extend(keys::trials());
     trials.extend(configuration::trials());
     trials.extend(quiet::trials());

@@ -115,51 +115,31 @@ impl Plan {
 #[derive(Default)]
 pub(crate) struct Ring {
     plans: Vec<(String, Plan)>,
-    tests: Vec<(String, usize, Run)>,
+    tests: Vec<(String, Run)>,
 }
 
-type Run = Box<dyn FnOnce(&Site) -> Result<(), Failed> + Send>;
-
-/// The plan of several tests that run on one site.
-#[derive(Clone, Copy)]
-pub(crate) struct Shared(usize);
+type Run = Box<dyn FnOnce(&Site) + Send>;
 
 impl Ring {
-    /// Adds a test with a site of its own.
+    /// Adds a test, and the site that it runs on.
     pub(crate) fn test(&mut self, name: &str, plan: Plan, run: impl FnOnce(&Site) + Send + 'static) {
-        let site = self.site(name, plan);
-        let alive = move |site: &Site| {
-            run(site);
-            site.still_serves();
-            Ok(())
-        };
-        self.part(name, site, alive);
-    }
-
-    /// Adds a site for several tests.
-    pub(crate) fn site(&mut self, name: &str, plan: Plan) -> Shared {
         self.plans.push((name.replace("::", "."), plan));
-        Shared(self.plans.len() - 1)
-    }
-
-    /// Adds a test that runs on a shared site.
-    pub(crate) fn part(
-        &mut self,
-        name: &str,
-        site: Shared,
-        run: impl FnOnce(&Site) -> Result<(), Failed> + Send + 'static,
-    ) {
-        self.tests.push((name.to_owned(), site.0, Box::new(run)));
+        self.tests.push((name.to_owned(), Box::new(run)));
     }
 
     /// The tests, for the runner, and a hold on the Envoy that starts with the first of them.
     pub(crate) fn into_trials(self) -> (Vec<Trial>, Arc<Running>) {
         let running = Arc::new(Running { plans: Mutex::new(self.plans), sites: OnceLock::new() });
-        let trial = |(name, place, run): (String, usize, Run)| {
+        let trial = |(place, (name, run)): (usize, (String, Run))| {
             let running = Arc::clone(&running);
-            Trial::test(name, move || run(&running.sites()?[place]))
+            Trial::test(name, move || {
+                let site = &running.sites()?[place];
+                run(site);
+                site.still_serves();
+                Ok(())
+            })
         };
-        (self.tests.into_iter().map(trial).collect(), running)
+        (self.tests.into_iter().enumerate().map(trial).collect(), running)
     }
 }
 
@@ -212,7 +192,12 @@ fn start(plans: Vec<(String, Plan)>) -> Result<Vec<Site>, String> {
     start_in("ring", plans, Launch::workers(1))
 }
 
-fn start_in(folder: &str, plans: Vec<(String, Plan)>, launch: Launch) -> Result<Vec<Site>, String> {
+/// An Envoy with a listener for each of `plans`.
+pub(crate) fn start_in(
+    folder: &str,
+    plans: Vec<(String, Plan)>,
+    launch: Launch,
+) -> Result<Vec<Site>, String> {
     let (folder, module) = (places::scratch(folder)?, places::module()?);
     let prepared: io::Result<Vec<_>> = plans.into_iter().map(|(name, plan)| prepare(&name, plan)).collect();
     let prepared = prepared.map_err(|error| format!("no loopback port: {error}"))?;
