@@ -3,6 +3,7 @@
 //! The Envoy configuration and the policy are the file `envoy.yaml` beside this one; only its ports and the place of
 //! the module are filled in.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it tells its story on the terminal")]
+#![allow(clippy::indexing_slicing, reason = "of JSON alone, which is null where there is nothing")]
 
 use std::process::ExitCode;
 use std::{env, io, thread};
@@ -40,8 +41,10 @@ fn run(keep: bool) -> Result<(), String> {
     let page = page::Page::for_terminal(io::IsTerminal::is_terminal(&io::stdout()));
     story::tell(&stage, &cast, page)?;
     story::invite(&stage, &cast, page, keep)?;
-    while keep {
-        thread::park();
+    if keep {
+        loop {
+            thread::park();
+        }
     }
     Ok(())
 }

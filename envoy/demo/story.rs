@@ -104,14 +104,14 @@ fn play(stage: &Stage, cast: &Cast, page: Page, number: usize, scene: &Scene) ->
     println!("       {} {reason}{}", page.status(response.status), page.dim(&rule));
     for name in ["www-authenticate", "retry-after"] {
         if let Some(value) = response.head.get(name) {
-            println!("       {name}: {value}");
+            println!("{}", Page::line(&format!("{name}: {value}")));
         }
     }
     if stage.issuers.asked(INTROSPECT) > asked {
         println!("       {}", page.dim("the partner was asked"));
     }
     if stage.application.count() > reached {
-        println!("       {}", page.dim(&format!("the application saw {}", identity(&response))));
+        println!("{}", page.dim(&Page::line(&format!("the application saw {}", identity(&response)))));
     }
     println!();
     Ok(())

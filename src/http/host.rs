@@ -3,7 +3,7 @@
 /// The host within an `authority`: lower case, without port (RFC 3986 section 3.2.2) and without the dot that may end
 /// a name (RFC 1034 section 3.1): a server behind us takes both spellings for one host. `None` when there is none,
 /// or when it holds anything but letters, digits, `-`, `.`, `_` and, in brackets, an address: user information and
-/// other tricks name no host.
+/// other tricks name no host, nor does anything longer than a name can be.
 pub fn of_authority(authority: &[u8]) -> Option<String> {
     let text = core::str::from_utf8(authority).ok()?;
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
@@ -25,8 +25,12 @@ pub fn of_authority(authority: &[u8]) -> Option<String> {
             (host.to_owned(), port)
         }
     };
-    port.bytes().all(|byte| byte.is_ascii_digit()).then(|| host.to_ascii_lowercase())
+    let good = host.len() <= LONGEST && port.bytes().all(|byte| byte.is_ascii_digit());
+    good.then(|| host.to_ascii_lowercase())
 }
+
+/// The longest name in the DNS, written as text (RFC 1035 section 2.3.4).
+const LONGEST: usize = 253;
 
 #[cfg(test)]
 mod tests {
@@ -45,6 +49,7 @@ mod tests {
             assert_eq!(of_authority(authority.as_bytes()).as_deref(), Some("api.example.com"), "{authority}");
         }
         assert_eq!(of_authority(b"[::1]:80").as_deref(), Some("[::1]"));
+        assert!(of_authority("a".repeat(253).as_bytes()).is_some());
     }
 
     #[test]
@@ -61,6 +66,7 @@ mod tests {
             "[::1]x",
             "[x]",
             "a\u{e9}",
+            &"a".repeat(254),
         ] {
             assert_eq!(of_authority(authority.as_bytes()), None, "{authority}");
         }

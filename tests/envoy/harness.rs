@@ -5,6 +5,7 @@ use std::time::Duration;
 use libtest_mimic::Trial;
 use serde_json::json;
 
+use crate::ring::trial;
 use crate::support::bootstrap::{Listener, bootstrap};
 use crate::support::client::{Connection, Request, exchange};
 use crate::support::deadline::stays;
@@ -14,17 +15,13 @@ use crate::support::{places, upstream};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
-        trial("a_request_is_forwarded_recorded_and_logged", forwarded_recorded_and_logged),
-        trial("an_issuer_follows_its_script", an_issuer_follows_its_script),
-        trial("a_configuration_that_envoy_refuses_is_reported_with_its_words", refused_configuration),
+        trial("harness::a_request_is_forwarded_recorded_and_logged", forwarded_recorded_and_logged),
+        trial("harness::an_issuer_follows_its_script", an_issuer_follows_its_script),
+        trial(
+            "harness::a_configuration_that_envoy_refuses_is_reported_with_its_words",
+            refused_configuration,
+        ),
     ]
-}
-
-fn trial(name: &str, test: fn()) -> Trial {
-    Trial::test(format!("harness::{name}"), move || {
-        test();
-        Ok(())
-    })
 }
 
 fn forwarded_recorded_and_logged() {

@@ -8,19 +8,25 @@ use libtest_mimic::Arguments;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod algorithms;
 mod bodies;
+mod configuration;
 mod grpc;
 mod harness;
 mod hostile;
 mod identity;
 mod issuers;
+mod keys;
 mod paths;
 mod policies;
 mod questions;
+mod quiet;
 mod ring;
 mod routes;
+mod scenarios;
 mod signing;
 mod state;
+mod tokens;
 
 /// Tests wait for the proxy far more than they compute.
 const THREADS: usize = 8;
@@ -36,13 +42,20 @@ fn main() -> ExitCode {
     paths::add(&mut ring);
     identity::add(&mut ring);
     grpc::add(&mut ring);
+    keys::add(&mut ring);
+    algorithms::add(&mut ring);
     routes::add(&mut ring);
     signing::add(&mut ring);
     state::add(&mut ring);
+    configuration::add(&mut ring);
     let (of_ring, running) = ring.into_trials();
     let mut trials = harness::trials();
     trials.extend(questions::trials());
     trials.extend(state::trials());
+    trials.extend(scenarios::trials());
+    trials.extend(keys::trials());
+    trials.extend(configuration::trials());
+    trials.extend(quiet::trials());
     trials.extend(of_ring);
     let conclusion = libtest_mimic::run(&arguments, trials);
     let traps = running.traps();

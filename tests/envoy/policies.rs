@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::ring::{Plan, Site};
 use crate::support::deadline::Gate;
 use crate::support::issuer::Answer;
+use crate::tokens::ISSUER;
 
 /// Where the introspecting issuer is asked.
 pub(crate) const ASKED: &str = "/introspect";
@@ -23,15 +24,25 @@ pub(crate) fn introspected_with(more: Value) -> Plan {
         "client": {"id": "gateway", "secret": {"env": "IDP_SECRET"}, "method": "basic"},
     });
     merge(&mut introspection, more);
-    let policy = json!({
-        "issuers": {"corp": {"audiences": "any", "introspection": introspection}},
+    guarded(json!({"audiences": "any", "introspection": introspection}))
+        .environment("IDP_SECRET", "s3cret")
+        .answer(ASKED, Answer::json(&opaque("alice")))
+}
+
+/// One issuer whose tokens are verified with the keys of `jwks`; `/orders/**` needs the scope `orders`.
+pub(crate) fn verifying(jwks: Value) -> Plan {
+    guarded(json!({"issuer": ISSUER, "audiences": "any", "jwt": {"jwks": jwks}}))
+}
+
+fn guarded(issuer: Value) -> Plan {
+    Plan::new(json!({
+        "issuers": {"corp": issuer},
         "rules": [{"name": "orders", "match": {"paths": ["/orders/**"]}, "require": {"scopes": ["orders"]}}],
         "upstream": {
             "headers": {"x-auth-subject": "sub"},
             "filter_state": ["subject", "client", "issuer", "rule", "reason"],
         },
-    });
-    Plan::new(policy).environment("IDP_SECRET", "s3cret").answer(ASKED, Answer::json(&opaque("alice")))
+    }))
 }
 
 /// A good answer about a token of `subject`.

@@ -16,7 +16,7 @@ const WORKERS: usize = 3;
 
 pub(crate) fn add(ring: &mut Ring) {
     let mut test = |name: &str, run: fn(&Site)| ring.test(&format!("questions::{name}"), patient(), run);
-    test("a_crowd_with_one_token_leads_to_one_question", crowd_on_one_worker);
+    test("a_crowd_at_one_worker_leads_to_one_question", crowd_at_one_worker);
     test("followers_survive_the_leader", followers_survive);
     test("an_answer_for_a_client_that_left_is_remembered_for_the_next", nobody_waits);
     let mut bounded = patient();
@@ -26,8 +26,16 @@ pub(crate) fn add(ring: &mut Ring) {
 }
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let name = "questions::each_worker_asks_once_about_a_token";
-    vec![alone(name, patient(), Launch::workers(WORKERS), crowd_on_several_workers)]
+    let several = Launch::workers(WORKERS);
+    vec![
+        alone(
+            "questions::a_crowd_at_all_workers_leads_to_one_question",
+            patient(),
+            several,
+            crowd_at_all_workers,
+        ),
+        alone("questions::workers_share_an_answer", patient(), several, shared_answer),
+    ]
 }
 
 /// An issuer that may take its time.
@@ -35,13 +43,24 @@ fn patient() -> Plan {
     introspected_with(json!({"timeout": "6s"}))
 }
 
-fn crowd_on_one_worker(site: &Site) {
+fn crowd_at_one_worker(site: &Site) {
     assert_eq!(crowd(site), 1);
 }
 
-fn crowd_on_several_workers(site: &Site) {
-    let questions = crowd(site);
-    assert!((1..=WORKERS).contains(&questions), "{questions} questions");
+fn crowd_at_all_workers(site: &Site) {
+    assert_eq!(crowd(site), 1);
+}
+
+fn shared_answer(site: &Site) {
+    for _ in 0..CROWD / 4 {
+        site.admits(&order("shared"));
+    }
+    assert_eq!(site.issuer.asked(ASKED), 1);
+    site.issuer.answers(ASKED, Answer::json(&json!({"active": false})));
+    for _ in 0..CROWD / 4 {
+        site.refuses(&order("inactive"), 401, "token_inactive");
+    }
+    assert_eq!(site.issuer.asked(ASKED), 2);
 }
 
 /// How many questions the crowd leads to, all of it let in.

@@ -115,51 +115,31 @@ impl Plan {
 #[derive(Default)]
 pub(crate) struct Ring {
     plans: Vec<(String, Plan)>,
-    tests: Vec<(String, usize, Run)>,
+    tests: Vec<(String, Run)>,
 }
 
-type Run = Box<dyn FnOnce(&Site) -> Result<(), Failed> + Send>;
-
-/// The plan of several tests that run on one site.
-#[derive(Clone, Copy)]
-pub(crate) struct Shared(usize);
+type Run = Box<dyn FnOnce(&Site) + Send>;
 
 impl Ring {
-    /// Adds a test with a site of its own.
+    /// Adds a test, and the site that it runs on.
     pub(crate) fn test(&mut self, name: &str, plan: Plan, run: impl FnOnce(&Site) + Send + 'static) {
-        let site = self.site(name, plan);
-        let alive = move |site: &Site| {
-            run(site);
-            site.still_serves();
-            Ok(())
-        };
-        self.part(name, site, alive);
-    }
-
-    /// Adds a site for several tests.
-    pub(crate) fn site(&mut self, name: &str, plan: Plan) -> Shared {
         self.plans.push((name.replace("::", "."), plan));
-        Shared(self.plans.len() - 1)
-    }
-
-    /// Adds a test that runs on a shared site.
-    pub(crate) fn part(
-        &mut self,
-        name: &str,
-        site: Shared,
-        run: impl FnOnce(&Site) -> Result<(), Failed> + Send + 'static,
-    ) {
-        self.tests.push((name.to_owned(), site.0, Box::new(run)));
+        self.tests.push((name.to_owned(), Box::new(run)));
     }
 
     /// The tests, for the runner, and a hold on the Envoy that starts with the first of them.
     pub(crate) fn into_trials(self) -> (Vec<Trial>, Arc<Running>) {
         let running = Arc::new(Running { plans: Mutex::new(self.plans), sites: OnceLock::new() });
-        let trial = |(name, place, run): (String, usize, Run)| {
+        let trial = |(place, (name, run)): (usize, (String, Run))| {
             let running = Arc::clone(&running);
-            Trial::test(name, move || run(&running.sites()?[place]))
+            Trial::test(name, move || {
+                let site = &running.sites()?[place];
+                run(site);
+                site.still_serves();
+                Ok(())
+            })
         };
-        (self.tests.into_iter().map(trial).collect(), running)
+        (self.tests.into_iter().enumerate().map(trial).collect(), running)
     }
 }
 
@@ -180,6 +160,14 @@ impl Running {
         let started = self.sites.get().and_then(|sites| sites.as_ref().ok());
         started.and_then(|sites| sites.first()).map(|site| site.envoy.traps()).unwrap_or_default()
     }
+}
+
+/// A test that brings whatever it needs itself.
+pub(crate) fn trial(name: &str, test: impl FnOnce() + Send + 'static) -> Trial {
+    Trial::test(name, move || {
+        test();
+        Ok(())
+    })
 }
 
 /// A test with an Envoy of its own, for what others must not disturb.
@@ -204,16 +192,18 @@ fn start(plans: Vec<(String, Plan)>) -> Result<Vec<Site>, String> {
     start_in("ring", plans, Launch::workers(1))
 }
 
-fn start_in(folder: &str, plans: Vec<(String, Plan)>, launch: Launch) -> Result<Vec<Site>, String> {
+/// An Envoy with a listener for each of `plans`.
+pub(crate) fn start_in(
+    folder: &str,
+    plans: Vec<(String, Plan)>,
+    launch: Launch,
+) -> Result<Vec<Site>, String> {
     let (folder, module) = (places::scratch(folder)?, places::module()?);
     let prepared: io::Result<Vec<_>> = plans.into_iter().map(|(name, plan)| prepare(&name, plan)).collect();
     let prepared = prepared.map_err(|error| format!("no loopback port: {error}"))?;
     let listeners: Vec<_> = prepared.iter().map(|(listener, ..)| listener.clone()).collect();
     let envoy = Arc::new(Envoy::start(&folder, &bootstrap(&listeners, &module, &folder), launch)?);
-    let site = |(listener, upstream, issuer): (Listener, Server, Issuer)| {
-        let port = envoy.port(&listener.name)?;
-        Ok(Site { name: listener.name, port, upstream, issuer, envoy: Arc::clone(&envoy) })
-    };
+    let site = |(listener, upstream, issuer)| Site::new(listener, upstream, issuer, &envoy);
     prepared.into_iter().map(site).collect()
 }
 
@@ -242,6 +232,17 @@ pub(crate) struct Site {
 }
 
 impl Site {
+    /// The site of `listener` in a running Envoy.
+    pub(crate) fn new(
+        listener: Listener,
+        upstream: Server,
+        issuer: Issuer,
+        envoy: &Arc<Envoy>,
+    ) -> Result<Self, String> {
+        let port = envoy.port(&listener.name)?;
+        Ok(Self { name: listener.name, port, upstream, issuer, envoy: Arc::clone(envoy) })
+    }
+
     pub(crate) const fn port(&self) -> u16 {
         self.port
     }

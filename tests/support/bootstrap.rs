@@ -49,7 +49,7 @@ pub(crate) struct Filter {
 /// How the policy is handed to the filter.
 #[derive(Clone, Copy, Default)]
 pub(crate) enum Form {
-    /// As JSON text, which the filter gets as it is.
+    /// As JSON text, which the filter gets as it is; a policy that is a string is taken for that text.
     #[default]
     Text,
     /// As a part of Envoy's own configuration, which the filter gets as a serialized protobuf message.
@@ -59,7 +59,9 @@ pub(crate) enum Form {
 impl Form {
     fn wrap(self, policy: Value) -> Value {
         let (message, value) = match self {
-            Self::Text => ("StringValue", Value::String(policy.to_string())),
+            Self::Text => {
+                ("StringValue", json!(policy.as_str().map_or_else(|| policy.to_string(), str::to_owned)))
+            }
             Self::Struct => ("Struct", policy),
         };
         json!({"@type": format!("type.googleapis.com/google.protobuf.{message}"), "value": value})

@@ -1,0 +1,326 @@
+//! A policy that is wrong never takes effect, and says what is wrong; one that is good takes effect however it comes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+use crate::policies::{ASKED, introspected, introspected_with, verifying};
+use crate::ring::{Plan, Ring, Site, prepare, trial};
+use crate::support::bootstrap::{Listener, bootstrap, discovery_response, dynamic_bootstrap};
+use crate::support::client::{Request, exchange};
+use crate::support::deadline::{PATIENCE, poll};
+use crate::support::envoy::{Envoy, Launch, validate, validate_file};
+use crate::support::places;
+
+pub(crate) fn add(ring: &mut Ring) {
+    ring.test("configuration::a_policy_may_be_a_struct", everything().as_struct(), takes_effect);
+    ring.test("configuration::a_policy_may_be_json_text", everything(), takes_effect);
+    ring.test("configuration::secrets_come_from_the_environment", introspected(), secrets);
+}
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial("configuration::a_mistake_keeps_its_listener_out_and_says_why", mistakes_are_told),
+        trial("configuration::validation_tells_good_from_bad", validation),
+        trial("configuration::a_policy_may_come_with_yaml", yaml),
+        trial("configuration::a_bad_update_changes_nothing_and_a_good_one_all", updates),
+        trial("configuration::updates_under_load_open_nothing", updates_under_load),
+    ]
+}
+
+/// A policy with a value of every kind in it.
+fn everything() -> Plan {
+    let mut plan =
+        introspected_with(json!({"timeout": "1500ms", "cache": {"ttl": "30s", "negative_ttl": "0s"}}));
+    plan.filter.policy["limits"] = json!({"token_bytes": 2048, "cached_tokens": 100});
+    plan.filter.policy["responses"] = json!({"realm": "the \"orders\"", "describe": false});
+    if let Some(rules) = plan.filter.policy["rules"].as_array_mut() {
+        let claims = json!({"level": 3, "ratio": 0.5, "admin": true, "name": ["alice", "bob"]});
+        rules.insert(0, json!({"match": {"paths": ["/claims"]}, "require": {"claims": claims}}));
+    }
+    plan
+}
+
+fn takes_effect(site: &Site) {
+    let refused = site.refuses(&Request::get("/orders/1"), 401, "token_missing");
+    let challenge = refused.head.get("www-authenticate").unwrap();
+    assert!(challenge.contains("the \\\"orders\\\""), "{challenge}");
+    site.admits(&Request::get("/orders/1").bearer("opaque"));
+    site.refuses(&Request::get("/orders/1").bearer("x".repeat(2049)), 401, "token_too_long");
+    site.refuses(&Request::get("/claims").bearer("opaque"), 403, "claim_mismatch");
+    let claims = json!({"active": true, "level": 3, "ratio": 0.5, "admin": true, "name": "alice"});
+    site.issuer.answers(ASKED, crate::support::issuer::Answer::json(&claims));
+    site.admits(&Request::get("/claims").bearer("opaque-of-alice"));
+}
+
+fn secrets(site: &Site) {
+    site.admits(&Request::get("/orders/1").bearer("opaque"));
+    let question = site.issuer.questions(ASKED).pop().unwrap();
+    // gateway:s3cret
+    assert_eq!(question.head.get("authorization").as_deref(), Some("Basic Z2F0ZXdheTpzM2NyZXQ="));
+}
+
+/// What an operator may get wrong.
+struct Mistake {
+    name: &'static str,
+    plan: Plan,
+    /// Parts of the message: the place, the problem, the remedy.
+    says: &'static [&'static str],
+}
+
+/// Stands in the policies here where a secret stands by mistake.
+const CANARY: &str = "canary-4711";
+
+fn mistakes() -> Vec<Mistake> {
+    let edited = |edit: fn(&mut Value)| {
+        let mut plan = introspected();
+        edit(&mut plan.filter.policy);
+        plan
+    };
+    let mistake = |name, plan, says| Mistake { name, plan, says };
+    vec![
+        mistake(
+            "json_that_breaks_off",
+            Plan::exactly(json!("{\"issuers\": {")),
+            &["scopegate: policy: ", "line 1"],
+        ),
+        mistake(
+            "text_that_is_no_json",
+            Plan::exactly(json!("issuers: {}")),
+            &["neither JSON nor a google.protobuf.Struct"],
+        ),
+        mistake(
+            "a_member_twice",
+            Plan::exactly(json!("{\"rules\": [], \"rules\": []}")),
+            &["a member stands twice", "line 1"],
+        ),
+        mistake("no_policy", Plan::exactly(json!("")), &["the configuration is empty"]),
+        mistake("an_empty_policy", Plan::exactly(json!({})), &["rules: is missing"]),
+        mistake("an_empty_struct", Plan::exactly(json!({})).as_struct(), &["configuration"]),
+        mistake(
+            "an_unknown_key",
+            edited(|policy| policy["isuers"] = json!({})),
+            &["isuers: is not a known key", "did you mean `issuers`"],
+        ),
+        mistake(
+            "an_unknown_key_in_a_struct",
+            edited(|policy| policy["rules"][1]["require"]["scope"] = json!(["orders"])).as_struct(),
+            &["rules[1].require.scope: is not a known key", "did you mean `scopes`"],
+        ),
+        mistake(
+            "several_mistakes_at_once",
+            edited(|policy| {
+                policy["rules"][1]["require"]["scopes"] = json!(["a b"]);
+                policy["rules"][0]["access"] = json!("public");
+                policy["limits"] = json!({"cached_tokens": -1});
+            }),
+            &["rules[1].require.scopes[0]", "rules[0].access", "limits.cached_tokens"],
+        ),
+        mistake(
+            "a_rule_out_of_reach",
+            edited(|policy| {
+                policy["rules"].as_array_mut().unwrap().insert(0, json!({"name": "all", "access": "deny"}))
+            }),
+            &["rules[1]", "all", "alive"],
+        ),
+        mistake(
+            "a_secret_that_is_not_there",
+            introspected().environment("IDP_SECRET", ""),
+            &["secret", "IDP_SECRET"],
+        ),
+        mistake(
+            "a_secret_where_its_name_should_be",
+            edited(|policy| {
+                policy["issuers"]["corp"]["introspection"]["client"]["secret"] = json!({"env": CANARY})
+            }),
+            &["issuers.corp.introspection.client.secret"],
+        ),
+        mistake(
+            "a_shared_key_that_is_short",
+            verifying(json!({"inline": {"keys": [{"kty": "oct", "k": "Y2FuYXJ5LTQ3MTE"}]}})),
+            &["jwks.inline"],
+        ),
+    ]
+}
+
+/// One Envoy is offered them all at once, and a good listener between them.
+fn mistakes_are_told() {
+    let (folder, module) = (places::scratch("mistakes").unwrap(), places::module().unwrap());
+    let mistakes = mistakes();
+    let plans = mistakes.iter().map(|mistake| (mistake.name, mistake.plan.clone()));
+    let prepared: Vec<_> =
+        plans.chain([("good", introspected())]).map(|(name, plan)| prepare(name, plan).unwrap()).collect();
+    let lds = folder.join("lds.json");
+    let listeners: Vec<_> =
+        prepared.iter().map(|(listener, ..)| listener.to_json(&module, &folder)).collect();
+    write(&lds, 1, &listeners[listeners.len() - 1..]);
+    let clusters = prepared.iter().flat_map(|(listener, ..)| listener.clusters_json()).collect();
+    let envoy = Envoy::start(&folder, &dynamic_bootstrap(&lds, clusters), Launch::workers(1)).unwrap();
+    write(&lds, 2, &listeners);
+    let refused =
+        poll(PATIENCE * 2, || (envoy.stat("listener_manager.lds.update_rejected") == 1).then_some(()));
+    assert!(refused.is_some(), "{}", envoy.log());
+    let good = envoy.port("good").unwrap();
+    assert_eq!(exchange(good, &Request::get("/orders/1")).unwrap().status, 401);
+
+    let (log, listening) = (envoy.log(), envoy.admin("/listeners"));
+    for Mistake { name, says, .. } in mistakes {
+        assert!(!listening.contains(name), "{name} was taken: {listening}");
+        let told: Vec<_> = log.lines().filter(|line| line.contains(&format!("scopegate.{name}: "))).collect();
+        for part in says {
+            assert!(
+                told.iter().any(|line| line.contains(part)),
+                "{name}: nothing about {part:?} in {told:#?}"
+            );
+        }
+    }
+    assert!(!log.contains(CANARY) && !log.contains("Y2FuYXJ5"), "it tells a secret: {log}");
+}
+
+fn validation() {
+    let mut bad = everything().as_struct();
+    bad.filter.policy["rules"][1]["mthods"] = json!(["GET"]);
+    for (name, plan, expected) in [
+        ("valid-text", everything(), None),
+        ("valid-struct", everything().as_struct(), None),
+        ("invalid-text", Plan::exactly(json!("{\"issuers\": ")), Some("scopegate: policy: ")),
+        ("invalid-struct", bad, Some("scopegate: rules[1].mthods: is not a known key")),
+    ] {
+        let folder = places::scratch(name).unwrap();
+        let (listener, ..) = prepare(name, plan).unwrap();
+        let config = bootstrap(&[listener], &places::module().unwrap(), &folder);
+        let (good, said) = validate(&folder, &config).unwrap();
+        assert_eq!(good, expected.is_none(), "{name}: {said}");
+        assert!(expected.is_none_or(|text| said.contains(text)), "{name}: {said}");
+    }
+}
+
+/// Envoy reads YAML in its own way: the same policy written as people write it.
+fn yaml() {
+    let folder = places::scratch("yaml").unwrap();
+    let file = folder.join("envoy.yaml");
+    let module = places::module().unwrap();
+    fs::write(&file, YAML.replace("MODULE", &module.to_string_lossy())).unwrap();
+    let envoy = Envoy::start_with_file(&folder, &file, Launch::workers(1)).unwrap();
+    let port = envoy.port("written").unwrap();
+    let status = |path: &str| exchange(port, &Request::get(path)).unwrap();
+    assert_eq!((status("/open").status, status("/0").status, status("/no").status), (200, 200, 403));
+    let refused = status("/orders");
+    assert_eq!(refused.status, 401);
+    assert_eq!(refused.head.get("www-authenticate").as_deref(), Some("Bearer realm=\"on\""));
+    fs::write(&file, YAML.replace("MODULE", &module.to_string_lossy()).replace("audiences", "audience"))
+        .unwrap();
+    let (good, said) = validate_file(&file).unwrap();
+    assert!(!good && said.contains("issuers.corp.audience: is not a known key"), "{said}");
+}
+
+const YAML: &str = include_str!("written.yaml");
+
+/// A listener that Envoy reads from a file, again and again.
+struct Updated {
+    folder: std::path::PathBuf,
+    version: usize,
+    site: Site,
+}
+
+impl Updated {
+    fn start(name: &str, plan: Plan) -> Self {
+        let folder = places::scratch(name).unwrap();
+        let (listener, upstream, issuer) = prepare("updated", plan).unwrap();
+        let lds = folder.join("lds.json");
+        write(&lds, 1, &[guarding(&folder, &listener)]);
+        let bootstrap = dynamic_bootstrap(&lds, listener.clusters_json());
+        let envoy = Arc::new(Envoy::start(&folder, &bootstrap, Launch::workers(2)).unwrap());
+        let site = Site::new(listener, upstream, issuer, &envoy).unwrap();
+        Self { folder, version: 1, site }
+    }
+
+    /// Puts `plan` in the place of the policy; how often Envoy has refused one then.
+    fn update(&mut self, plan: Plan) -> u64 {
+        self.version += 1;
+        let done = |kind: &str| self.site.envoy.stat(&format!("listener_manager.lds.update_{kind}"));
+        let before = done("success") + done("rejected");
+        let clusters: BTreeMap<_, _> = plan.leads.clone();
+        let mut listener = Listener::guarded(
+            "updated",
+            self.site.upstream.port(),
+            plan.filter.policy.clone(),
+            self.site.issuer.port(),
+        );
+        listener.clusters.extend(clusters);
+        listener.filter = Some(plan.filter);
+        write(&self.folder.join("lds.json"), self.version, &[guarding(&self.folder, &listener)]);
+        let seen = poll(PATIENCE, || (done("success") + done("rejected") > before).then_some(()));
+        assert!(seen.is_some(), "Envoy has not seen the update");
+        done("rejected")
+    }
+}
+
+fn guarding(folder: &Path, listener: &Listener) -> Value {
+    listener.to_json(&places::module().unwrap(), folder)
+}
+
+/// Moved into place whole, as a control plane would.
+fn write(lds: &Path, version: usize, listeners: &[Value]) {
+    let fresh = lds.with_extension("new");
+    fs::write(&fresh, discovery_response(version, listeners).to_string()).unwrap();
+    fs::rename(fresh, lds).unwrap();
+}
+
+fn updates() {
+    let mut updated = Updated::start("updates", introspected());
+    updated.site.refuses(&Request::get("/orders/1"), 401, "token_missing");
+    let mut bad = introspected();
+    bad.filter.policy["rules"][1]["require"]["scope"] = json!(["orders"]);
+    assert_eq!(updated.update(bad), 1);
+    assert!(updated.site.envoy.log().contains("rules[1].require.scope: is not a known key"));
+    for _ in 0..20 {
+        updated.site.refuses(&Request::get("/orders/1"), 401, "token_missing");
+        updated.site.still_serves();
+    }
+    let mut stricter = introspected();
+    stricter.filter.policy["rules"][1] =
+        json!({"name": "orders", "match": {"paths": ["/orders/**"]}, "access": "deny"});
+    assert_eq!(updated.update(stricter), 1);
+    let closed =
+        poll(PATIENCE, || (updated.site.send(&Request::get("/orders/1")).status == 403).then_some(()));
+    assert!(closed.is_some());
+    for _ in 0..20 {
+        updated.site.refuses(&Request::get("/orders/1").bearer("opaque"), 403, "rule_denied");
+    }
+}
+
+/// So many updates, one right after the other.
+const UPDATES: usize = 12;
+
+fn updates_under_load() {
+    let mut updated = Updated::start("updates-under-load", introspected());
+    let (port, upstream) = (updated.site.port(), updated.site.upstream.port());
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let attacker = std::thread::spawn(move || {
+        let mut seen = BTreeMap::<u16, usize>::new();
+        while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
+            if let Ok(response) = exchange(port, &Request::get("/orders/1")) {
+                *seen.entry(response.status).or_default() += 1;
+            }
+        }
+        seen
+    });
+    for round in 0..UPDATES {
+        let mut plan = introspected();
+        plan.filter.policy["responses"] = json!({"realm": format!("realm-{round}")});
+        if round % 3 == 2 {
+            plan.filter.policy["rules"] = json!([]);
+        }
+        updated.update(plan);
+        updated.site.admits(&Request::get("/orders/1").bearer("opaque"));
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    let seen = attacker.join().unwrap();
+    assert!(seen.keys().all(|status| *status == 401) && seen[&401] > UPDATES, "{seen:?} of port {upstream}");
+}

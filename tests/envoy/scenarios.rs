@@ -1,0 +1,214 @@
+//! The scenarios of `tests/scenarios`, which also run natively, through the built module in the real proxy.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use libtest_mimic::Trial;
+use scopegate::base::time::UnixTime;
+use scopegate::tool::request::{self, Failure, Reply};
+use scopegate::tool::scenario::{self, Case, Expectation, Observed, Outcome, Suite};
+use serde_json::{Value, json};
+
+use crate::ring::{Plan, Site, start_in, trial};
+use crate::support::client::Request;
+use crate::support::deadline::unix_now;
+use crate::support::envoy::Launch;
+use crate::support::issuer::Answer;
+use crate::support::places;
+
+/// What a scenario's policy may ask for of the environment.
+const SECRET: &str = "s3cret";
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![trial("scenarios::hold_in_envoy", all_hold)]
+}
+
+/// All files side by side, the tests of each one after the other: state is kept from one to the next. Tokens are made
+/// for the time at which they are used, so nothing else runs between here and there.
+fn all_hold() {
+    let files = files();
+    let load = |file: &PathBuf| scenario::load(file, Some(UnixTime::from_secs(unix_now()))).unwrap();
+    let suites: Vec<_> = files.iter().map(|file| (name(file), load(file))).collect();
+    let plans = suites.iter().map(|(name, suite)| (name.clone(), plan(suite))).collect();
+    let sites = start_in("scenarios", plans, Launch::workers(1)).unwrap();
+    let all = |site: &Site, name: &str, suite: &Suite| -> Vec<String> {
+        suite.cases.iter().flat_map(|case| run(site, name, suite, case)).collect()
+    };
+    let problems: Vec<String> = thread::scope(|scope| {
+        let running: Vec<_> = sites
+            .iter()
+            .zip(&suites)
+            .map(|(site, (name, suite))| scope.spawn(move || all(site, name, suite)))
+            .collect();
+        running.into_iter().flat_map(|file| file.join().unwrap()).collect()
+    });
+    assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+    assert_eq!(sites[0].envoy.traps(), Vec::<String>::new());
+}
+
+fn files() -> Vec<PathBuf> {
+    let entries = fs::read_dir(places::root().join("tests/scenarios")).unwrap();
+    let files = entries.map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> =
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml")).collect();
+    files.sort();
+    assert!(!files.is_empty(), "there are no scenarios");
+    files
+}
+
+fn name(file: &Path) -> String {
+    file.file_stem().unwrap().to_string_lossy().into_owned()
+}
+
+fn plan(suite: &Suite) -> Plan {
+    // All of the filter state, so that the access log tells what the engine noted; nothing else of the policy changes.
+    let mut policy = suite.policy.clone();
+    policy["upstream"]["filter_state"] = json!(["issuer", "rule", "reason"]);
+    let mut plan = Plan::exactly(policy);
+    for name in variables(&suite.policy) {
+        plan = plan.environment(&name, SECRET);
+    }
+    for (path, replies) in &suite.answers {
+        plan = plan.answers(path, replies.iter().map(answer).collect());
+    }
+    let named = suite.cases.iter().filter_map(|case| route(&case.request.route));
+    named.fold(plan, Plan::route)
+}
+
+/// Every `{env: NAME}` of the policy.
+fn variables(policy: &Value) -> Vec<String> {
+    match policy {
+        Value::Object(members) => {
+            let own = members.get("env").and_then(Value::as_str).map(str::to_owned);
+            own.into_iter().chain(members.values().flat_map(variables)).collect()
+        }
+        Value::Array(values) => values.iter().flat_map(variables).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    }
+}
+
+/// Selects a request's route; the application never looks at it.
+const ROUTE: &str = "x-scenario-route";
+
+/// An Envoy route for what a request says of its route; requests choose it by a header.
+fn route(route: &request::Route) -> Option<Value> {
+    let key = route_key(route)?;
+    let mut found =
+        json!({"match": {"prefix": "/", "headers": [{"name": ROUTE, "string_match": {"exact": key}}]}});
+    if let Some(name) = &route.name {
+        found["name"] = json!(name);
+    }
+    if let Some(rule) = &route.rule {
+        found["metadata"] = json!({"filter_metadata": {"scopegate": {"rule": rule}}});
+    }
+    Some(found)
+}
+
+fn route_key(route: &request::Route) -> Option<String> {
+    let named = route.name.is_some() || route.rule.is_some();
+    named
+        .then(|| format!("{}/{}", route.name.as_deref().unwrap_or("-"), route.rule.as_deref().unwrap_or("-")))
+}
+
+fn answer(reply: &Reply) -> Answer {
+    match reply {
+        Reply::Failed(Failure::Timeout) => Answer::Silence,
+        Reply::Failed(Failure::Reset | Failure::Refused) => Answer::Reset,
+        Reply::Answered { status, headers, body } => {
+            let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
+            let headers = headers.iter().map(|(name, value)| (name.clone(), text(value))).collect();
+            Answer::Reply { status: *status, headers, body: body.clone() }
+        }
+    }
+}
+
+/// Runs one test; everything that was not as expected.
+fn run(site: &Site, file: &str, suite: &Suite, case: &Case) -> Vec<String> {
+    let skipped = match &case.envoy {
+        Some(why) => Some(why.as_str()),
+        None if case.now != suite.now => Some("Envoy's clock cannot be moved"),
+        None => None,
+    };
+    if let Some(why) = skipped {
+        println!("{file}: not in Envoy: {}: {why}", case.name);
+        return Vec::new();
+    }
+    play(site, &case.answers);
+    let before: BTreeMap<&String, usize> =
+        case.expect.asked.keys().map(|path| (path, site.issuer.asked(path))).collect();
+    let observed = observe(site, &case.request, &case.expect);
+    // What this test had answered otherwise is as before.
+    for path in case.answers.keys() {
+        site.issuer.answers(path, Answer::status(404));
+    }
+    play(site, suite.answers.iter().filter(|(path, _)| case.answers.contains_key(*path)));
+    let mut observed = match observed {
+        Ok(observed) => observed,
+        Err(problem) => return vec![format!("{file}: {}: {problem}", case.name)],
+    };
+    let asked = |(path, before): (&String, usize)| (path.clone(), (site.issuer.asked(path) - before) as u64);
+    observed.asked = Some(before.into_iter().map(asked).collect());
+    let mismatches = scenario::mismatches(&case.expect, &observed);
+    mismatches.iter().map(|mismatch| format!("{file}: {}: {mismatch}", case.name)).collect()
+}
+
+/// From now on `answers` are given.
+fn play<'a>(site: &Site, answers: impl IntoIterator<Item = (&'a String, &'a Vec<Reply>)>) {
+    for (path, replies) in answers {
+        site.issuer.answers_in_turn(path, replies.iter().map(answer).collect());
+    }
+}
+
+fn observe(site: &Site, request: &request::Request, expect: &Expectation) -> Result<Observed, String> {
+    let sent = site.upstream.count();
+    let response = site.send(&as_bytes(request));
+    let logged = site.logged(&response);
+    let by_us = logged.get("details").starts_with("scopegate_");
+    if !by_us && logged.get("details") != "via_upstream" {
+        return Err(format!("Envoy itself answered: {logged:?}"));
+    }
+    if by_us && (logged.went_upstream() || site.upstream.count() != sent) {
+        return Err(format!("it was refused, and reached the upstream: {logged:?}"));
+    }
+    let known = |name: &str| Some(logged.get(name).to_owned()).filter(|value| !value.is_empty());
+    let mut headers: Vec<_> =
+        response.head.fields.iter().map(|(name, value)| (name.clone(), text(value))).collect();
+    // Envoy's own.
+    headers.retain(|(name, _)| !matches!(name.as_str(), "date" | "server"));
+    let upstream = site.upstream.received().into_iter().nth(sent);
+    let upstream = upstream.filter(|_| !by_us).map(|received| {
+        let path = (":path".to_owned(), received.head.word(1).as_bytes().to_vec());
+        received.head.fields.into_iter().chain([path]).collect()
+    });
+    // A gRPC client is told in another way: Envoy puts 200 in the place of the status.
+    let grpc = response.head.get("grpc-status").is_some();
+    Ok(Observed {
+        outcome: if by_us { Outcome::Refuse } else { Outcome::Admit },
+        status: (by_us && !grpc).then_some(response.status),
+        reason: known("reason"),
+        rule: Some(known("rule")),
+        issuer: Some(known("issuer")),
+        headers,
+        body: response.body,
+        upstream: upstream.unwrap_or_default(),
+        asked: expect.asked.is_empty().then(BTreeMap::new),
+    })
+}
+
+fn text(value: &[u8]) -> String {
+    crate::support::wire::text(value)
+}
+
+fn as_bytes(request: &request::Request) -> Request {
+    let start = format!("{} {}", request.method, request.path);
+    let mut sent = Request::raw(start, &request.authority);
+    for (name, value) in &request.headers {
+        sent = sent.field(name, value);
+    }
+    if let Some(key) = route_key(&request.route) {
+        sent = sent.field(ROUTE, key);
+    }
+    if request.body.is_empty() { sent } else { sent.body(request.body.clone()) }
+}
