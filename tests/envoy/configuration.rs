@@ -17,7 +17,7 @@ use crate::support::envoy::{Envoy, Launch, validate, validate_file};
 use crate::support::places;
 
 pub(crate) fn add(ring: &mut Ring) {
-    ring.test("configuration::a_policy_may_be_a_struct", everything().as_struct(), takes_effect);
+    ring.test("configuration::a_policy_may_be_a_struct", everything().in_a_struct(), takes_effect);
     ring.test("configuration::a_policy_may_be_json_text", everything(), takes_effect);
     ring.test("configuration::secrets_come_from_the_environment", introspected(), secrets);
 }
@@ -100,7 +100,7 @@ fn mistakes() -> Vec<Mistake> {
         ),
         mistake("no_policy", Plan::exactly(json!("")), &["the configuration is empty"]),
         mistake("an_empty_policy", Plan::exactly(json!({})), &["rules: is missing"]),
-        mistake("an_empty_struct", Plan::exactly(json!({})).as_struct(), &["configuration"]),
+        mistake("an_empty_struct", Plan::exactly(json!({})).in_a_struct(), &["configuration"]),
         mistake(
             "an_unknown_key",
             edited(|policy| policy["isuers"] = json!({})),
@@ -108,7 +108,7 @@ fn mistakes() -> Vec<Mistake> {
         ),
         mistake(
             "an_unknown_key_in_a_struct",
-            edited(|policy| policy["rules"][1]["require"]["scope"] = json!(["orders"])).as_struct(),
+            edited(|policy| policy["rules"][1]["require"]["scope"] = json!(["orders"])).in_a_struct(),
             &["rules[1].require.scope: is not a known key", "did you mean `scopes`"],
         ),
         mistake(
@@ -182,11 +182,11 @@ fn mistakes_are_told() {
 }
 
 fn validation() {
-    let mut bad = everything().as_struct();
+    let mut bad = everything().in_a_struct();
     bad.filter.policy["rules"][1]["mthods"] = json!(["GET"]);
     for (name, plan, expected) in [
         ("valid-text", everything(), None),
-        ("valid-struct", everything().as_struct(), None),
+        ("valid-struct", everything().in_a_struct(), None),
         ("invalid-text", Plan::exactly(json!("{\"issuers\": ")), Some("scopegate: policy: ")),
         ("invalid-struct", bad, Some("scopegate: rules[1].mthods: is not a known key")),
     ] {

@@ -101,7 +101,7 @@ fn long_token(site: &Site) {
         site.refuses(&Request::get("/orders/1").bearer(token), 401, "token_too_long");
     }
     let dots = "a.".repeat(8_000);
-    site.admits(&Request::get("/orders/1").bearer(&dots[..15_999]));
+    site.admits(&Request::get("/orders/1").bearer(dots));
     assert_eq!(site.issuer.asked(ASKED), 1);
 }
 

@@ -71,7 +71,7 @@ impl Plan {
     }
 
     /// With the policy as a part of Envoy's own configuration.
-    pub(crate) fn as_struct(mut self) -> Self {
+    pub(crate) fn in_a_struct(mut self) -> Self {
         self.filter.form = Form::Struct;
         self
     }
@@ -296,7 +296,7 @@ impl Site {
         let before = self.upstream.count();
         let response = exchange(self.port, request).ok();
         let refused = response.as_ref().is_none_or(|response| response.status >= 400);
-        let what = || text(&request.head_bytes().get(..200).unwrap_or(&request.head_bytes()));
+        let what = || text(&request.head_bytes().into_iter().take(200).collect::<Vec<_>>());
         assert!(refused && self.upstream.count() == before, "went through: {}", what());
         response
     }
