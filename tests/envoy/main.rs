@@ -11,6 +11,7 @@ mod support;
 mod algorithms;
 mod bodies;
 mod configuration;
+mod examples;
 mod grpc;
 mod harness;
 mod hostile;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
     trials.extend(questions::trials());
     trials.extend(state::trials());
     trials.extend(scenarios::trials());
+    trials.extend(examples::trials());
     trials.extend(keys::trials());
     trials.extend(configuration::trials());
     trials.extend(quiet::trials());

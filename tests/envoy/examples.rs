@@ -1,0 +1,174 @@
+//! The examples of `envoy/`: those for Envoy run as they stand, the manifests fit the published schemas.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+
+use libtest_mimic::Trial;
+use scopegate::tool::document;
+use scopegate::tool::mint::PrivateKey;
+use serde_json::{Value, json};
+
+use crate::ring::trial;
+use crate::support::client::{Request, exchange};
+use crate::support::deadline::{PATIENCE, poll};
+use crate::support::envoy::{Envoy, Launch};
+use crate::support::places;
+use crate::tokens::{jwks, key, signed};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial("examples::jwt_runs", || runs("jwt", signed_token, ORDERS)),
+        trial("examples::introspection_runs", || runs("introspection", opaque_token, ORDERS)),
+        trial("examples::both_run", || {
+            runs("both", signed_token, ORDERS);
+            runs("both", opaque_token, ORDERS);
+        }),
+        trial("examples::per_route_runs", || runs("per-route", signed_token, ROUTES)),
+        trial("examples::manifests_hold_good_policies", manifests_are_checked),
+        trial("examples::manifests_fit_their_schemas", manifests_fit),
+    ]
+}
+
+/// Method, path, whether with a token, and the status that is due.
+type Asked = (&'static str, &'static str, bool, u16);
+
+const ORDERS: &[Asked] = &[
+    ("GET", "/healthz", false, 200),
+    ("GET", "/orders/7", false, 401),
+    ("GET", "/orders/7", true, 200),
+    ("POST", "/orders/7", true, 403),
+    ("GET", "/elsewhere", true, 403),
+];
+
+const ROUTES: &[Asked] = &[
+    ("GET", "/catalogue", false, 200),
+    ("GET", "/orders/7", false, 401),
+    ("GET", "/orders/7", true, 200),
+    ("POST", "/orders/7", true, 403),
+    ("GET", "/reports", false, 401),
+    ("GET", "/reports", true, 403),
+    ("GET", "/elsewhere", true, 403),
+];
+
+fn signed_token(key: &PrivateKey) -> String {
+    signed(key, &json!({}), json!({"aud": "orders-api", "scope": "read:orders"}))
+}
+
+fn opaque_token(_: &PrivateKey) -> String {
+    "an-opaque-token".to_owned()
+}
+
+/// Runs the example `name`, only its ports and the places of files filled in, and asks it.
+fn runs(name: &str, token: fn(&PrivateKey) -> String, asked: &[Asked]) {
+    let folder = places::scratch(&format!("example-{name}")).unwrap();
+    let key = key("example");
+    let keys = folder.join("jwks.json");
+    fs::write(&keys, jwks(&[&key]).to_string()).unwrap();
+    let issuer = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let text = fs::read_to_string(places::root().join("envoy").join(name).join("envoy.yaml")).unwrap();
+    let text = text
+        .replace("../../target/scopegate.wasm", &places::module().unwrap().to_string_lossy())
+        .replace("filename: jwks.json", &format!("filename: {}", keys.display()))
+        .replace("port_value: 10002", &format!("port_value: {issuer}"))
+        .replace("port_value: 10000", "port_value: 0")
+        .replace("port_value: 9901", "port_value: 0");
+    let config = folder.join("envoy.yaml");
+    fs::write(&config, text).unwrap();
+    let envoy = Envoy::start_with_file(&folder, &config, Launch::workers(1)).unwrap();
+    let port = envoy.port("api").unwrap();
+    let token = token(&key);
+    let ask = |(method, path, with_token, _): &Asked| {
+        let request = Request::new(method, path, "api.example.com");
+        exchange(port, &if *with_token { request.bearer(&token) } else { request }).unwrap().status
+    };
+    // The issuer is a listener of the same Envoy: keys that were asked for before it listened come a moment later.
+    let good = asked.iter().find(|(.., with_token, status)| *with_token && *status == 200).unwrap();
+    assert!(poll(PATIENCE, || (ask(good) == 200).then_some(())).is_some(), "{name}: {good:?}");
+    for one in asked {
+        assert_eq!(ask(one), one.3, "{name}: {one:?}");
+    }
+    assert_eq!(envoy.traps(), Vec::<String>::new());
+}
+
+/// Manifest, and the schema of its first document.
+const MANIFESTS: [(&str, &str); 2] = [
+    ("istio/wasmplugin.yaml", "wasmplugins.extensions.istio.io.yaml"),
+    ("envoy-gateway/policy.yaml", "envoyextensionpolicies.gateway.envoyproxy.io.yaml"),
+];
+
+fn manifests_are_checked() {
+    for (manifest, _) in MANIFESTS {
+        let file = places::root().join("envoy").join(manifest);
+        let output = Command::new(places::tool().unwrap()).arg("check").arg(&file).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+fn manifests_fit() {
+    let schemas = places::root().join("../shared/crds");
+    if !schemas.is_dir() {
+        println!("manifests are not checked against their schemas: {} is not there", schemas.display());
+        return;
+    }
+    for (manifest, schema) in MANIFESTS {
+        let manifest = first_document(&places::root().join("envoy").join(manifest));
+        let schema = first_document(&schemas.join(schema));
+        assert_eq!(manifest["kind"], schema["spec"]["names"]["kind"]);
+        let versions = schema["spec"]["versions"].as_array().unwrap();
+        let group = schema["spec"]["group"].as_str().unwrap();
+        let ours = |version: &&Value| {
+            manifest["apiVersion"] == format!("{group}/{}", version["name"].as_str().unwrap())
+        };
+        let version = versions.iter().find(ours).unwrap();
+        let mut problems = Vec::new();
+        compare(
+            &manifest["spec"],
+            &version["schema"]["openAPIV3Schema"]["properties"]["spec"],
+            "spec",
+            &mut problems,
+        );
+        assert_eq!(problems, Vec::<String>::new(), "{}", manifest["kind"]);
+    }
+}
+
+fn first_document(file: &Path) -> Value {
+    document::parse(&fs::read(file).unwrap()).unwrap().swap_remove(0)
+}
+
+/// As much of a structural schema as says where a manifest is wrong.
+fn compare(value: &Value, schema: &Value, at: &str, problems: &mut Vec<String>) {
+    let kind = match value {
+        Value::Object(_) => "object",
+        Value::Array(_) => "array",
+        Value::String(_) => "string",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "integer",
+        Value::Null => "null",
+    };
+    if schema["type"].as_str().is_some_and(|wanted| wanted != kind) {
+        problems.push(format!("{at}: is a {kind}, not a {}", schema["type"]));
+    }
+    if schema["enum"].as_array().is_some_and(|choices| !choices.contains(value)) {
+        problems.push(format!("{at}: is none of {}", schema["enum"]));
+    }
+    for (place, item) in value.as_array().into_iter().flatten().enumerate() {
+        compare(item, &schema["items"], &format!("{at}[{place}]"), problems);
+    }
+    let Some(members) = value.as_object() else { return };
+    for required in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if !members.contains_key(required) {
+            problems.push(format!("{at}: lacks {required}"));
+        }
+    }
+    let open =
+        schema["x-kubernetes-preserve-unknown-fields"] == true || schema["additionalProperties"].is_object();
+    for (name, member) in members {
+        match schema["properties"].get(name) {
+            Some(schema) => compare(member, schema, &format!("{at}.{name}"), problems),
+            None if open || schema.is_null() => {}
+            None => problems.push(format!("{at}.{name}: is not in the schema")),
+        }
+    }
+}
