@@ -16,7 +16,8 @@ usage: ./build.sh [COMMAND]
 
   (nothing)      build target/scopegate.wasm, the module for Envoy, and target/scopegate, the command line tool
   demo [--keep]  run a real Envoy with scopegate in front of an application and show what it does;
-                 --keep leaves it running, to try by hand, until Ctrl-C
+                 --keep leaves it running, to try by hand, until Ctrl-C;
+                 --issuer oidc-provider has a real authorization server issue and revoke the tokens
   test           lint, unit tests, policy scenarios and every test on a real Envoy
   soak [SECONDS] every fault of an issuer under load, each for so long (60)
   lint           formatting, clippy and documentation, warnings denied
@@ -206,6 +207,7 @@ demo() {
     build_module
     build_tool
     need_envoy
+    case " $* " in *' oidc-provider '*) need_oidc_provider ;; esac
     cargo run --quiet --example demo --target-dir "$target" -- "$@"
 }
 

@@ -1,7 +1,8 @@
-//! `./build.sh demo`: a real Envoy with scopegate in front of a small application, and what a client sees of it.
+//! `./build.sh demo`: a real Envoy with scopegate in front of a small application, and what a client sees of it. With
+//! `--issuer oidc-provider` the tokens come from a real authorization server.
 //!
-//! The Envoy configuration and the policy are the file `envoy.yaml` beside this one; only its ports and the place of
-//! the module are filled in.
+//! The Envoy configuration and the policy are the files `envoy.yaml` and `oidc-provider.yaml` beside this one; only
+//! their ports and the place of the module are filled in.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it tells its story on the terminal")]
 #![allow(clippy::indexing_slicing, reason = "of JSON alone, which is null where there is nothing")]
 
@@ -12,21 +13,25 @@ use std::{env, io, thread};
 mod support;
 
 mod cast;
+mod gateway;
+mod issued;
 mod page;
 mod stage;
 mod story;
 
 fn main() -> ExitCode {
-    let arguments: Vec<_> = env::args().skip(1).collect();
-    let keep = match &*arguments {
-        [] => false,
-        [only] if only == "--keep" => true,
+    let mut arguments: Vec<_> = env::args().skip(1).collect();
+    let keep = arguments.iter().any(|argument| argument == "--keep");
+    arguments.retain(|argument| argument != "--keep");
+    let told = match &*arguments {
+        [] => scripted(keep),
+        [option, issuer] if option == "--issuer" && issuer == "oidc-provider" => issued::run(keep),
         _ => {
-            eprintln!("usage: demo [--keep]");
+            eprintln!("usage: demo [--issuer oidc-provider] [--keep]");
             return ExitCode::from(2);
         }
     };
-    match run(keep) {
+    match told {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("demo: {problem}");
@@ -35,16 +40,25 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(keep: bool) -> Result<(), String> {
+fn scripted(keep: bool) -> Result<(), String> {
     let cast = cast::Cast::mint()?;
     let stage = stage::Stage::set(&cast)?;
-    let page = page::Page::for_terminal(io::IsTerminal::is_terminal(&io::stdout()));
+    let page = page();
     story::tell(&stage, &cast, page)?;
     story::invite(&stage, &cast, page, keep)?;
+    stay(keep);
+    Ok(())
+}
+
+fn page() -> page::Page {
+    page::Page::for_terminal(io::IsTerminal::is_terminal(&io::stdout()))
+}
+
+/// Until Ctrl-C, if that is wanted.
+fn stay(keep: bool) {
     if keep {
         loop {
             thread::park();
         }
     }
-    Ok(())
 }

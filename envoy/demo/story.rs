@@ -8,6 +8,7 @@ use crate::cast::Cast;
 use crate::page::Page;
 use crate::stage::{INTROSPECT, Stage};
 use crate::support::client::{Request, Response};
+use crate::support::envoy::Logged;
 use crate::support::issuer::Answer;
 
 /// A request of the story.
@@ -75,7 +76,10 @@ const SCENES: [Scene; 13] = [
 
 pub(crate) fn tell(stage: &Stage, cast: &Cast, page: Page) -> Result<(), String> {
     println!("\n{}\n", page.bold("scopegate, in a real Envoy"));
-    println!("  Envoy listens on http://127.0.0.1:{} and guards a small application; Envoy's", stage.gateway);
+    println!(
+        "  Envoy listens on http://127.0.0.1:{} and guards a small application; Envoy's",
+        stage.gateway.port
+    );
     println!(
         "  configuration and the policy are envoy/demo/envoy.yaml. Two issuers, both played by this program:"
     );
@@ -92,29 +96,44 @@ fn play(stage: &Stage, cast: &Cast, page: Page, number: usize, scene: &Scene) ->
         stage.issuers.answers(INTROSPECT, partner.answer());
     }
     let (reached, asked) = (stage.application.count(), stage.issuers.asked(INTROSPECT));
-    let (response, logged) = stage.ask(&scene.request(cast)?)?;
+    let (response, logged) = stage.gateway.ask(&scene.request(cast)?)?;
 
-    println!("{:>3}  {}", page.bold(&format!("{number:>2}")), page.bold(scene.title));
+    title(page, number, scene.title);
     println!("       {}", page.dim(&scene.line()));
+    outcome(page, "", &response, &logged);
+    if stage.issuers.asked(INTROSPECT) > asked {
+        println!("       {}", page.dim("the partner was asked"));
+    }
+    if stage.application.count() > reached {
+        seen(page, &response);
+    }
+    println!();
+    Ok(())
+}
+
+/// What a scene is about.
+pub(crate) fn title(page: Page, number: usize, title: &str) {
+    println!("{:>3}  {}", page.bold(&format!("{number:>2}")), page.bold(title));
+}
+
+/// What the client was answered, and why; `when` goes before it.
+pub(crate) fn outcome(page: Page, when: &str, response: &Response, logged: &Logged) {
     let reason = logged.get("details").strip_prefix("scopegate_").unwrap_or("passed on to the application");
     let rule = match logged.get("rule") {
         "" => String::new(),
         rule => format!(", by the rule {rule}"),
     };
-    println!("       {} {reason}{}", page.status(response.status), page.dim(&rule));
+    println!("       {}{} {reason}{}", page.dim(when), page.status(response.status), page.dim(&rule));
     for name in ["www-authenticate", "retry-after"] {
         if let Some(value) = response.head.get(name) {
             println!("{}", Page::line(&format!("{name}: {value}")));
         }
     }
-    if stage.issuers.asked(INTROSPECT) > asked {
-        println!("       {}", page.dim("the partner was asked"));
-    }
-    if stage.application.count() > reached {
-        println!("{}", page.dim(&Page::line(&format!("the application saw {}", identity(&response)))));
-    }
-    println!();
-    Ok(())
+}
+
+/// What the application saw of a request that it answered with `response`.
+pub(crate) fn seen(page: Page, response: &Response) {
+    println!("{}", page.dim(&Page::line(&format!("the application saw {}", identity(response)))));
 }
 
 impl Partner {
@@ -166,15 +185,18 @@ pub(crate) fn invite(stage: &Stage, cast: &Cast, page: Page, keep: bool) -> Resu
         println!("  To try it by hand: {}\n", page.bold("./build.sh demo --keep"));
         return Ok(());
     }
-    let tokens = stage.folder.join("tokens.sh");
+    let tokens = stage.gateway.folder.join("tokens.sh");
     fs::write(&tokens, cast.exports()).map_err(|error| format!("{}: {error}", tokens.display()))?;
-    let orders = format!("http://127.0.0.1:{}/orders", stage.gateway);
+    let orders = format!("http://127.0.0.1:{}/orders", stage.gateway.port);
     println!("  {}; in another terminal:\n", page.bold("Envoy stays up until Ctrl-C"));
     println!("    . {}", tokens.display());
     println!("    curl -i {orders}/7");
     println!("    curl -i {orders}/7 -H \"authorization: Bearer $ALICE\"");
     println!("    curl -i {orders} -d '{{}}' -H \"authorization: Bearer $ALICE\"");
     println!("    curl -i {orders} -d '{{}}' -H \"authorization: Bearer $BOB\"\n");
-    println!("  Envoy's access log: {}\n", stage.folder.join(crate::support::envoy::OUTPUT).display());
+    println!(
+        "  Envoy's access log: {}\n",
+        stage.gateway.folder.join(crate::support::envoy::OUTPUT).display()
+    );
     Ok(())
 }

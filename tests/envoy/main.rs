@@ -11,6 +11,7 @@ mod support;
 mod algorithms;
 mod bodies;
 mod configuration;
+mod dialects;
 mod examples;
 mod grpc;
 mod harness;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
     signing::add(&mut ring);
     state::add(&mut ring);
     configuration::add(&mut ring);
+    dialects::add(&mut ring);
     let (of_ring, running) = ring.into_trials();
     let mut trials = harness::trials();
     trials.extend(questions::trials());
