@@ -76,7 +76,7 @@ fn a_signed_answer_is_believed_with_the_keys_of_the_issuer() {
     assert!(matches!(open(&mut gate, 1, "opaque"), Step::Park));
     let ask = gate.asks(NOW).remove(0);
     let accept = ask.callout.fields.expose().iter().find(|(name, _)| *name == "accept").cloned();
-    assert_eq!(accept.unwrap().1, format!("application/json, {SIGNED}"));
+    assert_eq!(accept.unwrap().1, format!("{SIGNED}, application/json"));
     assert_eq!(answer(&mut gate, &ask, SIGNED, &signed(&key)), Some("admitted"));
     let stranger = PrivateKey::generate(Algorithm::Es256, Some("k")).unwrap();
     assert!(matches!(open(&mut gate, 2, "another"), Step::Park));
