@@ -21,6 +21,11 @@ usage: ./build.sh [COMMAND]
   test           lint, unit tests, policy scenarios and every test on a real Envoy
   soak [SECONDS] every fault of an issuer under load, each for so long (60)
   lint           formatting, clippy and documentation, warnings denied
+  bench [--quick] [--rounds NUMBER] [--only NAME…] [--json FILE] [--svg FILE] [--list]
+                 measure on a real Envoy what scopegate costs, beside Envoy's own filters (five minutes on a quiet machine)
+  bench engine [--record]
+                 count the instructions of the engine and compare them with tests/bench/baseline.json;
+                 --record writes them there
   module, tool   build only one of the two
   envoy          install Envoy below target/ (test and demo do so themselves)
   providers      install the real authorization servers that the tests talk to
@@ -211,6 +216,32 @@ demo() {
     cargo run --quiet --example demo --target-dir "$target" -- "$@"
 }
 
+bench() {
+    if [ "${1:-}" = engine ]; then
+        shift
+        bench_engine "$@"
+        return
+    fi
+    has taskset || fail 'taskset is not installed, and proxy and load need a core each' 'Debian: apt-get install util-linux'
+    build_module
+    say 'building the filter that does nothing'
+    cargo build --release --locked --manifest-path tests/bench/empty/Cargo.toml --target "$wasm_target" --target-dir "$target/empty"
+    need_envoy
+    say 'building the benchmark'
+    cargo bench --no-run --profile measure --bench proxy --target-dir "$target"
+    say 'measuring'
+    cargo bench --quiet --profile measure --bench proxy --target-dir "$target" -- "$@"
+}
+
+bench_engine() {
+    need_rust
+    has valgrind || fail 'valgrind is not installed, and it counts the instructions' 'Debian: apt-get install valgrind'
+    say 'building the benchmark'
+    cargo bench --no-run --profile measure --bench engine --target-dir "$target"
+    say 'counting'
+    cargo bench --quiet --profile measure --bench engine --target-dir "$target" -- "$@"
+}
+
 case "${1:-}" in
 '')
     build_module
@@ -229,6 +260,10 @@ test) run_tests ;;
 demo)
     shift
     demo "$@"
+    ;;
+bench)
+    shift
+    bench "$@"
     ;;
 -h | --help | help) usage ;;
 *)

@@ -144,7 +144,8 @@ impl Listener {
         format!("{}/{cluster}", self.name)
     }
 
-    fn wasm(&self, filter: &Filter, module: &Path) -> Value {
+    /// The filter as one of Envoy's HTTP filters.
+    pub(crate) fn wasm(&self, filter: &Filter, module: &Path) -> Value {
         let mut policy = filter.policy.clone();
         rename_clusters(&mut policy, &|cluster| {
             if self.clusters.contains_key(cluster) { self.scoped(cluster) } else { cluster.to_owned() }
@@ -207,21 +208,25 @@ pub(crate) fn discovery_response(version: usize, listeners: &[Value]) -> Value {
     json!({"version_info": version.to_string(), "resources": resources})
 }
 
-fn admin() -> Value {
+/// An admin interface on a free port.
+pub(crate) fn admin() -> Value {
     json!({"address": loopback(0)})
 }
 
-fn loopback(port: u16) -> Value {
+/// A loopback address.
+pub(crate) fn loopback(port: u16) -> Value {
     json!({"socket_address": {"address": "127.0.0.1", "port_value": port}})
 }
 
 /// A filter, or another part, of the type `envoy.extensions.filters.<kind>`.
+/// A filter of Envoy, by a name and its type below `envoy.extensions.filters`.
 pub(crate) fn extension(name: &str, kind: &str, mut config: Value) -> Value {
     config["@type"] = json!(format!("type.googleapis.com/envoy.extensions.filters.{kind}"));
     json!({"name": name, "typed_config": config})
 }
 
-fn cluster(name: &str, lead: Lead) -> Option<Value> {
+/// A cluster with one host on loopback.
+pub(crate) fn cluster(name: &str, lead: Lead) -> Option<Value> {
     let endpoints = match lead {
         Lead::Port(port) => json!([{"lb_endpoints": [{"endpoint": {"address": loopback(port)}}]}]),
         Lead::NoHost => json!([]),

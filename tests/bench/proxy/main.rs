@@ -1,0 +1,71 @@
+//! `./build.sh bench`: what scopegate costs a real Envoy, beside what an operator would use instead.
+//!
+//! One Envoy with one worker on one core, the load on another; listeners that differ only in their HTTP filters, and
+//! routes that the proxy answers itself. The figure is Envoy's CPU time for a request, less what the same request costs
+//! on the listener without filters: of several rounds the median, and ratios round by round.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it tells its figures on the terminal")]
+#![allow(clippy::indexing_slicing, reason = "what is indexed is JSON, whose missing members are null")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[path = "../../support/mod.rs"]
+mod support;
+
+#[path = "../cast.rs"]
+mod cast;
+#[path = "../policy.rs"]
+mod policy;
+
+mod authorizer;
+mod chart;
+mod goals;
+mod load;
+mod machine;
+mod measure;
+mod paths;
+mod progress;
+mod record;
+mod run;
+mod sides;
+mod sizes;
+mod table;
+
+/// What scopegate costs a real Envoy, beside what an operator would use instead.
+#[derive(Parser)]
+#[command(name = "bench")]
+struct Arguments {
+    /// Fewer and shorter rounds.
+    #[arg(long)]
+    quick: bool,
+    /// So many rounds.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: Option<u16>,
+    /// Only what is called so, or begins so.
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    only: Vec<String>,
+    /// Writes the figures of every round there.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Draws a bar chart there.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Names what can be measured.
+    #[arg(long)]
+    list: bool,
+    // What `cargo bench` passes on.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> ExitCode {
+    match run::run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("bench: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Measures: every listener of every path in turn, in rounds.
+
+use std::collections::BTreeMap;
+
+use crate::cast::SUBJECT;
+use crate::load::Load;
+use crate::machine;
+use crate::paths::Prepared;
+use crate::progress;
+use crate::sides::{Guard, SEEN};
+use crate::support::client::exchange;
+use crate::support::envoy::Envoy;
+
+/// How much is measured.
+#[derive(Clone, Copy)]
+pub(crate) struct Effort {
+    pub(crate) rounds: usize,
+    pub(crate) requests: u64,
+}
+
+impl Effort {
+    /// Many short rounds: what else the machine does then hits both sides of a ratio, or neither.
+    pub(crate) const FULL: Self = Self { rounds: 21, requests: 2_000 };
+    pub(crate) const QUICK: Self = Self { rounds: 5, requests: 1_500 };
+}
+
+/// Before each measurement: brings a listener's code and data back into the core's caches.
+const WARM_UP: u64 = 400;
+
+/// CPU microseconds a request, one figure for each round.
+pub(crate) type Figures = Vec<f64>;
+
+/// What was measured, by path and listener.
+#[derive(Default)]
+pub(crate) struct Results(BTreeMap<(String, Guard), Figures>);
+
+impl Results {
+    /// What requests on `path` cost in all; nothing when it was not measured.
+    pub(crate) fn total(&self, path: &str, guard: Guard) -> Figures {
+        self.0.get(&(path.to_owned(), guard)).cloned().unwrap_or_default()
+    }
+
+    /// What `guard` adds to the same requests on the listener without filters, round by round.
+    pub(crate) fn added(&self, path: &str, guard: Guard) -> Figures {
+        let pairs = self.total(path, guard).into_iter().zip(self.total(path, Guard::Open));
+        pairs.map(|(with, without)| with - without).collect()
+    }
+
+    /// As [`Self::added`], of the cheapest round on either side: what it comes to when the machine does nothing else.
+    pub(crate) fn least_added(&self, path: &str, guard: Guard) -> f64 {
+        least(&self.total(path, guard)) - least(&self.total(path, Guard::Open))
+    }
+}
+
+/// Measures `paths` on `envoy`.
+pub(crate) fn measure(envoy: &Envoy, paths: &[Prepared], effort: Effort) -> Result<Results, String> {
+    let mut results = Results::default();
+    for round in 0..=effort.rounds {
+        let stage =
+            if round == 0 { "checking".to_owned() } else { format!("round {round} of {}", effort.rounds) };
+        progress::stage(&stage);
+        for prepared in paths {
+            let path = &prepared.path;
+            progress::detail(&format!("{stage}: {}", path.name));
+            for guard in path.measured() {
+                let run = Run { envoy, prepared, guard };
+                // The round before the first one shows that each listener does what it is measured for.
+                let figure = if round == 0 { run.check().map(|()| None) } else { run.cost(effort).map(Some) };
+                let figure =
+                    figure.map_err(|problem| format!("{} on \"{}\": {problem}", path.name, guard.name()))?;
+                results.0.entry((path.name.clone(), guard)).or_default().extend(figure);
+            }
+        }
+    }
+    Ok(results)
+}
+
+/// One path on one listener.
+struct Run<'b> {
+    envoy: &'b Envoy,
+    prepared: &'b Prepared,
+    guard: Guard,
+}
+
+impl Run<'_> {
+    /// Sends one request that says who it pretends to be, and looks at what an upstream would be told.
+    fn check(&self) -> Result<(), String> {
+        let wanted = self.prepared.path.status(self.guard);
+        let response = exchange(self.port()?, &self.prepared.probe).map_err(|error| error.to_string())?;
+        if response.status != wanted {
+            return Err(format!("answered {} instead of {wanted}: {}", response.status, response.text()));
+        }
+        let seen = response.head.get(SEEN).unwrap_or_default();
+        if self.guard.checks() && wanted == 200 && seen != SUBJECT {
+            return Err(format!("an upstream would take {SUBJECT} for {seen:?}"));
+        }
+        Ok(())
+    }
+
+    /// CPU microseconds of the proxy for a request.
+    fn cost(&self, effort: Effort) -> Result<f64, String> {
+        let mut load = Load::new(self.port()?, &self.prepared.requests).map_err(|error| error.to_string())?;
+        self.send(&mut load, WARM_UP)?;
+        let before = machine::cpu_time(self.envoy.pid())?;
+        self.send(&mut load, effort.requests)?;
+        let used = machine::cpu_time(self.envoy.pid())?.saturating_sub(before);
+        Ok(used as f64 / 1_000.0 / effort.requests as f64)
+    }
+
+    fn send(&self, load: &mut Load<'_>, count: u64) -> Result<(), String> {
+        let wanted = self.prepared.path.status(self.guard);
+        let tally = load.send(count).map_err(|error| format!("the load broke off: {error}"))?;
+        match tally.others(wanted) {
+            0 => Ok(()),
+            others => Err(format!("{others} of {count} answers were not {wanted}: {:?}", tally.0)),
+        }
+    }
+
+    fn port(&self) -> Result<u16, String> {
+        self.envoy.port(&self.guard.name())
+    }
+}
+
+/// The middle of `figures`.
+pub(crate) fn median(figures: &[f64]) -> f64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let (low, high) = (sorted.get(sorted.len().saturating_sub(1) / 2), sorted.get(sorted.len() / 2));
+    low.zip(high).map_or(f64::NAN, |(low, high)| f64::midpoint(*low, *high))
+}
+
+/// The smallest of `figures`.
+pub(crate) fn least(figures: &[f64]) -> f64 {
+    figures.iter().copied().fold(f64::NAN, f64::min)
+}
+
+/// How far half of `figures` lie from their middle at most.
+pub(crate) fn spread(figures: &[f64]) -> f64 {
+    let middle = median(figures);
+    median(&figures.iter().map(|figure| (figure - middle).abs()).collect::<Vec<_>>())
+}
+
+/// Each of `ours` over that of `theirs` in the same round; their middle.
+pub(crate) fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
+    median(&ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect::<Vec<_>>())
+}

@@ -1,0 +1,150 @@
+//! What is measured: requests, what has to come of them, and who gets them.
+
+use scopegate::jose::algorithm::Algorithm;
+
+use crate::cast::{ALGORITHMS, Cast, forged};
+use crate::policy::{IDENTITY, RULES, ruled_path};
+use crate::sides::{Guard, PROBE};
+use crate::support::client::Request;
+
+/// One kind of request.
+pub(crate) struct Path {
+    pub(crate) name: String,
+    pub(crate) what: String,
+    /// Who gets the requests, besides the listener without filters.
+    pub(crate) guards: Vec<Guard>,
+    /// What a guard answers with; nothing where it admits.
+    refusal: Option<u16>,
+    tokens: Tokens,
+    target: String,
+    headers: usize,
+}
+
+/// What the requests of a path carry.
+#[derive(Clone, Copy)]
+enum Tokens {
+    /// One good token, which is remembered.
+    Remembered,
+    /// Good tokens, so many that none is remembered.
+    Different(Algorithm),
+    /// One token that only its issuer understands.
+    Opaque,
+    Garbage,
+    Expired,
+    Forged,
+    Insufficient,
+}
+
+/// A path ready to be measured.
+pub(crate) struct Prepared {
+    pub(crate) path: Path,
+    pub(crate) requests: Vec<Vec<u8>>,
+    /// One of them, asking what an upstream would be told.
+    pub(crate) probe: Request,
+}
+
+/// How many different tokens there are where none may be remembered.
+const DIFFERENT: usize = 500;
+
+/// The path that every other is compared with.
+pub(crate) const REMEMBERED: &str = "remembered";
+
+/// Every path.
+pub(crate) fn all() -> Vec<Path> {
+    let cached = || vec![Guard::Scopegate, Guard::Native];
+    let mut guards = vec![Guard::Forwarding, Guard::Empty];
+    guards.extend(cached());
+    let mut paths = vec![Path::new(REMEMBERED, "a token seen before, RS256", guards, Tokens::Remembered)];
+    for algorithm in ALGORITHMS {
+        let name = format!("first-{}", algorithm.name().to_lowercase());
+        let what = format!("a token never seen before, {algorithm}");
+        let guards = vec![Guard::Forgetful, Guard::NativeUncached];
+        paths.push(Path::new(&name, &what, guards, Tokens::Different(algorithm)));
+    }
+    let guards = vec![Guard::Asking, Guard::ExtAuthz];
+    paths.push(Path::new("introspected", "an opaque token asked about before", guards, Tokens::Opaque));
+    for rules in RULES {
+        for (which, number) in [("first", 1), ("last", rules)] {
+            let name = format!("rules-{rules}-{which}");
+            let what = format!("the {which} of {rules} rules matches, a token seen before");
+            let guards = vec![Guard::Ruled(rules), Guard::NativeRuled(rules)];
+            let path = Path::new(&name, &what, guards, Tokens::Remembered);
+            paths.push(Path { target: ruled_path(number), ..path });
+        }
+    }
+    for headers in [1, 10, 100] {
+        let what = format!("{headers} more headers, a token seen before");
+        let path = Path::new(&format!("headers-{headers}"), &what, cached(), Tokens::Remembered);
+        paths.push(Path { headers, ..path });
+    }
+    for (name, what, status, tokens) in [
+        ("garbage", "nonsense for a token, always another", 401, Tokens::Garbage),
+        ("expired", "an expired token, always another", 401, Tokens::Expired),
+        ("forged", "a token with a wrong signature, always another", 401, Tokens::Forged),
+        ("insufficient", "a token seen before, for something else", 403, Tokens::Insufficient),
+    ] {
+        paths.push(Path { refusal: Some(status), ..Path::new(name, what, cached(), tokens) });
+    }
+    paths
+}
+
+impl Path {
+    fn new(name: &str, what: &str, guards: Vec<Guard>, tokens: Tokens) -> Self {
+        Self {
+            name: name.to_owned(),
+            what: what.to_owned(),
+            guards,
+            refusal: None,
+            tokens,
+            target: "/orders/1".to_owned(),
+            headers: 0,
+        }
+    }
+
+    /// The status that `guard` has to answer with.
+    pub(crate) fn status(&self, guard: Guard) -> u16 {
+        self.refusal.filter(|_| guard.checks()).unwrap_or(200)
+    }
+
+    /// The listeners that the path is measured on.
+    pub(crate) fn measured(&self) -> impl Iterator<Item = Guard> {
+        [Guard::Open].into_iter().chain(self.guards.iter().copied())
+    }
+
+    /// Makes the requests.
+    pub(crate) fn prepare(self, cast: &Cast) -> Result<Prepared, String> {
+        let requests: Vec<_> =
+            self.tokens.make(cast)?.iter().map(|token| request(&self.target, self.headers, token)).collect();
+        // What a client claims to be must not arrive.
+        let probe = requests.first().ok_or("no tokens")?.clone().field(PROBE, "1").field(IDENTITY, "mallory");
+        Ok(Prepared { requests: requests.iter().map(Request::head_bytes).collect(), path: self, probe })
+    }
+}
+
+impl Tokens {
+    fn make(self, cast: &Cast) -> Result<Vec<String>, String> {
+        let numbers = 0..DIFFERENT;
+        match self {
+            Self::Remembered => Ok(vec![cast.token(Algorithm::Rs256, 0)?]),
+            Self::Different(algorithm) => cast.tokens(algorithm, numbers),
+            Self::Opaque => Ok(vec!["2YotnFZFEjr1zCsicMWpAA".to_owned()]),
+            Self::Garbage => Ok(numbers.map(|number| format!("garbage-{number:08}.of.no-use")).collect()),
+            Self::Expired => numbers.map(|number| cast.expired(number)).collect(),
+            Self::Forged => {
+                Ok(cast.tokens(Algorithm::Rs256, numbers)?.iter().map(|token| forged(token)).collect())
+            }
+            Self::Insufficient => Ok(vec![cast.insufficient()?]),
+        }
+    }
+}
+
+/// What a browser might send, and a token.
+pub(crate) fn request(target: &str, headers: usize, token: &str) -> Request {
+    let request = Request::get(target)
+        .field("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+        .field("accept", "application/json")
+        .bearer(token);
+    (0..headers).fold(request, |request, number| {
+        request.field(format!("x-field-{number}"), format!("value-{number}-of-some-length"))
+    })
+}

@@ -1,0 +1,48 @@
+//! The figures for other programs to read.
+
+use serde_json::{Map, Value, json};
+
+use crate::goals::Goal;
+use crate::measure::{Effort, Results, median};
+use crate::paths::Path;
+use crate::sides::Guard;
+use crate::sizes::Size;
+
+/// Everything of a run.
+pub(crate) fn record(
+    effort: Effort,
+    paths: &[&Path],
+    results: &Results,
+    sizes: &[(&Size, f64)],
+    goals: &[Goal],
+) -> Value {
+    let goal = |goal: &Goal| {
+        json!({
+            "goal": goal.what, "compared_with": goal.compared_with, "unit": goal.unit,
+            "limit": goal.limit, "figure": goal.figure, "reached": goal.reached(),
+        })
+    };
+    json!({
+        "unit": "CPU microseconds of Envoy for a request",
+        "rounds": effort.rounds,
+        "requests": effort.requests,
+        "paths": paths.iter().map(|path| of_path(path, results)).collect::<Vec<_>>(),
+        "sizes": sizes.iter().map(|(size, figure)| size_of(size, *figure)).collect::<Vec<_>>(),
+        "goals": goals.iter().map(goal).collect::<Vec<_>>(),
+    })
+}
+
+fn of_path(path: &Path, results: &Results) -> Value {
+    let listeners = path.measured().map(|guard| (guard.name(), of_guard(path, guard, results)));
+    json!({"name": path.name, "what": path.what, "listeners": Map::from_iter(listeners)})
+}
+
+fn of_guard(path: &Path, guard: Guard, results: &Results) -> Value {
+    let (total, added) = (results.total(&path.name, guard), results.added(&path.name, guard));
+    let least = results.least_added(&path.name, guard);
+    json!({"total": median(&total), "added": median(&added), "least_added": least, "every_round": total})
+}
+
+fn size_of(size: &Size, figure: f64) -> Value {
+    json!({"name": size.name, "what": size.what, "unit": size.unit, "figure": figure})
+}

@@ -1,0 +1,105 @@
+//! From the arguments to the figures.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path as File, PathBuf};
+
+use serde_json::json;
+
+use crate::cast::{Cast, SCOPE, SUBJECT};
+use crate::measure::{self, Effort, Results};
+use crate::paths::{self, Path, Prepared};
+use crate::sides::{Surroundings, bootstrap};
+use crate::sizes::{self, SIZES};
+use crate::support::deadline::unix_now;
+use crate::support::envoy::{Envoy, Launch};
+use crate::support::issuer::{Answer, Issuer};
+use crate::support::places;
+use crate::{Arguments, authorizer, chart, goals, machine, progress, record, table};
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
+    let mut paths = paths::all();
+    if arguments.list {
+        list(&paths);
+        return Ok(());
+    }
+    machine::check()?;
+    paths.retain(|path| is_wanted(&path.name, &arguments.only));
+    if paths.is_empty() && !SIZES.iter().any(|size| is_wanted(size.name, &arguments.only)) {
+        return Err(format!("nothing is called {}; --list names what is there", arguments.only.join(" ")));
+    }
+    progress::stage("making keys and tokens");
+    let cast = Cast::new(unix_now())?;
+    let issuer = Issuer::start().map_err(|error| error.to_string())?;
+    issuer.answers("/introspect", Answer::json(&json!({"active": true, "sub": SUBJECT, "scope": SCOPE})));
+    let around = Surroundings {
+        module: places::module()?,
+        empty_module: empty_module()?,
+        key_set: cast.key_set(),
+        issuer: issuer.port(),
+        authorizer: authorizer::start().map_err(|error| error.to_string())?,
+    };
+    let prepared = paths.into_iter().map(|path| path.prepare(&cast)).collect::<Result<Vec<_>, _>>()?;
+    let sizes = sizes::measure(&SIZES, &arguments.only, &cast, &around)?;
+    let mut effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
+    effort.rounds = arguments.rounds.map_or(effort.rounds, usize::from);
+    let results = if prepared.is_empty() { Results::default() } else { figures(&prepared, &around, effort)? };
+    progress::end();
+
+    let paths: Vec<_> = prepared.iter().map(|prepared| &prepared.path).collect();
+    let goals = goals::judge(&results, &sizes);
+    if !paths.is_empty() {
+        table::print(&paths, &results);
+        println!();
+    }
+    table::print_sizes(&sizes);
+    println!();
+    table::print_goals(&goals);
+    if let Some(load) = machine::foreign_load() {
+        println!("\nThe machine had other work to do ({load}): figures swing, ratios less so.");
+    }
+    if let Some(file) = &arguments.json {
+        write(file, &format!("{:#}\n", record::record(effort, &paths, &results, &sizes, &goals)))?;
+    }
+    if let Some(file) = &arguments.svg {
+        write(file, &chart::draw(&paths, &results))?;
+    }
+    Ok(())
+}
+
+fn list(paths: &[Path]) {
+    let paths = paths.iter().map(|path| (path.name.as_str(), path.what.as_str()));
+    for (name, what) in paths.chain(SIZES.iter().map(|size| (size.name, size.what))) {
+        println!("{name:<18} {what}");
+    }
+}
+
+/// Whether `name` is asked for.
+pub(crate) fn is_wanted(name: &str, only: &[String]) -> bool {
+    only.is_empty() || only.iter().any(|wanted| name.starts_with(wanted.as_str()))
+}
+
+/// Measures `prepared` on an Envoy with the listeners that they need.
+fn figures(prepared: &[Prepared], around: &Surroundings, effort: Effort) -> Result<Results, String> {
+    let guards: BTreeSet<_> = prepared.iter().flat_map(|prepared| prepared.path.measured()).collect();
+    let sides: Vec<_> = guards.into_iter().map(|guard| guard.side(around)).collect();
+    progress::stage(&format!("starting Envoy with {} listeners", sides.len()));
+    let envoy = Envoy::start(&places::scratch("bench")?, &bootstrap(&sides), Launch::workers(1))?;
+    machine::pin_proxy(envoy.pid())?;
+    machine::pin_load()?;
+    let results = measure::measure(&envoy, prepared, effort)?;
+    match &*envoy.traps() {
+        [] => Ok(results),
+        traps => Err(format!("the filter trapped:\n{}", traps.join("\n"))),
+    }
+}
+
+/// The module that does nothing, which `build.sh bench` builds.
+fn empty_module() -> Result<PathBuf, String> {
+    let module = places::target().join("empty/wasm32-wasip1/release/empty.wasm");
+    if module.is_file() { Ok(module) } else { Err(format!("{}: run ./build.sh bench", module.display())) }
+}
+
+fn write(file: &File, text: &str) -> Result<(), String> {
+    fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))
+}

@@ -1,0 +1,257 @@
+//! Who is compared: listeners that differ only in their HTTP filters.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::cast::{AUDIENCE, ISSUER, SCOPE};
+use crate::policy::{IDENTITY, policy, ruled_path};
+use crate::support::bootstrap::{Filter, Lead, Listener, admin, cluster, extension, loopback};
+
+/// A request with this header is told in [`SEEN`] what an upstream would have been told in [`IDENTITY`].
+pub(crate) const PROBE: &str = "x-bench-probe";
+pub(crate) const SEEN: &str = "x-bench-seen";
+
+/// How many tokens scopegate remembers, unless it is the one that forgets.
+pub(crate) const CACHED_TOKENS: usize = 10_000;
+
+/// Where the modules are, and the servers beside the proxy.
+pub(crate) struct Surroundings {
+    pub(crate) module: PathBuf,
+    pub(crate) empty_module: PathBuf,
+    pub(crate) key_set: Value,
+    pub(crate) issuer: u16,
+    pub(crate) authorizer: u16,
+}
+
+/// A listener.
+#[derive(Clone)]
+pub(crate) struct Side {
+    pub(crate) name: String,
+    filters: Vec<Value>,
+    clusters: Vec<Value>,
+    upstream: Option<&'static str>,
+}
+
+/// What a listener guards its routes with.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Guard {
+    /// Nothing.
+    Open,
+    /// Nothing; and an upstream answers instead of the proxy.
+    Forwarding,
+    /// A Wasm filter that does nothing.
+    Empty,
+    /// Ours.
+    Scopegate,
+    /// Ours, with so small a memory that no token of many is ever found in it.
+    Forgetful,
+    /// Ours, asking the issuer.
+    Asking,
+    /// Ours, with so many rules.
+    Ruled(usize),
+    /// Envoy's own filters, with a cache.
+    Native,
+    /// Envoy's own filters.
+    NativeUncached,
+    /// Envoy's own filters with a cache, and so many rules.
+    NativeRuled(usize),
+    /// Envoy's own filter that asks a service.
+    ExtAuthz,
+}
+
+impl Guard {
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Open => "no filter".to_owned(),
+            Self::Forwarding => "no filter, to an upstream".to_owned(),
+            Self::Empty => "empty Wasm filter".to_owned(),
+            Self::Scopegate => "scopegate".to_owned(),
+            Self::Forgetful => "scopegate, first sight".to_owned(),
+            Self::Asking => "scopegate, introspecting".to_owned(),
+            Self::Ruled(rules) => format!("scopegate, {rules} rules"),
+            Self::Native => "jwt_authn, cached".to_owned(),
+            Self::NativeUncached => "jwt_authn, uncached".to_owned(),
+            Self::NativeRuled(rules) => format!("jwt_authn, cached, {rules} rules"),
+            Self::ExtAuthz => "ext_authz over HTTP".to_owned(),
+        }
+    }
+
+    /// Whether it is scopegate.
+    pub(crate) const fn is_ours(self) -> bool {
+        matches!(self, Self::Scopegate | Self::Forgetful | Self::Asking | Self::Ruled(_))
+    }
+
+    /// Whether it is what an operator would use instead.
+    pub(crate) const fn is_theirs(self) -> bool {
+        matches!(self, Self::Native | Self::NativeUncached | Self::NativeRuled(_) | Self::ExtAuthz)
+    }
+
+    /// Whether it looks at tokens at all.
+    pub(crate) const fn checks(self) -> bool {
+        self.is_ours() || self.is_theirs()
+    }
+
+    /// The listener.
+    pub(crate) fn side(self, around: &Surroundings) -> Side {
+        let name = self.name();
+        let ours = |policy: Value| scopegate(&name, policy, around);
+        let theirs = |cache: usize, rules: usize| (native(&around.key_set, cache, rules), Vec::new());
+        let service = |name: &str| cluster(name, Lead::Port(around.authorizer)).into_iter().collect();
+        let (filters, clusters) = match self {
+            Self::Open => (Vec::new(), Vec::new()),
+            Self::Forwarding => (Vec::new(), service(SERVICE)),
+            Self::Empty => (vec![empty(&around.empty_module)], Vec::new()),
+            Self::Scopegate => ours(policy(&around.key_set, CACHED_TOKENS, 1)),
+            Self::Forgetful => ours(policy(&around.key_set, 100, 1)),
+            Self::Asking => ours(asking_policy()),
+            Self::Ruled(rules) => ours(policy(&around.key_set, CACHED_TOKENS, rules)),
+            Self::Native => theirs(CACHED_TOKENS, 1),
+            Self::NativeUncached => theirs(0, 1),
+            Self::NativeRuled(rules) => theirs(CACHED_TOKENS, rules),
+            Self::ExtAuthz => (ext_authz(), service(ASKED)),
+        };
+        let upstream = (self == Self::Forwarding).then_some(SERVICE);
+        Side { name, filters, clusters, upstream }
+    }
+}
+
+const SERVICE: &str = "service";
+const ASKED: &str = "authorizer";
+
+/// The whole configuration of a proxy with these listeners.
+pub(crate) fn bootstrap(sides: &[Side]) -> Value {
+    let listeners: Vec<_> = sides.iter().map(Side::to_json).collect();
+    let clusters: Vec<_> = sides.iter().flat_map(|side| side.clusters.clone()).collect();
+    json!({"admin": admin(), "static_resources": {"listeners": listeners, "clusters": clusters}})
+}
+
+impl Side {
+    fn to_json(&self) -> Value {
+        let mut filters = self.filters.clone();
+        filters.push(extension("envoy.filters.http.router", "http.router.v3.Router", json!({})));
+        let told = json!({"header": {"key": SEEN, "value": format!("%REQ({IDENTITY})%")}});
+        let answer = json!({"status": 200, "body": {"inline_string": "good"}});
+        let rest = match self.upstream {
+            None => json!({"match": {"prefix": "/"}, "direct_response": answer}),
+            Some(upstream) => json!({"match": {"prefix": "/"}, "route": {"cluster": upstream}}),
+        };
+        let routes = json!([
+            {
+                "match": {"prefix": "/", "headers": [{"name": PROBE, "present_match": true}]},
+                "direct_response": answer,
+                "response_headers_to_add": [told],
+            },
+            rest,
+        ]);
+        let manager = json!({
+            "stat_prefix": "bench",
+            "common_http_protocol_options": {"max_headers_count": 200},
+            "http_filters": filters,
+            "route_config": {"virtual_hosts": [{"name": "bench", "domains": ["*"], "routes": routes}]},
+        });
+        json!({
+            "name": self.name,
+            "address": loopback(0),
+            "filter_chains": [{"filters": [extension(
+                "envoy.filters.network.http_connection_manager",
+                "network.http_connection_manager.v3.HttpConnectionManager",
+                manager,
+            )]}],
+        })
+    }
+}
+
+fn scopegate(name: &str, policy: Value, around: &Surroundings) -> (Vec<Value>, Vec<Value>) {
+    let listener = Listener::guarded(&name.replace([' ', ','], "-"), 0, policy.clone(), around.issuer);
+    let filter = Filter { policy, ..Filter::default() };
+    let clusters = if listener.clusters.is_empty() { Vec::new() } else { listener.clusters_json() };
+    (vec![listener.wasm(&filter, &around.module)], clusters)
+}
+
+/// The issuer's answers are good for longer than the benchmark takes.
+fn asking_policy() -> Value {
+    json!({
+        "issuers": {"corp": {"audiences": "any", "introspection": {
+            "protocol": "rfc7662",
+            "uri": format!("{ISSUER}/introspect"),
+            "cluster": "idp",
+            "client": {"id": "gateway", "method": "none"},
+            "cache": {"ttl": "6h"},
+        }}},
+        "rules": [{"name": "orders", "match": {"paths": ["/orders/**"]}, "require": {"scopes": [SCOPE]}}],
+        "upstream": {"headers": {IDENTITY: "sub"}},
+    })
+}
+
+fn empty(module: &Path) -> Value {
+    let plugin = json!({
+        "name": "empty",
+        "vm_config": {
+            "vm_id": "empty",
+            "runtime": "envoy.wasm.runtime.v8",
+            "code": {"local": {"filename": module}},
+        },
+    });
+    extension("empty", "http.wasm.v3.Wasm", json!({"config": plugin}))
+}
+
+/// What Envoy has for the same work.
+fn native(key_set: &Value, cache: usize, rules: usize) -> Vec<Value> {
+    let mut provider = json!({
+        "issuer": ISSUER,
+        "audiences": [AUDIENCE],
+        "local_jwks": {"inline_string": key_set.to_string()},
+        "claim_to_headers": [{"header_name": IDENTITY, "claim_name": "sub"}],
+        "payload_in_metadata": "payload",
+        "normalize_payload_in_metadata": {"space_delimited_claims": ["scope"]},
+    });
+    if cache > 0 {
+        provider["jwt_cache_config"] = json!({"jwt_cache_size": cache});
+    }
+    let requires = json!({"provider_name": "corp"});
+    let ruled = |number: usize| json!({"match": {"path": ruled_path(number)}, "requires": requires});
+    let rules: Vec<_> = match rules {
+        1 => vec![json!({"match": {"prefix": "/orders/"}, "requires": requires})],
+        _ => (1..=rules).map(ruled).collect(),
+    };
+    let holds_scope = json!({"metadata": {
+        "filter": "envoy.filters.http.jwt_authn",
+        "path": [{"key": "payload"}, {"key": "scope"}],
+        "value": {"list_match": {"one_of": {"string_match": {"exact": SCOPE}}}},
+    }});
+    let allowed = json!({"permissions": [{"any": true}], "principals": [holds_scope]});
+    vec![
+        extension(
+            "envoy.filters.http.header_mutation",
+            "http.header_mutation.v3.HeaderMutation",
+            json!({"mutations": {"request_mutations": [{"remove": IDENTITY}]}}),
+        ),
+        extension(
+            "envoy.filters.http.jwt_authn",
+            "http.jwt_authn.v3.JwtAuthentication",
+            json!({"providers": {"corp": provider}, "rules": rules}),
+        ),
+        extension(
+            "envoy.filters.http.rbac",
+            "http.rbac.v3.RBAC",
+            json!({"rules": {"action": "ALLOW", "policies": {"scope": allowed}}}),
+        ),
+    ]
+}
+
+fn ext_authz() -> Vec<Value> {
+    let asked = json!({"uri": "http://authorizer.example.com", "cluster": ASKED, "timeout": "2s"});
+    let identity = json!({"patterns": [{"exact": IDENTITY}]});
+    vec![extension(
+        "envoy.filters.http.ext_authz",
+        "http.ext_authz.v3.ExtAuthz",
+        json!({
+            "transport_api_version": "V3",
+            "http_service": {
+                "server_uri": asked,
+                "authorization_response": {"allowed_upstream_headers": identity},
+            },
+        }),
+    )]
+}

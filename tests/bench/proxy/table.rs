@@ -1,0 +1,58 @@
+//! The figures for a person to read.
+
+use crate::goals::Goal;
+use crate::measure::{Results, median, ratio, spread};
+use crate::paths::Path;
+use crate::sides::Guard;
+use crate::sizes::Size;
+
+/// Prints a row for each listener of each path.
+pub(crate) fn print(paths: &[&Path], results: &Results) {
+    println!(
+        "Envoy's CPU time for a request in microseconds: medians; `least` is added in the cheapest rounds."
+    );
+    println!(
+        "{:<18} {:<30} {:>7} {:>7} {:>5} {:>7}  ours/theirs",
+        "path", "listener", "all", "added", "+-", "least"
+    );
+    for path in paths {
+        for guard in path.measured() {
+            println!("{}", row(path, guard, results).trim_end());
+        }
+    }
+}
+
+fn row(path: &Path, guard: Guard, results: &Results) -> String {
+    let total = median(&results.total(&path.name, guard));
+    let start = format!("{:<18} {:<30} {total:>7.1}", path.name, guard.name());
+    if guard == Guard::Open {
+        return start;
+    }
+    let added = results.added(&path.name, guard);
+    let ours = path.guards.iter().find(|guard| guard.is_ours()).filter(|_| guard.is_theirs());
+    let compared = ours.map(|ours| format!("{:.2}", ratio(&results.added(&path.name, *ours), &added)));
+    let least = results.least_added(&path.name, guard);
+    let (middle, spread) = (median(&added), spread(&added));
+    format!("{start} {middle:>7.1} {spread:>5.1} {least:>7.1}  {}", compared.unwrap_or_default())
+}
+
+/// Prints the sizes.
+pub(crate) fn print_sizes(sizes: &[(&Size, f64)]) {
+    for (size, figure) in sizes {
+        println!("{:<18} {}: {figure:.2} {}", size.name, size.what, size.unit);
+    }
+}
+
+/// Prints what was reached.
+pub(crate) fn print_goals(goals: &[Goal]) {
+    println!("{:<58} {:<36} {:>6} {:>7}", "goal", "compared with", "limit", "figure");
+    for goal in goals {
+        let least =
+            goal.least.map_or_else(String::new, |least| format!(" ({least:.2} in the cheapest rounds)"));
+        let verdict = if goal.reached() { "reached" } else { "MISSED" };
+        println!(
+            "{:<58} {:<36} {:>6} {:>7.2} {:<2} {verdict}{least}",
+            goal.what, goal.compared_with, goal.limit, goal.figure, goal.unit
+        );
+    }
+}
