@@ -622,3 +622,47 @@ fn a_neighbour_that_writes_into_the_slots_changes_nothing() {
         "the record is not believed, and the issuer is asked"
     );
 }
+
+#[test]
+fn a_fetch_that_was_on_its_way_already_may_be_too_old_for_a_new_key() {
+    let (old, new) = (
+        PrivateKey::generate(Algorithm::Es256, Some("old")),
+        PrivateKey::generate(Algorithm::Es256, Some("new")),
+    );
+    let (old, new) = (old.unwrap(), new.unwrap());
+    let policy = json!({
+        "issuers": {"corp": {"issuer": "https://idp.example.com", "audiences": "any",
+                             "jwt": {"jwks": {"uri": "https://idp.example.com/jwks", "cluster": "idp"}}}},
+        "rules": [{"name": "all", "require": {}}],
+    });
+    let token = |key: &PrivateKey, id: u32| {
+        let claims = json!({"iss": "https://idp.example.com", "jti": id.to_string(), "exp": START + 6000});
+        key.sign(&serde_json::Map::new(), &claims).unwrap()
+    };
+    let mut gate = gate(&policy);
+    let before = json!({"keys": [old.public_jwk()]});
+    let after = json!({"keys": [old.public_jwk(), new.public_jwk()]});
+    gate.refresh(at(0));
+    let first = ask(&mut gate, at(0));
+    assert!(answer(&mut gate, first[0].0, &before, at(0)).is_empty());
+    // A background fetch is out while the keys are rotated.
+    gate.refresh(at(590));
+    let background = ask(&mut gate, at(590));
+    assert_eq!(background.len(), 1);
+    assert!(parked(&open(&mut gate, 1, &token(&new, 1), at(590))));
+    assert!(parked(&open(&mut gate, 2, &token(&new, 2), at(590))));
+    assert!(
+        answer(&mut gate, background[0].0, &before, at(591)).is_empty(),
+        "the set is as old as the question"
+    );
+    let own = ask(&mut gate, at(591));
+    assert_eq!(own.len(), 1, "one more question for both");
+    let woken = answer(&mut gate, own[0].0, &after, at(591));
+    assert_eq!(
+        woken.iter().map(|woken| reason(&woken.verdict)).collect::<Vec<_>>(),
+        ["admitted", "admitted"]
+    );
+    // A key that nobody has costs no further question within the cooldown.
+    let stranger = PrivateKey::generate(Algorithm::Es256, Some("stranger")).unwrap();
+    assert_eq!(reason(&settled(open(&mut gate, 3, &token(&stranger, 3), at(592)))), "key_unknown");
+}

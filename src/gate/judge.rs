@@ -85,12 +85,13 @@ impl Gate {
         let issuer = policy.issuer(id).ok_or(TokenFault::IssuerUnknown)?;
         case.issuer = Some(id);
         jwt::check_header(jws, &issuer.expect)?;
-        let keys = take_offer(case, id, self.keys_of(id, now), now)?;
+        let offer = self.keys_of(id, now);
+        let keys = self.take_offer(case, id, offer, now)?;
         let verified = match verify(jws, &keys, issuer.expect.algorithms, &*self.accelerator) {
             Ok(verified) => verified,
             Err(fault @ JoseFault::KeyUnknown) => {
                 let offer = self.unknown_key(id, &case.asked_keys, now);
-                take_offer(case, id, offer, now)?;
+                self.take_offer(case, id, offer, now)?;
                 return Err(TokenFault::Jose(fault).into());
             }
             Err(fault) => return Err(TokenFault::Jose(fault).into()),
@@ -178,16 +179,26 @@ impl Gate {
             }
         }
     }
-}
 
-fn take_offer(case: &mut Case, issuer: IssuerId, offer: Offer, now: UnixTime) -> Result<Rc<KeySet>, Stop> {
-    match offer {
-        Offer::Keys(keys) => Ok(keys),
-        Offer::Ask(set) if !case.asked_keys.contains(&set) => {
-            case.asked_keys.push(set);
-            Err(Stop::Wait(Topic::Keys(issuer, set)))
+    fn take_offer(
+        &self,
+        case: &mut Case,
+        issuer: IssuerId,
+        offer: Offer,
+        now: UnixTime,
+    ) -> Result<Rc<KeySet>, Stop> {
+        match offer {
+            Offer::Keys(keys) => Ok(keys),
+            Offer::Ask(set) if !case.asked_keys.contains(&set) => {
+                let topic = Topic::Keys(issuer, set);
+                // The answer to a fetch that is on its way may be older than the token: it is not this request's own.
+                if !self.questions.is_open(topic) {
+                    case.asked_keys.push(set);
+                }
+                Err(Stop::Wait(topic))
+            }
+            Offer::Ask(_) => Err(Stop::Unknown(Outage::Keys(Duration::from_secs(1)))),
+            Offer::Nothing(until) => Err(Stop::Unknown(Outage::Keys(until.since(now)))),
         }
-        Offer::Ask(_) => Err(Stop::Unknown(Outage::Keys(Duration::from_secs(1)))),
-        Offer::Nothing(until) => Err(Stop::Unknown(Outage::Keys(until.since(now)))),
     }
 }

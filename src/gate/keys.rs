@@ -159,7 +159,10 @@ impl KeyStore {
         match self {
             Self::Inline(_, set) => Offer::Keys(Rc::clone(set)),
             Self::Fetched(fetched) => {
-                if !waited && (asking || (now >= fetched.cooldown && now >= fetched.pause)) {
+                if !waited && asking {
+                    return Offer::Ask(fetched.number);
+                }
+                if !waited && now >= fetched.cooldown && now >= fetched.pause {
                     if fetched.set.is_some() {
                         fetched.cooldown = fetched.cooldown.max(now.plus(fetched.fetch.min_refresh));
                     }
