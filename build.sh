@@ -95,9 +95,10 @@ need_oidc_provider() {
 
 # Another one, which comes as a Debian package only. Where it cannot be had its tests are skipped, and say so.
 want_glewlwyd() {
-    if has glewlwyd || ! has apt-get || [ "$(id -u)" != 0 ]; then return; fi
-    say 'installing glewlwyd (from Debian)'
-    DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends glewlwyd >/dev/null ||
+    if { has glewlwyd && has sqlite3; } || ! has apt-get || [ "$(id -u)" != 0 ]; then return; fi
+    say 'installing glewlwyd and sqlite3 (from Debian)'
+    { apt-get update --quiet >/dev/null &&
+        DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends glewlwyd sqlite3 >/dev/null; } ||
         say 'glewlwyd could not be installed: its tests will be skipped'
 }
 

@@ -32,7 +32,7 @@ impl Glewlwyd {
     pub(crate) fn missing() -> Option<&'static str> {
         let has = |program: &str| Path::new("/usr/bin").join(program).is_file();
         (!has("glewlwyd") || !has("sqlite3") || !Path::new(TABLES).is_file())
-            .then_some("glewlwyd is not installed: on Debian, as root: apt-get install glewlwyd")
+            .then_some("glewlwyd is not installed: on Debian, as root: apt-get install glewlwyd sqlite3")
     }
 
     /// Starts one on a free port, with one client, two scopes and a signing key.
