@@ -22,9 +22,7 @@ pub fn read<'h>(value: &'h [u8], scheme: &[u8]) -> Presented<'h> {
     }
     // A proxy joins repeated fields with a comma, which no token68 holds.
     if value.contains(&b',') {
-        let ours = scheme.is_empty()
-            || value.split(|byte| *byte == b',').any(|part| has_scheme(part.trim_ascii(), scheme));
-        return if ours { Presented::Several } else { Presented::Foreign };
+        return if is_ours(value, scheme) { Presented::Several } else { Presented::Foreign };
     }
     if scheme.is_empty() {
         return token(value);
@@ -39,15 +37,36 @@ pub fn read<'h>(value: &'h [u8], scheme: &[u8]) -> Presented<'h> {
     }
 }
 
+/// Whether one field value holds a credential under `scheme`, good or not; with `scheme` empty any value does.
+pub fn is_ours(value: &[u8], scheme: &[u8]) -> bool {
+    let ours = |part: &[u8]| has_scheme(part.trim_ascii(), scheme);
+    scheme.is_empty() || ours(value) || value.split(|byte| *byte == b',').any(ours)
+}
+
 /// Whether `text` is a token68 (RFC 9110 section 11.2), which is also RFC 6750's `b64token`.
 pub fn is_token68(text: &[u8]) -> bool {
     let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
     let body = text.get(..text.len().saturating_sub(padding)).unwrap_or_default();
-    !body.is_empty()
-        && body.iter().all(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
-        })
+    // Every token passes here, remembered or not: a table is quicker than the comparisons it stands for.
+    let allowed = |byte: &u8| TOKEN68.get(usize::from(*byte)).copied().unwrap_or(false);
+    !body.is_empty() && body.iter().all(allowed)
 }
+
+/// The characters of a token68 before its padding, by their codes.
+#[allow(
+    clippy::indexing_slicing,
+    reason = "worked out by the compiler, which refuses an index that is too large"
+)]
+static TOKEN68: [bool; 256] = {
+    const CHARACTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
+    let mut table = [false; 256];
+    let mut rest = CHARACTERS;
+    while let [first, after @ ..] = rest {
+        table[*first as usize] = true;
+        rest = after;
+    }
+    table
+};
 
 /// The longest text whose characters are looked at; no limit on tokens is higher.
 const LONGEST_LOOK: usize = 1 << 16;

@@ -55,10 +55,8 @@ pub fn strip(head: &RequestHead<'_>, places: &[Place], edits: &mut HeaderEdits) 
     for place in places {
         match place {
             Place::Header { name, scheme } => {
-                let ours = |value| {
-                    authorization::read(value, scheme.as_deref().unwrap_or_default().as_bytes())
-                        != Presented::Foreign
-                };
+                let ours =
+                    |value| authorization::is_ours(value, scheme.as_deref().unwrap_or_default().as_bytes());
                 if head.values(name.as_bytes()).any(ours) {
                     edits.remove.push(name.clone());
                 }
