@@ -1,11 +1,5 @@
 //! Issuers that are asked in other ways than RFC 7662: what a policy may say about them, and the engine with them.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a helper of a test may fail the test"
-)]
+#![cfg(test)]
 
 use std::rc::Rc;
 

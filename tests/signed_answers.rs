@@ -1,11 +1,5 @@
 //! An issuer that signs what it says about tokens (RFC 9701), and the engine that waits for its keys.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a helper of a test may fail the test"
-)]
+#![cfg(test)]
 
 use std::rc::Rc;
 

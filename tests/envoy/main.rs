@@ -61,11 +61,5 @@ fn main() -> ExitCode {
     trials.extend(configuration::trials());
     trials.extend(quiet::trials());
     trials.extend(of_ring);
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    let traps = running.traps();
-    if traps.is_empty() {
-        return conclusion.exit_code();
-    }
-    eprintln!("Envoy's log tells of a trap:\n{}", traps.join("\n"));
-    ExitCode::FAILURE
+    running.conclude(&arguments, trials)
 }

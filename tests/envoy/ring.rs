@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::{Map, Value, json};
 
 use crate::support::bootstrap::{Filter, Form, Lead, Listener, bootstrap};
@@ -155,10 +156,17 @@ impl Running {
         self.sites.get_or_init(|| start(plans())).as_ref().map_err(Failed::from)
     }
 
-    /// Every trace of a trap in the whole log.
-    pub(crate) fn traps(&self) -> Vec<String> {
+    /// Runs all `trials`; a trace of a trap anywhere in Envoy's log fails the whole run.
+    pub(crate) fn conclude(&self, arguments: &Arguments, trials: Vec<Trial>) -> ExitCode {
+        let conclusion = libtest_mimic::run(arguments, trials);
         let started = self.sites.get().and_then(|sites| sites.as_ref().ok());
-        started.and_then(|sites| sites.first()).map(|site| site.envoy.traps()).unwrap_or_default()
+        let traps =
+            started.and_then(|sites| sites.first()).map(|site| site.envoy.traps()).unwrap_or_default();
+        if traps.is_empty() {
+            return conclusion.exit_code();
+        }
+        eprintln!("Envoy's log tells of a trap:\n{}", traps.join("\n"));
+        ExitCode::FAILURE
     }
 }
 

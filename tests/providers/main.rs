@@ -43,13 +43,7 @@ fn main() -> ExitCode {
     trials.extend(glewlwyd::add(&mut ring));
     let (of_ring, running) = ring.into_trials();
     trials.extend(of_ring);
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    let traps = running.traps();
-    if traps.is_empty() {
-        return conclusion.exit_code();
-    }
-    eprintln!("Envoy's log tells of a trap:\n{}", traps.join("\n"));
-    ExitCode::FAILURE
+    running.conclude(&arguments, trials)
 }
 
 fn start(name: &str, keys: &[PrivateKey]) -> Result<Arc<OidcProvider>, String> {
