@@ -286,12 +286,6 @@ impl Gate {
         self.questions.len()
     }
 
-    /// When [`Self::refresh`] or [`Self::expire`] will next have something to do.
-    pub fn next_wake(&self) -> Option<UnixTime> {
-        let keys = self.keys.iter().flat_map(KeyRing::stores).filter_map(|store| store.next_due(self.spread));
-        keys.chain(self.questions.next_deadline()).min()
-    }
-
     /// What happened since this was last asked.
     pub fn take_events(&mut self) -> Vec<Event> {
         core::mem::take(&mut self.events)

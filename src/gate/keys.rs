@@ -184,14 +184,6 @@ impl KeyStore {
         }
     }
 
-    /// When [`Self::is_due`] will next be true; `None` for never.
-    pub(super) fn next_due(&self, spread: u8) -> Option<UnixTime> {
-        match self {
-            Self::Inline(..) => None,
-            Self::Fetched(fetched) => Some(fetched.due(spread).max(fetched.pause)),
-        }
-    }
-
     /// The callout for the next step towards the keys.
     pub(super) fn callout(&self) -> Option<Callout> {
         match self {

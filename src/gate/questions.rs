@@ -161,10 +161,4 @@ impl Questions {
     pub(super) fn is_parked(&self, id: RequestId) -> bool {
         self.parked.contains_key(&id)
     }
-
-    /// When the next request's or question's time is up.
-    pub(super) fn next_deadline(&self) -> Option<UnixTime> {
-        let parked = self.parked.values().map(|parked| parked.until);
-        parked.chain(self.out.values().map(|(_, until)| *until)).min()
-    }
 }
