@@ -17,6 +17,19 @@ pub fn encode(text: &[u8]) -> String {
     encoded
 }
 
+/// `target` as text: bytes that a URI cannot hold are escaped, which changes the meaning of none (RFC 3986 section 2.1).
+pub fn target_text(target: &[u8]) -> String {
+    let mut text = String::with_capacity(target.len());
+    for byte in target {
+        if byte.is_ascii_graphic() {
+            text.push(char::from(*byte));
+        } else {
+            encode_into(&mut text, &[*byte]);
+        }
+    }
+    text
+}
+
 fn encode_into(out: &mut String, bytes: &[u8]) {
     const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
     let digit = |value: u8| HEX.get(usize::from(value)).copied().unwrap_or('0');
@@ -104,6 +117,11 @@ mod tests {
         assert_eq!(query_values(b"/p?a=1&access_token=x.y&b", b"access_token"), [b"x.y"]);
         assert_eq!(query_values(b"/p?access%5Ftoken=%78&access_token=y", b"access_token"), [b"x", b"y"]);
         assert!(query_values(b"/access_token=x#?access_token=y", b"access_token").is_empty());
+    }
+
+    #[test]
+    fn a_target_becomes_text_whatever_its_bytes() {
+        assert_eq!(target_text(b"/a%20b?c=\xff d"), "/a%20b?c=%FF%20d");
     }
 
     #[test]

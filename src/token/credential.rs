@@ -66,10 +66,8 @@ pub fn strip(head: &RequestHead<'_>, places: &[Place], edits: &mut HeaderEdits) 
         }
     }
     if target != head.path {
-        // Only what a client sent is cut; the rest of the target is the client's text still.
-        if let Ok(target) = String::from_utf8(target) {
-            edits.set.push((":path".to_owned(), target));
-        }
+        // Text whatever else the client wrote there: the token must not stay because of it.
+        edits.set.push((":path".to_owned(), form::target_text(&target)));
     }
 }
 
@@ -205,6 +203,14 @@ mod tests {
         assert_eq!(edits.remove, ["authorization", "cookie"]);
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(edits.set, [pair("cookie", "a=b; c=d"), pair(":path", "/p?a=1")]);
+    }
+
+    #[test]
+    fn the_token_is_taken_out_whatever_stands_beside_it() {
+        let target: &[u8] = b"/p?access_token=t&x=\xff";
+        let mut edits = HeaderEdits::default();
+        strip(&RequestHead::from_pairs([(&b":path"[..], target)]), &places(), &mut edits);
+        assert_eq!(edits.set, [(":path".to_owned(), "/p?x=%FF".to_owned())]);
     }
 
     #[test]
