@@ -40,7 +40,7 @@ impl Gateway {
     /// Sends `request` through the gateway; the response, and Envoy's account of it.
     pub(crate) fn ask(&self, request: &Request) -> Result<(Response, Logged), String> {
         let response = exchange(self.port, request).map_err(|error| format!("no response: {error}"))?;
-        let ending = format!(":{}", response.client_port);
+        let ending = format!(":{}", response.origin.port);
         let ours = |line: &serde_json::Value| {
             line["client"].as_str().is_some_and(|client| client.ends_with(&ending))
         };

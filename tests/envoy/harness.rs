@@ -36,7 +36,7 @@ fn forwarded_recorded_and_logged() {
     let response = exchange(port, &request).unwrap();
     assert_eq!((response.status, response.json()["target"].as_str()), (200, Some("/orders?x=y")));
 
-    let logged = envoy.logged("open", response.client_port).unwrap();
+    let logged = envoy.logged("open", response.origin).unwrap();
     assert_eq!(logged.get("details"), "via_upstream");
     assert!(logged.went_upstream());
 

@@ -124,7 +124,7 @@ fn beginnings(site: &Site) {
         site.issuer.answers(ASKED, Answer::with_type("application/json", beginning));
         is_outage(&site.refuses(&order(&format!("whole-{end}")), 503, "issuer_misbehaved"));
         site.issuer.answers(ASKED, Answer::CutShort(good[..end].to_vec()));
-        is_outage(&refused_for_any_outage(site, &format!("short-{end}")));
+        is_outage(&site.refuses(&order(&format!("short-{end}")), 503, "issuer_unavailable"));
     }
     recovers(site, "whole-7");
 }

@@ -267,7 +267,7 @@ impl Site {
 
     /// Envoy's own account of `response`.
     pub(crate) fn logged(&self, response: &Response) -> Logged {
-        self.envoy.logged(&self.name, response.client_port).unwrap()
+        self.envoy.logged(&self.name, response.origin).unwrap()
     }
 
     /// Sends `request` and holds the gate to refusing it: with `status`, for `reason`, and nothing went upstream.

@@ -253,6 +253,7 @@ fn access_log(file: &Path) -> Value {
             "path": file,
             "log_format": {"json_format": {
                 "client_port": "%DOWNSTREAM_REMOTE_PORT%",
+                "started": "%START_TIME(%s%3f)%",
                 "status": "%RESPONSE_CODE%",
                 "details": "%RESPONSE_CODE_DETAILS%",
                 "upstream": "%UPSTREAM_HOST%",

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufReader, Write};
 use std::net::{Shutdown, TcpStream};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -89,8 +90,16 @@ pub(crate) struct Response {
     pub(crate) head: Head,
     pub(crate) body: Vec<u8>,
     pub(crate) trailers: Vec<Field>,
-    /// The client's own port: what ties a response to its line in the access log.
-    pub(crate) client_port: u16,
+    /// The connection that it came on: what ties it to its line in the access log.
+    pub(crate) origin: Origin,
+}
+
+/// A connection as the proxy logs it. Ports come around again, so the time counts too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) port: u16,
+    /// When it was opened, in milliseconds since 1970.
+    pub(crate) since: u128,
 }
 
 impl Response {
@@ -107,17 +116,19 @@ impl Response {
 /// A connection of one's own.
 pub(crate) struct Connection {
     reader: BufReader<TcpStream>,
-    client_port: u16,
+    origin: Origin,
 }
 
 impl Connection {
+    #[allow(clippy::disallowed_methods, reason = "what the proxy logs is dated by the clock on the wall")]
     pub(crate) fn open(port: u16) -> io::Result<Self> {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).map_err(io::Error::other)?.as_millis();
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        let client_port = stream.local_addr()?.port();
-        Ok(Self { reader: BufReader::new(stream), client_port })
+        let origin = Origin { port: stream.local_addr()?.port(), since };
+        Ok(Self { reader: BufReader::new(stream), origin })
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -136,16 +147,12 @@ impl Connection {
         if bodied && !matches!(status, 204 | 304) {
             trailers = read_body(&mut self.reader, &head, true, |piece| body.extend_from_slice(piece))?;
         }
-        Ok(Response { status, head, body, trailers, client_port: self.client_port })
+        Ok(Response { status, head, body, trailers, origin: self.origin })
     }
 
     /// Leaves without waiting for an answer.
     pub(crate) fn leave(self) {
         drop(self.reader.get_ref().shutdown(Shutdown::Both));
-    }
-
-    pub(crate) const fn client_port(&self) -> u16 {
-        self.client_port
     }
 }
 

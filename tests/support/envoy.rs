@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::bootstrap::access_log_file;
-use super::client::{Request, exchange};
+use super::client::{Origin, Request, exchange};
 use super::deadline::{PATIENCE, poll};
 use super::places;
 
@@ -144,13 +144,17 @@ impl Envoy {
         fs::read_to_string(self.folder.join("envoy.log")).unwrap_or_default()
     }
 
-    /// What Envoy logged on its `listener` about the request that came from `client_port`.
-    pub(crate) fn logged(&self, listener: &str, client_port: u16) -> Result<Logged, String> {
-        let wanted = Value::from(client_port);
-        self.logged_in(&access_log_file(&self.folder, listener), |line| line["client_port"] == wanted)
-            .ok_or_else(|| {
-                format!("the access log of {listener} has no line for the client's port {client_port}")
-            })
+    /// What Envoy logged on its `listener` about the request that came from `origin`.
+    pub(crate) fn logged(&self, listener: &str, origin: Origin) -> Result<Logged, String> {
+        let port = Value::from(origin.port);
+        let started =
+            |line: &Value| line["started"].as_str().and_then(|started| started.parse::<u128>().ok());
+        let wanted = |line: &Value| {
+            line["client_port"] == port && started(line).is_some_and(|started| started >= origin.since)
+        };
+        self.logged_in(&access_log_file(&self.folder, listener), wanted).ok_or_else(|| {
+            format!("the access log of {listener} has no line for the client's port {}", origin.port)
+        })
     }
 
     /// The last line of the access log `file` that is the wanted one, as soon as it is there.
