@@ -89,6 +89,16 @@ fn variables(policy: &Value) -> Vec<String> {
     }
 }
 
+/// Every URI of a key set in the policy.
+fn key_sets(policy: &Value) -> Vec<&str> {
+    let issuers = policy["issuers"].as_object().into_iter().flatten();
+    let sets = issuers.flat_map(|(_, issuer)| match &issuer["jwt"]["jwks"] {
+        Value::Array(sets) => sets.iter().collect(),
+        one => vec![one],
+    });
+    sets.filter_map(|set| set["uri"].as_str()).collect()
+}
+
 /// Selects a request's route; the application never looks at it.
 const ROUTE: &str = "x-scenario-route";
 
@@ -136,9 +146,12 @@ fn run(site: &Site, file: &str, suite: &Suite, case: &Case) -> Vec<String> {
         return Vec::new();
     }
     play(site, &case.answers);
+    let mut expect = case.expect.clone();
+    // A running filter fetches keys in the background at times of its own: only what requests cause can be counted.
+    expect.asked.retain(|path, _| !key_sets(&suite.policy).iter().any(|uri| uri.ends_with(path.as_str())));
     let before: BTreeMap<&String, usize> =
-        case.expect.asked.keys().map(|path| (path, site.issuer.asked(path))).collect();
-    let observed = observe(site, &case.request, &case.expect);
+        expect.asked.keys().map(|path| (path, site.issuer.asked(path))).collect();
+    let observed = observe(site, &case.request, &expect);
     // What this test had answered otherwise is as before.
     for path in case.answers.keys() {
         site.issuer.answers(path, Answer::status(404));
@@ -150,7 +163,7 @@ fn run(site: &Site, file: &str, suite: &Suite, case: &Case) -> Vec<String> {
     };
     let asked = |(path, before): (&String, usize)| (path.clone(), (site.issuer.asked(path) - before) as u64);
     observed.asked = Some(before.into_iter().map(asked).collect());
-    let mismatches = scenario::mismatches(&case.expect, &observed);
+    let mismatches = scenario::mismatches(&expect, &observed);
     mismatches.iter().map(|mismatch| format!("{file}: {}: {mismatch}", case.name)).collect()
 }
 
