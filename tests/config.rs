@@ -13,8 +13,10 @@ use scopegate::config::{self, ConfigError};
 use scopegate::http::path::Path;
 use scopegate::jose::algorithm::{Algorithm, Algorithms};
 use scopegate::policy::{
-    BodyForm, CorsPreflight, KeySource, Keys, Limits, Mode, OnOutage, Policy, Target, Unmatched, UseFor,
+    Access, BodyForm, CorsPreflight, KeySource, Keys, Limits, Mode, OnOutage, Policy, Target, Unmatched,
+    UseFor,
 };
+use scopegate::token::binding::Proof;
 use scopegate::token::credential::Place;
 use scopegate::token::expect::{Audiences, IssuerId};
 use scopegate::token::introspection::{ClientAuthentication, Protocol};
@@ -303,6 +305,13 @@ fn values_arrive_where_they_belong() {
     assert_eq!(fetch.min_refresh, Duration::from_secs(10));
     let policy = accepted(&with("/rules/0/name", Value::Null));
     assert!(policy.rules.named("rules[0]").is_some());
+    for (name, proof) in [("dpop", Proof::Dpop), ("mtls", Proof::MutualTls), ("any", Proof::Any)] {
+        let policy = accepted(&with("/rules/0/require", json!({"proof": name})));
+        let Access::Require(requirement) = &policy.rules.named("read").unwrap().access else {
+            panic!("the rule needs a token")
+        };
+        assert_eq!(requirement.proof(), Some(proof));
+    }
 }
 
 /// Changes of the base document, each followed by the messages that it leads to.

@@ -122,6 +122,11 @@ impl Requirement {
         Some(issuers)
     }
 
+    /// How the token has to be bound, whatever else is needed; `None` where it need not be.
+    pub const fn proof(&self) -> Option<Proof> {
+        self.wanted.proof
+    }
+
     /// The scopes every one of which is needed, whatever else is.
     pub fn required_scopes(&self) -> &[String] {
         &self.wanted.scopes
