@@ -95,8 +95,9 @@ impl World {
         ];
         let fields = base.iter().chain(fields).map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         self.next.set(self.next.get() + 1);
-        match gate.open(RequestId(self.next.get()), &RequestHead::from_pairs(fields), &Facts::default(), now)
-        {
+        let head = RequestHead::from_pairs(fields);
+        let facts = Facts { tls: head.scheme == b"https", ..Facts::default() };
+        match gate.open(RequestId(self.next.get()), &head, &facts, now) {
             Step::Settle(verdict) => verdict,
             Step::Park => panic!("parked"),
         }
@@ -537,7 +538,10 @@ fn an_opaque_token_is_bound_by_what_its_issuer_says() {
         RequestHead::from_pairs(fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())));
     // Both wait for the same answer with the same proof: one is first.
     for id in [1, 2] {
-        assert!(matches!(gate.open(RequestId(id), &head, &Facts::default(), at(0)), Step::Park));
+        assert!(matches!(
+            gate.open(RequestId(id), &head, &Facts { tls: true, ..Facts::default() }, at(0)),
+            Step::Park
+        ));
     }
     let asks = gate.asks(at(0));
     let said = json!({"active": true, "scope": "read", "token_type": "DPoP", "cnf": {"jkt": world.client.thumbprint().unwrap()}});

@@ -137,7 +137,7 @@ impl Gate {
         };
         let digest = self.memory.digest(token.expose());
         let edits = strip_all(&self.policy, head);
-        let target = || self.policy.dpop.as_ref().and_then(|dpop| dpop.target(head));
+        let target = || self.policy.dpop.as_ref().and_then(|dpop| dpop.target(head, facts.tls));
         let proof = client.dpop.then(|| dpop::Presented::of(head, target()));
         let case = Case {
             decider,

@@ -13,7 +13,7 @@ use crate::tool::request::Request;
 /// Tells about the proofs in `request` that came with `token`.
 pub(super) fn tell(text: &mut Text, policy: &Policy, request: &Request, token: &[u8]) {
     let head = request.head();
-    let target = policy.dpop.as_ref().and_then(|dpop| dpop.target(&head));
+    let target = policy.dpop.as_ref().and_then(|dpop| dpop.target(&head, request.is_over_tls()));
     let target = target.as_ref().map_or("no URI at all", |target| target.as_str());
     text.line("proof", &format!("has to be about {} {target}", request.method));
     text.line("", &format!("and the token, whose ath is {}", dpop::token_hash(token)));
