@@ -18,6 +18,7 @@ use crate::gate::{Ask, AskId, Facts, Gate, Note, RequestId, Step, Verdict, Woken
 use crate::http::head::RequestHead;
 use crate::http::message::{Answer, FieldValue, Reply, Response};
 use crate::policy::FilterState;
+use crate::token::dpop;
 
 /// What the proxy is to do with a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +47,9 @@ const LONGEST_REPLY: usize = 512 * 1024 + 1;
 
 /// Where a route's metadata names the rule.
 const RULE_OF_ROUTE: [&str; 5] = ["xds", "route_metadata", "filter_metadata", "scopegate", "rule"];
+
+/// The version of TLS of a connection that has any.
+const TLS: [&str; 2] = ["connection", "tls_version"];
 
 /// One policy at work in one worker: its gate, and what is under way at the proxy.
 pub struct Skin<H> {
@@ -106,7 +110,9 @@ impl<H: Host> Skin<H> {
         };
         let route = policy.rules.uses_routes().then(|| self.host.property(&["xds", "route_name"])).flatten();
         let rule = policy.route_metadata.then(|| self.host.property(&RULE_OF_ROUTE)).flatten();
-        let facts = Facts { route: route.as_deref(), rule: rule.as_deref(), certificate: None };
+        let proves = policy.dpop.is_some() && head.first(dpop::FIELD.as_bytes()).is_some();
+        let tls = proves && self.host.property(&TLS).is_some_and(|version| !version.is_empty());
+        let facts = Facts { route: route.as_deref(), rule: rule.as_deref(), tls, certificate: None };
         let now = self.host.now();
         match self.borrow_mut(|gate| gate.open(RequestId(stream), &head, &facts, now)) {
             None => self.reentered(stream),

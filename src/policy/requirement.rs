@@ -122,6 +122,17 @@ impl Requirement {
         Some(issuers)
     }
 
+    /// How the token has to be bound, whatever else is needed; `None` where it need not be.
+    pub const fn proof(&self) -> Option<Proof> {
+        self.wanted.proof
+    }
+
+    /// Whether a token that is bound to a key is asked for, here or in one of the members.
+    pub fn mentions_key(&self) -> bool {
+        matches!(self.wanted.proof, Some(Proof::Dpop | Proof::Any))
+            || self.any_of.iter().any(Self::mentions_key)
+    }
+
     /// The scopes every one of which is needed, whatever else is.
     pub fn required_scopes(&self) -> &[String] {
         &self.wanted.scopes

@@ -5,6 +5,7 @@
 //! - in: a policy and one request; out: text without the token and without any secret
 
 mod outcome;
+mod proof;
 mod rule;
 mod text;
 mod token;
