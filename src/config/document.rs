@@ -8,7 +8,7 @@ use super::responses::{limits, protected_resource, responses};
 use super::rules::{MODES, rules};
 use super::scopes::implications;
 use super::secret::Environment;
-use super::token::token;
+use super::token::{certificate_source, token};
 use super::upstream::upstream;
 use super::values::choice;
 use crate::base::json;
@@ -17,6 +17,7 @@ use crate::policy::{Access, CorsPreflight, Policy, Rules, Unmatched, Vocabulary}
 const KEYS: &[&str] = &[
     "issuers",
     "token",
+    "client_certificate",
     "scope_implies",
     "requirements",
     "rules",
@@ -73,6 +74,7 @@ fn policy(members: &Members<'_>, environment: Environment<'_>) -> Policy {
         upstream: upstream(members, &places),
         places,
         forward_token,
+        certificate_source: certificate_source(members),
         responses: responses(members),
         protected_resource: protected_resource(members),
         cors_preflight: members

@@ -25,7 +25,7 @@ pub(super) struct Case {
     pub(super) token: Secret<Vec<u8>>,
     pub(super) digest: Digest,
     pub(super) client: Client,
-    /// The client certificate of its connection.
+    /// The client certificate that its sender has proven to hold, once that matters.
     pub(super) certificate: Option<Thumbprint>,
     /// The edits when it goes on, but for the identity.
     pub(super) edits: HeaderEdits,

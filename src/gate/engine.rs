@@ -4,11 +4,12 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use super::case::{About, Case, Client, Heard, strip_all, strip_identity};
+use super::certificate;
 use super::health::Health;
 use super::judge::Stop;
 use super::key_ring::KeyRing;
 use super::keys::{KeyStore, Offer, SetNumber};
-use super::memory::Memory;
+use super::memory::{Known, Memory};
 use super::questions::{Questions, Topic};
 use super::refuse::Outage;
 use super::route::{Route, route};
@@ -128,19 +129,23 @@ impl Gate {
         };
         let digest = self.memory.digest(token.expose());
         let edits = strip_all(&self.policy, head);
-        let case = Case {
+        let mut case = Case {
             decider,
             token,
             digest,
             client,
-            certificate: facts.certificate,
+            certificate: None,
             edits,
             asked_keys: Vec::new(),
             deadline: None,
             issuer: None,
             heard: Vec::new(),
         };
-        self.proceed(id, case, now).map_or(Step::Park, Step::Settle)
+        let found = self.advance(&mut case, now);
+        if certificate::matters(&found) {
+            case.certificate = certificate::of_sender(&self.policy, head, facts);
+        }
+        self.conclude(id, case, found, now).map_or(Step::Park, Step::Settle)
     }
 
     /// The callouts that have to be sent now, each exactly once.
@@ -309,7 +314,19 @@ impl Gate {
 
     /// Takes a case as far as it goes: to a verdict, or into the waiting room.
     fn proceed(&mut self, id: RequestId, mut case: Case, now: UnixTime) -> Option<Verdict> {
-        let stop = match self.advance(&mut case, now) {
+        let found = self.advance(&mut case, now);
+        self.conclude(id, case, found, now)
+    }
+
+    /// What becomes of a case whose token was found to be this.
+    fn conclude(
+        &mut self,
+        id: RequestId,
+        mut case: Case,
+        found: Result<Rc<Known>, Stop>,
+        now: UnixTime,
+    ) -> Option<Verdict> {
+        let stop = match found {
             Ok(known) => return Some(self.decide(case, known, now)),
             Err(stop) => stop,
         };
