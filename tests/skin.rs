@@ -350,7 +350,7 @@ fn a_bound_token_is_held_against_the_connections_certificate() {
         (Some(good.clone()), true),
         (Some(good.to_uppercase()), true),
         (Some("ac".repeat(32)), false),
-        (Some(good[2..].to_owned()), false),
+        (Some("ab".repeat(31)), false),
         (Some(good.clone() + "ab"), false),
         (Some(String::new()), false),
         (None, false),
