@@ -51,19 +51,24 @@ impl Authority {
     }
 
     fn listens_with(&self, required: bool, mut validation: Value) -> Value {
-        let server = self.vouches_for(SERVER);
-        validation["trusted_ca"] = json!({"inline_string": self.certificate.pem()});
+        let server = self.vouches_for("server");
+        validation["trusted_ca"] = json!({"inline_string": self.pem()});
         json!({"name": "envoy.transport_sockets.tls", "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
             "require_client_certificate": required,
             "common_tls_context": {
                 "tls_certificates": [{
-                    "certificate_chain": {"inline_string": server.certificate.pem()},
-                    "private_key": {"inline_string": server.key.serialize_pem()},
+                    "certificate_chain": {"inline_string": server.pem()},
+                    "private_key": {"inline_string": server.key_pem()},
                 }],
                 "validation_context": validation,
             },
         }})
+    }
+
+    /// Its certificate.
+    pub(crate) fn pem(&self) -> String {
+        self.certificate.pem()
     }
 
     /// A client that trusts the servers of this authority and shows the certificate of `identity`, or none.
@@ -87,6 +92,16 @@ impl Identity {
         let (mut params, key) = (named("anybody"), key());
         params.subject_alt_names.push(SanType::URI(Ia5String::try_from(uri).unwrap()));
         Self { certificate: params.self_signed(&key).unwrap(), key }
+    }
+
+    /// The certificate.
+    pub(crate) fn pem(&self) -> String {
+        self.certificate.pem()
+    }
+
+    /// Its key.
+    pub(crate) fn key_pem(&self) -> String {
+        self.key.serialize_pem()
     }
 
     /// What a token's `x5t#S256` says of this certificate (RFC 8705 section 3.1).
@@ -117,7 +132,7 @@ fn key() -> KeyPair {
 }
 
 fn named(name: &str) -> CertificateParams {
-    let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+    let mut params = CertificateParams::new([SERVER.to_owned()]).unwrap();
     params.distinguished_name.push(DnType::CommonName, name);
     params
 }
