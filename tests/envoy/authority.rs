@@ -99,6 +99,11 @@ impl Identity {
         self.certificate.pem()
     }
 
+    /// The certificate in DER.
+    pub(crate) fn der(&self) -> &[u8] {
+        self.certificate.der()
+    }
+
     /// Its key.
     pub(crate) fn key_pem(&self) -> String {
         self.key.serialize_pem()
@@ -115,7 +120,7 @@ impl Identity {
     }
 
     fn digest(&self) -> [u8; 32] {
-        Sha256::digest(self.certificate.der()).into()
+        Sha256::digest(self.der()).into()
     }
 
     fn chain(&self) -> Vec<CertificateDer<'static>> {
