@@ -14,6 +14,7 @@ use scopegate::http::head::RequestHead;
 use scopegate::http::message::{Answer, Callout, Reply};
 use scopegate::jose::algorithm::Algorithm;
 use scopegate::jose::verify::NoAccelerator;
+use scopegate::policy::Policy;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Value, json};
 
@@ -514,6 +515,88 @@ fn a_verified_token_is_asked_about_too_where_the_policy_says_so() {
         "signature_invalid",
         "and is not asked about"
     );
+}
+
+#[test]
+fn a_token_that_is_too_long_is_not_looked_at() {
+    let mut policy = asking();
+    policy["limits"]["token_bytes"] = json!(256);
+    let mut gate = gate(&policy);
+    assert!(parked(&open(&mut gate, 1, &"a".repeat(256), at(0))));
+    for (id, token) in (2..).zip(["a".repeat(257), "a.".repeat(1 << 20), "a".repeat(1 << 22)]) {
+        let verdict = settled(open(&mut gate, id, &token, at(0)));
+        assert_eq!(reason(&verdict), "token_too_long");
+        assert!(matches!(&verdict, Verdict::Refuse { response, .. } if response.status == 401));
+    }
+}
+
+/// `GET /open` on `open.example.com` is open, everything else is shut.
+fn one_door() -> Value {
+    let door = json!({"hosts": ["open.example.com"], "methods": ["GET"], "paths": ["/open"]});
+    json!({"rules": [{"name": "door", "match": door, "access": "anonymous"}]})
+}
+
+#[test]
+fn what_a_client_says_besides_its_target_decides_nothing() {
+    let mut gate = gate(&one_door());
+    let open = [(":method", "GET"), (":authority", "open.example.com"), (":path", "/open")];
+    assert_eq!(reason(&settled(open_with(&mut gate, 1, &open, at(0)))), "anonymous");
+    let claims = [
+        ("host", "open.example.com"),
+        ("x-forwarded-host", "open.example.com"),
+        ("forwarded", "host=open.example.com"),
+        ("x-original-host", "open.example.com"),
+        ("x-original-url", "/open"),
+        ("x-rewrite-url", "/open"),
+        ("x-forwarded-uri", "/open"),
+        ("x-forwarded-prefix", "/open"),
+        ("x-envoy-original-path", "/open"),
+        ("x-http-method-override", "GET"),
+        ("x-http-method", "GET"),
+        ("x-method-override", "GET"),
+        ("x-forwarded-for", "127.0.0.1"),
+        ("x-envoy-internal", "true"),
+        ("user-agent", "ELB-HealthChecker/2.0"),
+        ("user-agent", "kube-probe/1.30"),
+        ("user-agent", "GoogleHC/1.0"),
+        ("upgrade", "websocket"),
+    ];
+    for (place, value) in [(0, "POST"), (1, "shut.example.com"), (2, "/shut")] {
+        let mut shut = open.to_vec();
+        shut[place].1 = value;
+        let all: Vec<_> = shut.iter().chain(&claims).copied().collect();
+        assert_eq!(reason(&settled(open_with(&mut gate, 2, &all, at(0)))), "unmatched", "{value}");
+        for claim in claims {
+            let one = [&shut[..], &[claim]].concat();
+            let verdict = settled(open_with(&mut gate, 3, &one, at(0)));
+            assert_eq!(reason(&verdict), "unmatched", "{value}: {claim:?}");
+        }
+    }
+}
+
+#[test]
+fn a_method_is_compared_as_it_stands() {
+    let mut gate = gate(&one_door());
+    for method in ["get", "Get", "GET ", " GET", "GETS", "HEAD", "OPTIONS", "TRACE", "", "G\u{0}ET"] {
+        let fields = [(":method", method), (":authority", "open.example.com"), (":path", "/open")];
+        assert_eq!(reason(&settled(open_with(&mut gate, 1, &fields, at(0)))), "unmatched", "{method:?}");
+    }
+}
+
+#[test]
+fn before_there_is_a_policy_nobody_is_let_through_and_nobody_is_blamed() {
+    let mut gate = Gate::new(Rc::new(Policy::closed()), [7; 16], Rc::new(NoAccelerator));
+    let preflight = [(":method", "OPTIONS"), ("origin", "a"), ("access-control-request-method", "GET")];
+    let requests: [&[(&str, &str)]; 4] =
+        [&[], &[("authorization", "Bearer a")], &[(":path", "/healthz")], &preflight];
+    for fields in requests {
+        let verdict = settled(open_with(&mut gate, 1, fields, at(0)));
+        assert!(
+            matches!(&verdict, Verdict::Refuse { response, .. } if response.status == 503),
+            "{fields:?}: {}",
+            reason(&verdict)
+        );
+    }
 }
 
 /// A token that is bound to the certificate of thumbprint 7, 7, …, or to none.
