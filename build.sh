@@ -28,6 +28,7 @@ usage: ./build.sh [COMMAND]
                  count the instructions of the engine and compare them with tests/bench/baseline.json;
                  --record writes them there
   module, tool   build only one of the two
+  probe          build what the tests ask about signatures inside Envoy
   envoy          install Envoy below target/ (test and demo do so themselves)
   providers      install the real authorization servers that the tests talk to
 
@@ -173,6 +174,14 @@ optimise() { # FROM TO
     mv "$2.new" "$2"
 }
 
+# The module's verification of signatures by itself: tests ask it inside Envoy.
+build_probe() {
+    need_wasm_target
+    say 'building the probe'
+    cargo build --release --locked --manifest-path tests/probe/Cargo.toml --target "$wasm_target" --target-dir "$target/probe"
+    touch "$target/probe/$wasm_target/release/probe.wasm"
+}
+
 build_tool() { # what else to build with it
     need_rust
     say 'building the tool'
@@ -190,6 +199,7 @@ lint() {
     say 'clippy'
     cargo clippy --all-targets --target-dir "$target" -- -D warnings
     cargo clippy --lib --target "$wasm_target" --target-dir "$target" -- -D warnings
+    cargo clippy --locked --manifest-path tests/probe/Cargo.toml --target "$wasm_target" --target-dir "$target" -- -D warnings
     say 'documentation'
     RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items --target-dir "$target"
 }
@@ -232,6 +242,7 @@ run_tests() {
     lint
     crates_taken_back
     reproduce
+    build_probe
     build_tool
     need_envoy
     need_oidc_provider
@@ -299,6 +310,7 @@ case "${1:-}" in
     ;;
 module) build_module ;;
 tool) build_tool ;;
+probe) build_probe ;;
 envoy) need_envoy ;;
 providers)
     need_oidc_provider

@@ -72,7 +72,7 @@ const MODULE: &[&str] = &[
 ];
 
 /// Modules that only tests and benchmarks build, with lock files of their own.
-const OTHERS: &[&str] = &["tests/bench/empty"];
+const OTHERS: &[&str] = &["tests/bench/empty", "tests/probe"];
 
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
