@@ -92,9 +92,9 @@ fn variables(policy: &Value) -> Vec<String> {
 /// Every URI of a key set in the policy.
 fn key_sets(policy: &Value) -> Vec<&str> {
     let issuers = policy["issuers"].as_object().into_iter().flatten();
-    let sets = issuers.flat_map(|(_, issuer)| match &issuer["jwt"]["jwks"] {
-        Value::Array(sets) => sets.iter().collect(),
-        one => vec![one],
+    let sets = issuers.flat_map(|(_, issuer)| {
+        let jwks = &issuer["jwt"]["jwks"];
+        jwks.as_array().map_or_else(|| vec![jwks], |sets| sets.iter().collect())
     });
     sets.filter_map(|set| set["uri"].as_str()).collect()
 }
