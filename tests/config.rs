@@ -266,6 +266,13 @@ fn each_of_these_is_accepted() {
         ),
         ("/rules/0/require", json!({"acr": ["gold"], "max_age": "10m"})),
         ("/rules/0/require", json!({"claims": {"/a/b~1c": 1, "d": ["x", true], "e": {"contains": "f"}}})),
+        (
+            "/rules/0/require",
+            json!({"authorization_details": [
+                {"type": "payment_initiation", "actions": ["initiate"], "locations": ["https://api.example.com"]},
+                {"type": "account", "datatypes": ["iban"], "identifier": "7", "privileges": ["admin"]},
+            ]}),
+        ),
         ("/rules/0/mode", json!("observe")),
         ("/rules/0/name", Value::Null),
         ("/rules/0/match", json!({})),

@@ -100,7 +100,8 @@ fn parameters(challenge: Challenge, denial: &Denial) -> Challenge {
     match denial {
         Denial::ScopeInsufficient { scope }
         | Denial::ClientNotAllowed { scope }
-        | Denial::ClaimMismatch { scope } => challenge.with("scope", Some(scope)),
+        | Denial::ClaimMismatch { scope }
+        | Denial::AuthorizationDetailsInsufficient { scope } => challenge.with("scope", Some(scope)),
         Denial::AuthenticationTooWeak { acr_values } => challenge.with("acr_values", Some(acr_values)),
         Denial::AuthenticationTooOld { max_age } => challenge.with("max_age", Some(&max_age.to_string())),
         Denial::NoCredential
@@ -132,6 +133,10 @@ fn tell(denial: &Denial) -> (Telling, Option<ErrorCode>) {
         Denial::ClientNotAllowed { .. } => (403, Some(InsufficientScope), "The client is not accepted here"),
         Denial::ClaimMismatch { .. } => {
             (403, Some(InsufficientScope), "The access token lacks a needed claim")
+        }
+        // RFC 9396 has no error code for resources.
+        Denial::AuthorizationDetailsInsufficient { .. } => {
+            (403, Some(InsufficientScope), "The access token lacks an authorization detail")
         }
         Denial::AuthenticationTooWeak { .. } => {
             (401, Some(InsufficientUserAuthentication), "A stronger login is needed")

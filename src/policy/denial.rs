@@ -33,6 +33,11 @@ pub enum Denial {
         /// All scopes that the rule needs, space-delimited; may be empty.
         scope: String,
     },
+    /// The token's authorization details lack something (RFC 9396).
+    AuthorizationDetailsInsufficient {
+        /// All scopes that the rule needs, space-delimited; may be empty.
+        scope: String,
+    },
     /// The login was of another kind (RFC 9470).
     AuthenticationTooWeak {
         /// The kinds that would do, space-delimited.
@@ -65,6 +70,7 @@ impl Denial {
             Self::ScopeInsufficient { .. } => "scope_insufficient",
             Self::ClientNotAllowed { .. } => "client_not_allowed",
             Self::ClaimMismatch { .. } => "claim_mismatch",
+            Self::AuthorizationDetailsInsufficient { .. } => "authorization_details_insufficient",
             Self::AuthenticationTooWeak { .. } => "authentication_too_weak",
             Self::AuthenticationTooOld { .. } => "authentication_too_old",
             Self::Unmatched => "unmatched",
@@ -87,6 +93,9 @@ impl fmt::Display for Denial {
             Self::ScopeInsufficient { scope } => write!(f, "the rule needs the scopes {scope}"),
             Self::ClientNotAllowed { .. } => f.write_str("the rule does not take tokens of this client"),
             Self::ClaimMismatch { .. } => f.write_str("a claim does not have the value that the rule needs"),
+            Self::AuthorizationDetailsInsufficient { .. } => {
+                f.write_str("the token's authorization details do not have all that the rule needs")
+            }
             Self::AuthenticationTooWeak { acr_values } => {
                 write!(f, "the rule needs a login of the kind {acr_values}")
             }

@@ -7,6 +7,7 @@
 
 pub mod authorize;
 pub mod denial;
+pub mod details;
 mod index;
 pub mod issuer;
 pub mod matcher;
@@ -17,6 +18,7 @@ pub mod vocabulary;
 
 pub use authorize::{Permit, anonymous, authenticated, authorize, observed, preflight, unmatched};
 pub use denial::Denial;
+pub use details::WantedDetail;
 pub use issuer::{Fetch, Introspection, Issuer, KeySource, Keys, OnOutage, UseFor};
 pub use matcher::{HostPattern, Matcher, PathPattern, Target};
 pub use requirement::{ClaimTest, Holder, Requirement, Wanted};

@@ -6,6 +6,7 @@ use core::time::Duration;
 use serde_json::{Number, Value};
 
 use super::denial::Denial;
+use super::details::WantedDetail;
 use super::vocabulary::{ScopeBits, Vocabulary};
 use crate::base::time::UnixTime;
 use crate::token::claims;
@@ -26,6 +27,8 @@ pub struct Wanted {
     pub clients: Vec<String>,
     /// Each claim (or JSON pointer) passes its test.
     pub claims: Vec<(String, ClaimTest)>,
+    /// Each is among the token's authorization details (RFC 9396).
+    pub authorization_details: Vec<WantedDetail>,
     /// One of these is in `aud`.
     pub audiences: Vec<String>,
     /// `acr` is one of these.
@@ -138,6 +141,9 @@ impl Requirement {
         {
             return Err(Denial::ClaimMismatch { scope: self.scope_text("") });
         }
+        if !wanted.authorization_details.iter().all(|detail| detail.is_held(grant)) {
+            return Err(Denial::AuthorizationDetailsInsufficient { scope: self.scope_text("") });
+        }
         self.check_login(grant, now)?;
         self.check_any_of(holder, now)
     }
@@ -181,6 +187,9 @@ impl Requirement {
             }
             Denial::ClientNotAllowed { scope } => Denial::ClientNotAllowed { scope: self.scope_text(&scope) },
             Denial::ClaimMismatch { scope } => Denial::ClaimMismatch { scope: self.scope_text(&scope) },
+            Denial::AuthorizationDetailsInsufficient { scope } => {
+                Denial::AuthorizationDetailsInsufficient { scope: self.scope_text(&scope) }
+            }
             other @ (Denial::NoCredential
             | Denial::CredentialMalformed
             | Denial::CredentialAmbiguous
@@ -213,7 +222,9 @@ fn is_met<T>(wanted: &[T], is_there: impl FnMut(&T) -> bool) -> bool {
 const fn rank(denial: &Denial) -> u8 {
     match denial {
         Denial::ScopeInsufficient { .. } => 0,
-        Denial::ClientNotAllowed { .. } | Denial::ClaimMismatch { .. } => 1,
+        Denial::ClientNotAllowed { .. }
+        | Denial::ClaimMismatch { .. }
+        | Denial::AuthorizationDetailsInsufficient { .. } => 1,
         Denial::AuthenticationTooWeak { .. } | Denial::AuthenticationTooOld { .. } => 2,
         Denial::BadToken(_) => 3,
         Denial::IssuerNotAllowed => 4,

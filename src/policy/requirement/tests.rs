@@ -35,6 +35,7 @@ fn every_field_must_hold() {
         any_scope: texts(&["c", "d"]),
         clients: texts(&["app"]),
         claims: vec![("/org/id".into(), ClaimTest::OneOf(vec![json!(7)]))],
+        authorization_details: vec![WantedDetail { kind: "order".into(), ..WantedDetail::default() }],
         audiences: texts(&["api"]),
         acr: texts(&["gold"]),
         max_age: Some(Duration::from_secs(60)),
@@ -42,6 +43,7 @@ fn every_field_must_hold() {
     };
     let good = json!({
         "scope": "a b d", "client_id": "app", "org": {"id": 7.0}, "aud": "api", "acr": "gold", "auth_time": 999_940,
+        "authorization_details": [{"type": "order"}],
     });
     assert_eq!(check(wanted.clone(), good.clone()), Ok(()));
     let scope = || "a b c d".to_owned();
@@ -52,6 +54,11 @@ fn every_field_must_hold() {
         ("scope", json!("A b c"), Denial::ScopeInsufficient { scope: scope() }),
         ("client_id", json!("App"), Denial::ClientNotAllowed { scope: scope() }),
         ("org", json!(7), Denial::ClaimMismatch { scope: scope() }),
+        (
+            "authorization_details",
+            json!({"type": "order"}),
+            Denial::AuthorizationDetailsInsufficient { scope: scope() },
+        ),
         ("acr", json!("silver"), Denial::AuthenticationTooWeak { acr_values: "gold".into() }),
         ("acr", json!(["gold"]), Denial::AuthenticationTooWeak { acr_values: "gold".into() }),
         ("auth_time", json!(999_939), Denial::AuthenticationTooOld { max_age: 60 }),
@@ -104,6 +111,8 @@ fn one_member_of_any_of_is_enough_and_the_most_helpful_denial_is_told() {
     let client =
         |scope: &str| Wanted { scopes: texts(&[scope]), clients: texts(&["app"]), ..Wanted::default() };
     let acr = Wanted { acr: texts(&["gold"]), ..Wanted::default() };
+    let detail = WantedDetail { kind: "order".into(), ..WantedDetail::default() };
+    let detail = Wanted { authorization_details: vec![detail], ..Wanted::default() };
     let issuer = Wanted { issuers: Some(vec![IssuerId(9)]), ..Wanted::default() };
     let any =
         |members: Vec<Wanted>| Wanted { scopes: texts(&["base"]), any_of: members, ..Wanted::default() };
@@ -116,6 +125,10 @@ fn one_member_of_any_of_is_enough_and_the_most_helpful_denial_is_told() {
     assert_eq!(
         check(any(vec![issuer.clone(), acr.clone(), client("x")]), token.clone()),
         Err(Denial::ClientNotAllowed { scope: "base x".into() })
+    );
+    assert_eq!(
+        check(any(vec![issuer.clone(), acr.clone(), detail]), token.clone()),
+        Err(Denial::AuthorizationDetailsInsufficient { scope: "base".into() })
     );
     let too_weak = Denial::AuthenticationTooWeak { acr_values: "gold".into() };
     assert_eq!(check(any(vec![issuer.clone(), acr]), token.clone()), Err(too_weak));
