@@ -102,8 +102,13 @@ fn parameters(challenge: Challenge, denial: &Denial) -> Challenge {
         | Denial::ClientNotAllowed { scope }
         | Denial::ClaimMismatch { scope }
         | Denial::AuthorizationDetailsInsufficient { scope } => challenge.with("scope", Some(scope)),
-        Denial::AuthenticationTooWeak { acr_values } => challenge.with("acr_values", Some(acr_values)),
-        Denial::AuthenticationTooOld { max_age } => challenge.with("max_age", Some(&max_age.to_string())),
+        Denial::AuthenticationTooWeak(login) | Denial::AuthenticationTooOld(login) => {
+            let max_age = login.max_age.map(|seconds| seconds.to_string());
+            challenge
+                .with("acr_values", Some(&login.acr_values))
+                .with("max_age", max_age.as_deref())
+                .with("scope", Some(&login.scope))
+        }
         Denial::NoCredential
         | Denial::CredentialMalformed
         | Denial::CredentialAmbiguous
@@ -138,10 +143,10 @@ fn tell(denial: &Denial) -> (Telling, Option<ErrorCode>) {
         Denial::AuthorizationDetailsInsufficient { .. } => {
             (403, Some(InsufficientScope), "The access token lacks an authorization detail")
         }
-        Denial::AuthenticationTooWeak { .. } => {
+        Denial::AuthenticationTooWeak(_) => {
             (401, Some(InsufficientUserAuthentication), "A stronger login is needed")
         }
-        Denial::AuthenticationTooOld { .. } => {
+        Denial::AuthenticationTooOld(_) => {
             (401, Some(InsufficientUserAuthentication), "A more recent login is needed")
         }
         Denial::Unmatched | Denial::RuleDenied | Denial::RuleUnknown => (403, None, "Access is denied"),

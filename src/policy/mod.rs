@@ -17,7 +17,7 @@ pub mod settings;
 pub mod vocabulary;
 
 pub use authorize::{Permit, anonymous, authenticated, authorize, observed, preflight, unmatched};
-pub use denial::Denial;
+pub use denial::{Denial, Login};
 pub use details::WantedDetail;
 pub use issuer::{Fetch, Introspection, Issuer, KeySource, Keys, OnOutage, UseFor};
 pub use matcher::{HostPattern, Matcher, PathPattern, Target};

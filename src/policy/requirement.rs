@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use serde_json::{Number, Value};
 
-use super::denial::Denial;
+use super::denial::{Denial, Login};
 use super::details::WantedDetail;
 use super::vocabulary::{ScopeBits, Vocabulary};
 use crate::base::time::UnixTime;
@@ -151,15 +151,20 @@ impl Requirement {
     fn check_login(&self, grant: &Grant, now: UnixTime) -> Result<(), Denial> {
         let acr = grant.claim("acr").and_then(Value::as_str);
         if !is_met(&self.wanted.acr, |wanted| acr == Some(wanted)) {
-            return Err(Denial::AuthenticationTooWeak { acr_values: self.wanted.acr.join(" ") });
+            return Err(Denial::AuthenticationTooWeak(self.login()));
         }
         let Some(max_age) = self.wanted.max_age else { return Ok(()) };
         let login = claims::time(grant.claims(), "auth_time").ok().flatten();
         if login.is_some_and(|login| login.plus(max_age) >= now) {
             Ok(())
         } else {
-            Err(Denial::AuthenticationTooOld { max_age: max_age.as_secs() })
+            Err(Denial::AuthenticationTooOld(self.login()))
         }
+    }
+
+    fn login(&self) -> Login {
+        let max_age = self.wanted.max_age.map(|max_age| max_age.as_secs());
+        Login { acr_values: self.wanted.acr.join(" "), max_age, scope: self.scope_text("") }
     }
 
     fn check_any_of(&self, holder: &Holder, now: UnixTime) -> Result<(), Denial> {
@@ -190,13 +195,17 @@ impl Requirement {
             Denial::AuthorizationDetailsInsufficient { scope } => {
                 Denial::AuthorizationDetailsInsufficient { scope: self.scope_text(&scope) }
             }
+            Denial::AuthenticationTooWeak(login) => {
+                Denial::AuthenticationTooWeak(Login { scope: self.scope_text(&login.scope), ..login })
+            }
+            Denial::AuthenticationTooOld(login) => {
+                Denial::AuthenticationTooOld(Login { scope: self.scope_text(&login.scope), ..login })
+            }
             other @ (Denial::NoCredential
             | Denial::CredentialMalformed
             | Denial::CredentialAmbiguous
             | Denial::BadToken(_)
             | Denial::IssuerNotAllowed
-            | Denial::AuthenticationTooWeak { .. }
-            | Denial::AuthenticationTooOld { .. }
             | Denial::Unmatched
             | Denial::RuleDenied
             | Denial::RuleUnknown
@@ -225,7 +234,7 @@ const fn rank(denial: &Denial) -> u8 {
         Denial::ClientNotAllowed { .. }
         | Denial::ClaimMismatch { .. }
         | Denial::AuthorizationDetailsInsufficient { .. } => 1,
-        Denial::AuthenticationTooWeak { .. } | Denial::AuthenticationTooOld { .. } => 2,
+        Denial::AuthenticationTooWeak(_) | Denial::AuthenticationTooOld(_) => 2,
         Denial::BadToken(_) => 3,
         Denial::IssuerNotAllowed => 4,
         Denial::NoCredential

@@ -47,6 +47,7 @@ fn every_field_must_hold() {
     });
     assert_eq!(check(wanted.clone(), good.clone()), Ok(()));
     let scope = || "a b c d".to_owned();
+    let login = || Login { acr_values: "gold".into(), max_age: Some(60), scope: scope() };
     for (name, value, denial) in [
         ("aud", json!("other"), Denial::BadToken(TokenFault::AudienceMismatch)),
         ("scope", json!("a c d"), Denial::ScopeInsufficient { scope: scope() }),
@@ -59,11 +60,11 @@ fn every_field_must_hold() {
             json!({"type": "order"}),
             Denial::AuthorizationDetailsInsufficient { scope: scope() },
         ),
-        ("acr", json!("silver"), Denial::AuthenticationTooWeak { acr_values: "gold".into() }),
-        ("acr", json!(["gold"]), Denial::AuthenticationTooWeak { acr_values: "gold".into() }),
-        ("auth_time", json!(999_939), Denial::AuthenticationTooOld { max_age: 60 }),
-        ("auth_time", json!("999999"), Denial::AuthenticationTooOld { max_age: 60 }),
-        ("auth_time", json!(null), Denial::AuthenticationTooOld { max_age: 60 }),
+        ("acr", json!("silver"), Denial::AuthenticationTooWeak(login())),
+        ("acr", json!(["gold"]), Denial::AuthenticationTooWeak(login())),
+        ("auth_time", json!(999_939), Denial::AuthenticationTooOld(login())),
+        ("auth_time", json!("999999"), Denial::AuthenticationTooOld(login())),
+        ("auth_time", json!(null), Denial::AuthenticationTooOld(login())),
     ] {
         let mut claims = good.clone();
         claims[name] = value;
@@ -130,7 +131,11 @@ fn one_member_of_any_of_is_enough_and_the_most_helpful_denial_is_told() {
         check(any(vec![issuer.clone(), acr.clone(), detail]), token.clone()),
         Err(Denial::AuthorizationDetailsInsufficient { scope: "base".into() })
     );
-    let too_weak = Denial::AuthenticationTooWeak { acr_values: "gold".into() };
+    let too_weak = Denial::AuthenticationTooWeak(Login {
+        acr_values: "gold".into(),
+        max_age: None,
+        scope: "base".into(),
+    });
     assert_eq!(check(any(vec![issuer.clone(), acr]), token.clone()), Err(too_weak));
     assert_eq!(check(any(vec![issuer.clone()]), token), Err(Denial::IssuerNotAllowed));
     assert_eq!(
