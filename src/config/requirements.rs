@@ -117,6 +117,7 @@ impl<'d> Requirements<'d> {
             audiences: list("audiences"),
             acr: members.get("acr").map(|node| acr(&node)).unwrap_or_default(),
             max_age: members.get("max_age").and_then(|node| span(&node)),
+            proof: None,
             any_of: members.get("any_of").map(|node| self.any_of(&node)).unwrap_or_default(),
         }
     }

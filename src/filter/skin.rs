@@ -106,7 +106,7 @@ impl<H: Host> Skin<H> {
         };
         let route = policy.rules.uses_routes().then(|| self.host.property(&["xds", "route_name"])).flatten();
         let rule = policy.route_metadata.then(|| self.host.property(&RULE_OF_ROUTE)).flatten();
-        let facts = Facts { route: route.as_deref(), rule: rule.as_deref() };
+        let facts = Facts { route: route.as_deref(), rule: rule.as_deref(), certificate: None };
         let now = self.host.now();
         match self.borrow_mut(|gate| gate.open(RequestId(stream), &head, &facts, now)) {
             None => self.reentered(stream),

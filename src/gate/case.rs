@@ -13,6 +13,7 @@ use crate::http::head::RequestHead;
 use crate::http::host;
 use crate::http::message::HeaderEdits;
 use crate::policy::{Policy, RuleId};
+use crate::token::binding::Thumbprint;
 use crate::token::credential;
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
@@ -24,6 +25,8 @@ pub(super) struct Case {
     pub(super) token: Secret<Vec<u8>>,
     pub(super) digest: Digest,
     pub(super) client: Client,
+    /// The client certificate of its connection.
+    pub(super) certificate: Option<Thumbprint>,
     /// The edits when it goes on, but for the identity.
     pub(super) edits: HeaderEdits,
     /// Key sets that were asked for on its behalf; they are not asked for again.

@@ -133,6 +133,7 @@ impl Gate {
             token,
             digest,
             client,
+            certificate: facts.certificate,
             edits,
             asked_keys: Vec::new(),
             deadline: None,

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::memory::Known;
 use crate::http::message::{Callout, HeaderEdits, Response};
 use crate::policy::Permit;
+use crate::token::binding::Thumbprint;
 use crate::token::grant::Grant;
 use crate::token::introspection::Silence;
 
@@ -24,6 +25,8 @@ pub struct Facts<'a> {
     pub route: Option<&'a [u8]>,
     /// The rule that the route's metadata names.
     pub rule: Option<&'a [u8]>,
+    /// The client certificate of the connection, which the proxy has seen its sender prove.
+    pub certificate: Option<Thumbprint>,
 }
 
 /// A callout to send now, exactly once.

@@ -10,6 +10,7 @@ use super::step::{Note, Verdict};
 use crate::base::time::UnixTime;
 use crate::http::message::{HeaderEdits, Response};
 use crate::policy::{self, Denial, Permit, RuleId};
+use crate::token::binding::Sender;
 use crate::token::expect::IssuerId;
 
 impl Gate {
@@ -17,10 +18,11 @@ impl Gate {
     pub(super) fn decide(&self, mut case: Case, known: Rc<Known>, now: UnixTime) -> Verdict {
         case.issuer = Some(known.holder.grant().issuer());
         let mut edits = core::mem::take(&mut case.edits);
+        let sender = Sender { key: None, certificate: case.certificate };
         let permit = match case.decider {
-            Decider::Unmatched => policy::unmatched(&self.policy, Some(&known.holder), now),
+            Decider::Unmatched => policy::unmatched(&self.policy, Some((&known.holder, &sender)), now),
             Decider::Rule(rule) => match self.policy.rules.get(rule) {
-                Some(rule) => policy::authorize(rule, &known.holder, now),
+                Some(rule) => policy::authorize(rule, &known.holder, &sender, now),
                 None => Err(Denial::Unmatched),
             },
         };

@@ -9,6 +9,7 @@ use super::denial::{Denial, Login};
 use super::details::WantedDetail;
 use super::vocabulary::{ScopeBits, Vocabulary};
 use crate::base::time::UnixTime;
+use crate::token::binding::{Confirmation, Proof};
 use crate::token::claims;
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
@@ -35,6 +36,8 @@ pub struct Wanted {
     pub acr: Vec<String>,
     /// `auth_time` is no longer ago than this.
     pub max_age: Option<Duration>,
+    /// The token is bound to its sender in this way.
+    pub proof: Option<Proof>,
     /// One of these holds.
     pub any_of: Vec<Wanted>,
 }
@@ -62,16 +65,23 @@ pub struct Requirement {
 pub struct Holder {
     grant: Grant,
     scopes: ScopeBits,
+    confirmation: Confirmation,
 }
 
 impl Holder {
-    pub(super) const fn new(grant: Grant, scopes: ScopeBits) -> Self {
-        Self { grant, scopes }
+    pub(super) fn new(grant: Grant, scopes: ScopeBits) -> Self {
+        let confirmation = Confirmation::of(grant.claims());
+        Self { grant, scopes, confirmation }
     }
 
     /// The grant.
     pub const fn grant(&self) -> &Grant {
         &self.grant
+    }
+
+    /// What the token is bound to.
+    pub const fn confirmation(&self) -> &Confirmation {
+        &self.confirmation
     }
 }
 
@@ -129,6 +139,10 @@ impl Requirement {
         }
         if !is_met(&wanted.audiences, |ours| grant.audiences().contains(ours)) {
             return Err(Denial::BadToken(TokenFault::AudienceMismatch));
+        }
+        // A token is judged here only after whatever it is bound to was proven.
+        if wanted.proof.is_some_and(|proof| !holder.confirmation.is(proof)) {
+            return Err(Denial::BadToken(TokenFault::BindingUnproven));
         }
         let held = |number: &u32| holder.scopes.contains(*number);
         if !self.all_scopes.iter().all(held) || !is_met(&self.any_scope, held) {

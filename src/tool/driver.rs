@@ -56,6 +56,7 @@ impl Driver {
         let facts = Facts {
             route: request.route.name.as_deref().map(str::as_bytes),
             rule: request.route.rule.as_deref().map(str::as_bytes),
+            certificate: request.client_cert_sha256,
         };
         let mut verdict = match self.gate.open(id, &request.head(), &facts, now) {
             Step::Settle(verdict) => Some(verdict),
