@@ -309,6 +309,24 @@ fn the_protected_resource_describes_itself_and_is_linked() {
     );
 }
 
+#[test]
+fn what_is_not_enforced_is_not_advertised() {
+    let mut policy = asking();
+    policy["mode"] = json!("observe");
+    policy["token"] = json!({"from": [{"cookie": "session"}]});
+    policy["protected_resource"] = json!({"resource": "https://api.example.com/"});
+    let Verdict::Refuse { response, .. } = settled(open_with(
+        &mut gate(&policy),
+        1,
+        &[(":path", "/.well-known/oauth-protected-resource")],
+        at(0),
+    )) else {
+        panic!("not answered")
+    };
+    let document: Value = serde_json::from_str(&response.body).unwrap();
+    assert_eq!(document, json!({"resource": "https://api.example.com/"}));
+}
+
 /// Events in any order, with stale ids and late replies, against the invariants: a request settles at most once, an
 /// admission has a token that its issuer called good for that rule, nothing waits past its deadline, and the waiting
 /// room keeps its bound.

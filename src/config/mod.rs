@@ -16,6 +16,7 @@ mod keys;
 mod names;
 mod reader;
 mod requirements;
+mod resources;
 mod responses;
 mod rules;
 mod scopes;

@@ -12,7 +12,8 @@ use crate::base::time::UnixTime;
 use crate::http::head::RequestHead;
 use crate::http::host;
 use crate::http::message::HeaderEdits;
-use crate::policy::{Policy, RuleId};
+use crate::http::path::Path;
+use crate::policy::{Policy, ProtectedResource, RuleId};
 use crate::token::binding::Thumbprint;
 use crate::token::credential;
 use crate::token::expect::IssuerId;
@@ -98,11 +99,16 @@ pub(super) struct Client {
     pub(super) host: String,
     /// It wants its status as gRPC has it.
     pub(super) grpc: bool,
+    /// The protected resource that the request is for.
+    pub(super) resource: Option<Rc<ProtectedResource>>,
 }
 
 impl Client {
-    pub(super) fn of(head: &RequestHead<'_>) -> Self {
-        Self { host: host::of_authority(head.authority).unwrap_or_default(), grpc: head.is_grpc() }
+    pub(super) fn of(policy: &Policy, head: &RequestHead<'_>) -> Self {
+        let host = host::of_authority(head.authority).unwrap_or_default();
+        let resource = || policy.resources.of(&host, Path::normalize(head.path).ok().as_ref()).cloned();
+        let resource = (!policy.resources.is_empty()).then(resource).flatten();
+        Self { host, grpc: head.is_grpc(), resource }
     }
 }
 

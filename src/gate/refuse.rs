@@ -5,7 +5,6 @@ use core::time::Duration;
 use serde_json::json;
 
 use super::case::Client;
-use super::metadata;
 use crate::http::message::{FieldValue, Response};
 use crate::policy::{BodyForm, Denial, Policy};
 use crate::token::challenge::{Challenge, ErrorCode};
@@ -87,9 +86,10 @@ pub(super) fn denial(policy: &Policy, client: &Client, denial: &Denial) -> Respo
             challenge = parameters(challenge.error(code), denial)
                 .with("error_description", policy.responses.describe.then_some(telling.text));
         }
-        if telling.status == 401 {
-            let uri = policy.protected_resource.as_ref().map(metadata::uri);
-            challenge = challenge.with("resource_metadata", uri.as_deref());
+        // Where a token of another kind or with more in it would help, there is how to get one.
+        if telling.status != 400 {
+            let metadata = client.resource.as_ref().map(|resource| &*resource.metadata);
+            challenge = challenge.with("resource_metadata", metadata);
         }
         fields.push(("www-authenticate", challenge.value()));
     }

@@ -3,7 +3,7 @@
 //! - knows: issuers, rules and which of them decides, requirements, the permit
 //! - must not know: bytes of configuration, replies, status codes, the proxy
 //! - in: plain values that `config` has checked; out: the rule of a request, and a permit or a denial
-//! - RFC 6750, 9470
+//! - RFC 6750, 9396, 9470, 9728
 
 pub mod authorize;
 pub mod denial;
@@ -11,7 +11,9 @@ pub mod details;
 mod index;
 pub mod issuer;
 pub mod matcher;
+mod overlap;
 pub mod requirement;
+pub mod resource;
 pub mod rules;
 pub mod settings;
 pub mod vocabulary;
@@ -22,10 +24,9 @@ pub use details::WantedDetail;
 pub use issuer::{Fetch, Introspection, Issuer, KeySource, Keys, OnOutage, UseFor};
 pub use matcher::{HostPattern, Matcher, PathPattern, Target};
 pub use requirement::{ClaimTest, Holder, Requirement, Wanted};
+pub use resource::{ProtectedResource, Resources, Terms};
 pub use rules::{Access, Rule, RuleId, Rules, Unreachable};
-pub use settings::{
-    BodyForm, CorsPreflight, FilterState, Limits, Mode, ProtectedResource, Responses, Unmatched, Upstream,
-};
+pub use settings::{BodyForm, CorsPreflight, FilterState, Limits, Mode, Responses, Unmatched, Upstream};
 pub use vocabulary::Vocabulary;
 
 use crate::token::credential::Place;
@@ -49,8 +50,8 @@ pub struct Policy {
     pub upstream: Upstream,
     /// What a refused client is told.
     pub responses: Responses,
-    /// The protected resource metadata that is served and linked.
-    pub protected_resource: Option<ProtectedResource>,
+    /// The protected resources, whose metadata is served and linked.
+    pub resources: Resources,
     /// What happens to CORS preflights.
     pub cors_preflight: CorsPreflight,
     /// Whether a route's metadata may name the rule.
@@ -74,7 +75,7 @@ impl Policy {
             forward_token: false,
             upstream: Upstream::default(),
             responses: Responses::default(),
-            protected_resource: None,
+            resources: Resources::default(),
             cors_preflight: CorsPreflight::Check,
             route_metadata: false,
             mode: Mode::Enforce,

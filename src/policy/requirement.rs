@@ -2,6 +2,7 @@
 
 use core::cmp::Ordering;
 use core::time::Duration;
+use std::collections::BTreeSet;
 
 use serde_json::{Number, Value};
 
@@ -128,6 +129,18 @@ impl Requirement {
     /// The scopes every one of which is needed, whatever else is.
     pub fn required_scopes(&self) -> &[String] {
         &self.wanted.scopes
+    }
+
+    /// Adds to `numbers` those of all scopes that this names.
+    pub(super) fn name_scopes(&self, numbers: &mut BTreeSet<u32>) {
+        numbers.extend(self.all_scopes.iter().chain(&self.any_scope));
+        self.any_of.iter().for_each(|member| member.name_scopes(numbers));
+    }
+
+    /// Whether this or one of its alternatives asks for `proof` by its name, or for any.
+    pub(super) fn names_proof(&self, proof: Proof) -> bool {
+        self.wanted.proof.is_some_and(|wanted| wanted == proof || wanted == Proof::Any)
+            || self.any_of.iter().any(|member| member.names_proof(proof))
     }
 
     /// Whether `holder` satisfies this at `now`. Cheap and general questions come first, so that the answer is the
