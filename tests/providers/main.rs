@@ -17,6 +17,7 @@ mod ring;
 
 mod glewlwyd;
 mod introspected;
+mod mcp;
 mod policies;
 mod signed;
 
@@ -35,6 +36,9 @@ fn main() -> ExitCode {
         Ok((calm, overlap, at_once)) => {
             signed::add(&mut ring, &calm, overlap, at_once);
             introspected::add(&mut ring, &calm, &keys);
+            if let Err(problem) = mcp::add(&mut ring, &calm) {
+                trials.push(Trial::test("mcp::starts", move || Err(Failed::from(problem))));
+            }
         }
         Err(problem) => {
             trials.push(Trial::test("oidc_provider::starts", move || Err(Failed::from(problem))));

@@ -131,7 +131,11 @@ impl Listener {
         let forward = json!({"cluster": self.scoped(APPLICATION), "timeout": "15s"});
         let mut routes: Vec<_> = self.routes.clone();
         for route in &mut routes {
+            let own = route["route"]["cluster"].as_str().map(|cluster| self.scoped(cluster));
             route["route"] = forward.clone();
+            if let Some(cluster) = own {
+                route["route"]["cluster"] = json!(cluster);
+            }
         }
         // The one matcher that takes `OPTIONS *` and every odd path as well.
         let rest = json!({"name": "rest", "match": {"safe_regex": {"regex": "(?s).*"}}, "route": forward});

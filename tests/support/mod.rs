@@ -2,7 +2,7 @@
 //!
 //! `envoy` runs the real proxy, `bootstrap` writes its configuration, `server` records what arrives anywhere,
 //! `upstream` and `issuer` are such servers, `client` speaks raw HTTP/1.1 (`wire` reads it), `deadline` is the only
-//! clock. `oidc_provider` is a real issuer. Nothing here knows what scopegate decides.
+//! clock. `oidc_provider` is a real issuer, and runs as a program of `node`. Nothing here knows what scopegate decides.
 #![allow(dead_code, reason = "every test binary and the demo use their own part of the kit")]
 
 pub(crate) mod bootstrap;
@@ -10,6 +10,7 @@ pub(crate) mod client;
 pub(crate) mod deadline;
 pub(crate) mod envoy;
 pub(crate) mod issuer;
+pub(crate) mod node;
 pub(crate) mod oidc_provider;
 pub(crate) mod places;
 pub(crate) mod server;
