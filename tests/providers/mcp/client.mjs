@@ -20,7 +20,7 @@ const { ClientCredentialsProvider } = await sdk('client/auth-extensions');
 const { Client } = await sdk('client/index');
 const { StreamableHTTPClientTransport } = await sdk('client/streamableHttp');
 
-setTimeout(() => { throw new Error('this takes too long'); }, 30_000).unref();
+setTimeout(() => { throw new Error('this takes too long'); }, 120_000).unref();
 
 /** fetch, with the name of the resource's host resolved; fetch itself lets nobody choose the Host field. */
 function resolving(target, { method = 'GET', headers, body, signal } = {}) {
