@@ -26,6 +26,8 @@ pub(crate) fn trials() -> Vec<Trial> {
             runs("both", opaque_token, ORDERS);
         }),
         trial("examples::per_route_runs", || runs("per-route", signed_token, ROUTES)),
+        trial("examples::composite_runs", || runs("composite", signed_token, POLICIES)),
+        trial("examples::composite_lets_nothing_pass_that_no_policy_covers", composite_fails_closed),
         trial("examples::manifests_hold_good_policies", manifests_are_checked),
         trial("examples::manifests_fit_their_schemas", manifests_fit),
     ]
@@ -52,6 +54,38 @@ const ROUTES: &[Asked] = &[
     ("GET", "/elsewhere", true, 403),
 ];
 
+const POLICIES: &[Asked] = &[
+    ("GET", "/orders/7", false, 401),
+    ("GET", "/orders/7", true, 200),
+    ("POST", "/orders/7", true, 403),
+    ("GET", "/reports/7", false, 401),
+    ("POST", "/reports/7", true, 200),
+    ("GET", "/elsewhere", false, 403),
+    ("GET", "/elsewhere", true, 403),
+];
+
+/// The mistakes that Envoy itself takes for a wish to have no policy.
+fn composite_fails_closed() {
+    let own = "filter_chain_name: reports}}";
+    let misspelt = |text: String| text.replace(own, "filter_chain_name: report}}");
+    let switched_off = |text: String| {
+        let composite = "composite.v3.CompositePerRoute";
+        let (before, after) = text.rsplit_once(composite).unwrap();
+        let (_, after) = after.split_once(own).unwrap();
+        let (before, _) = before.rsplit_once('\n').unwrap();
+        let off = "{\"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true}";
+        format!("{before}\n                                {off}{after}")
+    };
+    let asked: &[Asked] = &[
+        ("GET", "/orders/7", true, 200),
+        ("GET", "/reports/7", false, 403),
+        ("GET", "/reports/7", true, 403),
+        ("GET", "/elsewhere", true, 403),
+    ];
+    runs_with("composite", "composite-misspelt", misspelt, signed_token, asked);
+    runs_with("composite", "composite-switched-off", switched_off, signed_token, asked);
+}
+
 fn signed_token(key: &PrivateKey) -> String {
     signed(key, &json!({}), json!({"aud": "orders-api", "scope": "read:orders"}))
 }
@@ -62,13 +96,24 @@ fn opaque_token(_: &PrivateKey) -> String {
 
 /// Runs the example `name`, only its ports and the places of files filled in, and asks it.
 fn runs(name: &str, token: fn(&PrivateKey) -> String, asked: &[Asked]) {
-    let folder = places::scratch(&format!("example-{name}")).unwrap();
+    runs_with(name, name, |text| text, token, asked);
+}
+
+/// As [`runs`], with the text changed first; it is another one then and gets a folder of its own.
+fn runs_with(
+    name: &str,
+    folder: &str,
+    change: impl Fn(String) -> String,
+    token: fn(&PrivateKey) -> String,
+    asked: &[Asked],
+) {
+    let folder = places::scratch(&format!("example-{folder}")).unwrap();
     let key = key("example");
     let keys = folder.join("jwks.json");
     fs::write(&keys, jwks(&[&key]).to_string()).unwrap();
     let issuer = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let text = fs::read_to_string(places::root().join("envoy").join(name).join("envoy.yaml")).unwrap();
-    let text = text
+    let text = change(text)
         .replace("../../target/scopegate.wasm", &places::module().unwrap().to_string_lossy())
         .replace("filename: jwks.json", &format!("filename: {}", keys.display()))
         .replace("port_value: 10002", &format!("port_value: {issuer}"))
