@@ -37,8 +37,6 @@ pub struct Terms {
     pub issuers: Vec<String>,
     /// The scopes that rules name, in the order in which they are named first.
     pub scopes: Vec<String>,
-    /// Whether a rule can be satisfied by a token that is bound to a key (RFC 9449).
-    pub dpop: bool,
     /// Whether a rule can be satisfied by a token that is bound to a certificate (RFC 8705).
     pub mutual_tls: bool,
 }
@@ -116,7 +114,7 @@ fn terms(policy: &Policy, area: &Area) -> Terms {
     let last = policy.rules.iter().position(|rule| area.is_within(&rule.matcher));
     let is_enforced = |rule: &&Rule| rule.mode == Mode::Enforce && area.meets(&rule.matcher);
     let mut issuers: Option<BTreeSet<_>> = Some(BTreeSet::new());
-    let (mut scopes, mut dpop, mut mutual_tls) = (BTreeSet::new(), false, false);
+    let (mut scopes, mut mutual_tls) = (BTreeSet::new(), false);
     let any_token = last.is_none() && policy.unmatched == Unmatched::Authenticated;
     let reached = policy.rules.iter().take(last.map_or(usize::MAX, |last| last + 1));
     let rules = reached.filter(is_enforced).map(|rule| &rule.access);
@@ -131,7 +129,6 @@ fn terms(policy: &Policy, area: &Area) -> Terms {
             all
         });
         requirement.name_scopes(&mut scopes);
-        dpop |= requirement.names_proof(Proof::Dpop);
         mutual_tls |= requirement.names_proof(Proof::MutualTls);
     }
     let is_good = |id: &IssuerId| issuers.as_ref().is_none_or(|issuers| issuers.contains(id));
@@ -139,7 +136,6 @@ fn terms(policy: &Policy, area: &Area) -> Terms {
     Terms {
         issuers: named.filter_map(|(issuer, _)| issuer.expect.issuer.clone()).collect(),
         scopes: policy.vocabulary.names(&scopes),
-        dpop,
         mutual_tls,
     }
 }
@@ -249,8 +245,7 @@ mod tests {
         };
         assert_eq!(terms(&enforcing, "/").scopes, ["b", "c", "a"]);
         assert_eq!(terms(&enforcing, "/mcp").scopes, ["mcp"], "the last rule is never reached there");
-        assert!(terms(&enforcing, "/").mutual_tls && terms(&enforcing, "/").dpop);
-        assert!(!terms(&enforcing, "/mcp").mutual_tls && !terms(&enforcing, "/mcp").dpop);
+        assert!(terms(&enforcing, "/").mutual_tls && !terms(&enforcing, "/mcp").mutual_tls);
         assert_eq!(terms(&Policy { mode: observe, ..enforcing }, "/"), Terms::default());
     }
 }

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use libtest_mimic::Trial;
 use scopegate::tool::document;
@@ -15,6 +16,7 @@ use crate::support::client::{Request, exchange};
 use crate::support::deadline::{PATIENCE, poll};
 use crate::support::envoy::{Envoy, Launch};
 use crate::support::places;
+use crate::support::wire::text;
 use crate::tokens::{jwks, key, signed};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -64,26 +66,31 @@ const POLICIES: &[Asked] = &[
     ("GET", "/elsewhere", true, 403),
 ];
 
-/// The mistakes that Envoy itself takes for a wish to have no policy.
+/// The mistakes that Envoy itself takes for a wish to have no policy: a name that no policy has, and the filter switched
+/// off on a route.
 fn composite_fails_closed() {
-    let own = "filter_chain_name: reports}}";
-    let misspelt = |text: String| text.replace(own, "filter_chain_name: report}}");
-    let switched_off = |text: String| {
-        let composite = "composite.v3.CompositePerRoute";
-        let (before, after) = text.rsplit_once(composite).unwrap();
-        let (_, after) = after.split_once(own).unwrap();
-        let (before, _) = before.rsplit_once('\n').unwrap();
-        let off = "{\"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true}";
-        format!("{before}\n                                {off}{after}")
+    const OWN: &str = "filter_chain_name: reports}}";
+    const LAST: &str = "- {match: {prefix: /}, direct_response";
+    const OFF: &str = r#"{"@type": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true}"#;
+    let change = |text: String| {
+        assert!(text.contains(OWN) && text.contains(LAST));
+        let off = format!(
+            "- {{match: {{prefix: /off}}, typed_per_filter_config: {{policy: {OFF}}}, direct_response: {{status: 200}}}}\n{}",
+            " ".repeat(24)
+        );
+        text.replace(OWN, "filter_chain_name: report}}").replace(LAST, &format!("{off}{LAST}"))
     };
     let asked: &[Asked] = &[
         ("GET", "/orders/7", true, 200),
         ("GET", "/reports/7", false, 403),
         ("GET", "/reports/7", true, 403),
+        ("GET", "/off", true, 403),
         ("GET", "/elsewhere", true, 403),
     ];
-    runs_with("composite", "composite-misspelt", misspelt, signed_token, asked);
-    runs_with("composite", "composite-switched-off", switched_off, signed_token, asked);
+    let folder = runs_with("composite", "composite-mistaken", change, signed_token, asked);
+    let file = folder.join("envoy.yaml");
+    let checked = Command::new(places::tool().unwrap()).arg("check").arg(file).output().unwrap();
+    assert!(text(&checked.stdout).contains(r#"filter_chain_name "report""#), "{checked:?}");
 }
 
 fn signed_token(key: &PrivateKey) -> String {
@@ -96,22 +103,22 @@ fn opaque_token(_: &PrivateKey) -> String {
 
 /// Runs the example `name`, only its ports and the places of files filled in, and asks it.
 fn runs(name: &str, token: fn(&PrivateKey) -> String, asked: &[Asked]) {
-    runs_with(name, name, |text| text, token, asked);
+    drop(runs_with(name, name, |text| text, token, asked));
 }
 
-/// As [`runs`], with the text changed first; it is another one then and gets a folder of its own.
+/// As [`runs`], with the text changed first; returns the folder in which it is.
 fn runs_with(
     name: &str,
     folder: &str,
     change: impl Fn(String) -> String,
     token: fn(&PrivateKey) -> String,
     asked: &[Asked],
-) {
+) -> PathBuf {
     let folder = places::scratch(&format!("example-{folder}")).unwrap();
     let key = key("example");
     let keys = folder.join("jwks.json");
     fs::write(&keys, jwks(&[&key]).to_string()).unwrap();
-    let issuer = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let issuer = port_for_later();
     let text = fs::read_to_string(places::root().join("envoy").join(name).join("envoy.yaml")).unwrap();
     let text = change(text)
         .replace("../../target/scopegate.wasm", &places::module().unwrap().to_string_lossy())
@@ -135,6 +142,20 @@ fn runs_with(
         assert_eq!(ask(one), one.3, "{name}: {one:?}");
     }
     assert_eq!(envoy.traps(), Vec::<String>::new());
+    folder
+}
+
+/// A port that is free still when Envoy binds it, which on a busy machine is half a minute later: below the ports that
+/// the system hands out for port 0, and no other test of this run gets it.
+fn port_for_later() -> u16 {
+    const FIRST: u32 = 10_240;
+    const COUNT: u32 = 20_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Runs side by side begin far from each other.
+    let start = std::process::id().wrapping_mul(7_919);
+    let candidates = std::iter::repeat_with(|| start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)));
+    let mut ports = candidates.take(100).filter_map(|number| u16::try_from(FIRST + number % COUNT).ok());
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 /// Manifest, and the schema of its first document.

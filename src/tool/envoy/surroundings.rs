@@ -1,4 +1,4 @@
-//! What the rest of a file says: its clusters.
+//! What the rest of a file says: its clusters, and the filter chains that routes choose from.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +12,10 @@ pub struct Surroundings {
     clusters: BTreeSet<String>,
     /// Clusters come from elsewhere too, so a name that is not here may still exist.
     more_clusters: bool,
+    /// The named chains of composite filters.
+    chains: BTreeSet<String>,
+    /// The names by which chains are chosen.
+    chosen: BTreeSet<String>,
 }
 
 impl Surroundings {
@@ -29,6 +33,12 @@ impl Surroundings {
         !self.more_clusters && !self.clusters.is_empty() && !self.clusters.contains(cluster)
     }
 
+    /// The names by which routes choose chains of a composite filter, and which none of the file's has.
+    pub fn missing_chains(&self) -> Vec<&str> {
+        let missing = self.chosen.difference(&self.chains).map(String::as_str);
+        missing.filter(|_| !self.chains.is_empty()).collect()
+    }
+
     fn walk(&mut self, value: &Value) {
         match value {
             Value::Object(object) => {
@@ -39,6 +49,10 @@ impl Surroundings {
                     self.clusters.extend(name(value));
                 }
                 self.more_clusters |= member(object, "cds_config").is_some();
+                let chains = member(object, "named_filter_chains").and_then(Value::as_object);
+                self.chains.extend(chains.into_iter().flatten().map(|(name, _)| name.clone()));
+                let chosen = member(object, "filter_chain_name").and_then(Value::as_str);
+                self.chosen.extend(chosen.map(str::to_owned));
                 object.values().for_each(|value| self.walk(value));
             }
             Value::Array(items) => items.iter().for_each(|item| self.walk(item)),
@@ -65,5 +79,17 @@ mod tests {
         assert!(lacks(slice::from_ref(&clusters)));
         assert!(!Surroundings::of(slice::from_ref(&clusters)).lacks("idp"));
         assert!(!lacks(&[json!({})]) && !lacks(&[clusters, dynamic]));
+    }
+
+    #[test]
+    fn a_chain_is_missed_where_the_file_has_some() {
+        let filter = json!({"namedFilterChains": {"orders": {"filter_chain_name": "nested"}}});
+        let route = |chain: &str| json!([{"typed_config": {"filter_chain_name": chain}}]);
+        let missing = |documents: &[Value]| {
+            let surroundings = Surroundings::of(documents);
+            surroundings.missing_chains().into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(missing(&[filter, route("orders"), route("order")]), ["nested", "order"]);
+        assert!(missing(&[route("order")]).is_empty());
     }
 }
