@@ -8,6 +8,7 @@
 mod client;
 mod details;
 mod document;
+mod dpop;
 mod error;
 mod introspection;
 mod issuers;

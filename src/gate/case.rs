@@ -16,6 +16,7 @@ use crate::http::path::Path;
 use crate::policy::{Policy, ProtectedResource, RuleId};
 use crate::token::binding::Thumbprint;
 use crate::token::credential;
+use crate::token::dpop;
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
 use crate::token::introspection::Silence;
@@ -26,7 +27,9 @@ pub(super) struct Case {
     pub(super) token: Secret<Vec<u8>>,
     pub(super) digest: Digest,
     pub(super) client: Client,
-    /// The client certificate of its connection.
+    /// What came with the token, where it was presented as one that is bound to a key.
+    pub(super) proof: Option<dpop::Presented>,
+    /// The client certificate that its sender has proven to hold, once that matters.
     pub(super) certificate: Option<Thumbprint>,
     /// The edits when it goes on, but for the identity.
     pub(super) edits: HeaderEdits,
@@ -101,6 +104,10 @@ pub(super) struct Client {
     pub(super) grpc: bool,
     /// The protected resource that the request is for.
     pub(super) resource: Option<Rc<ProtectedResource>>,
+    /// It presents its token as one that is bound to a key.
+    pub(super) dpop: bool,
+    /// The nonce for its next proof, where one is asked for.
+    pub(super) nonce: Option<String>,
 }
 
 impl Client {
@@ -108,7 +115,7 @@ impl Client {
         let host = host::of_authority(head.authority).unwrap_or_default();
         let resource = || policy.resources.of(&host, Path::normalize(head.path).ok().as_ref()).cloned();
         let resource = (!policy.resources.is_empty()).then(resource).flatten();
-        Self { host, grpc: head.is_grpc(), resource }
+        Self { host, grpc: head.is_grpc(), resource, dpop: false, nonce: None }
     }
 }
 

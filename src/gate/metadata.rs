@@ -3,6 +3,7 @@
 use serde_json::{Map, json};
 
 use crate::http::message::{FieldValue, Response};
+use crate::jose::algorithm::Algorithm;
 use crate::policy::{Policy, ProtectedResource};
 use crate::token::credential::Place;
 
@@ -13,12 +14,15 @@ pub(super) fn document(policy: &Policy, resource: &ProtectedResource) -> Respons
     let mut methods: Vec<&str> = policy.places.iter().filter_map(method).collect();
     methods.sort_unstable();
     methods.dedup();
+    let proofs = policy.dpop.as_ref().map(|dpop| dpop.terms.algorithms.iter().map(Algorithm::name));
+    let proofs: Vec<&str> = proofs.into_iter().flatten().collect();
     let mut document = Map::new();
     document.insert("resource".to_owned(), json!(resource.resource));
     let lists = [
         ("authorization_servers", json!(terms.issuers)),
         ("scopes_supported", json!(terms.scopes)),
         ("bearer_methods_supported", json!(methods)),
+        ("dpop_signing_alg_values_supported", json!(proofs)),
     ];
     for (name, list) in lists {
         if list.as_array().is_some_and(|list| !list.is_empty()) {
@@ -27,6 +31,9 @@ pub(super) fn document(policy: &Policy, resource: &ProtectedResource) -> Respons
     }
     if terms.mutual_tls {
         document.insert("tls_client_certificate_bound_access_tokens".to_owned(), json!(true));
+    }
+    if terms.dpop_alone {
+        document.insert("dpop_bound_access_tokens_required".to_owned(), json!(true));
     }
     document.extend(resource.texts.iter().map(|(name, text)| ((*name).to_owned(), json!(text))));
     Response {

@@ -3,11 +3,12 @@
 //! - knows: issuers, rules and which of them decides, requirements, the permit
 //! - must not know: bytes of configuration, replies, status codes, the proxy
 //! - in: plain values that `config` has checked; out: the rule of a request, and a permit or a denial
-//! - RFC 6750, 9396, 9470, 9728
+//! - RFC 6750, 9396, 9449, 9470, 9728
 
 pub mod authorize;
 pub mod denial;
 pub mod details;
+pub mod dpop;
 mod index;
 pub mod issuer;
 pub mod matcher;
@@ -21,12 +22,15 @@ pub mod vocabulary;
 pub use authorize::{Permit, anonymous, authenticated, authorize, observed, preflight, unmatched};
 pub use denial::{Denial, Login};
 pub use details::WantedDetail;
+pub use dpop::Dpop;
 pub use issuer::{Fetch, Introspection, Issuer, KeySource, Keys, OnOutage, UseFor};
 pub use matcher::{HostPattern, Matcher, PathPattern, Target};
 pub use requirement::{ClaimTest, Holder, Requirement, Wanted};
 pub use resource::{ProtectedResource, Resources, Terms};
 pub use rules::{Access, Rule, RuleId, Rules, Unreachable};
-pub use settings::{BodyForm, CorsPreflight, FilterState, Limits, Mode, Responses, Unmatched, Upstream};
+pub use settings::{
+    BodyForm, CertificateSource, CorsPreflight, FilterState, Limits, Mode, Responses, Unmatched, Upstream,
+};
 pub use vocabulary::Vocabulary;
 
 use crate::token::credential::Place;
@@ -44,8 +48,12 @@ pub struct Policy {
     pub unmatched: Unmatched,
     /// Where a request may carry its token.
     pub places: Vec<Place>,
+    /// How DPoP proofs are checked; `None` where DPoP is no way to present a token.
+    pub dpop: Option<Dpop>,
     /// Whether the token stays on a request that goes on.
     pub forward_token: bool,
+    /// Where a request's client certificate is told.
+    pub certificate_source: CertificateSource,
     /// What the upstream is told.
     pub upstream: Upstream,
     /// What a refused client is told.
@@ -72,7 +80,9 @@ impl Policy {
             rules: Rules::default(),
             unmatched: Unmatched::Deny,
             places: settings::default_places(),
+            dpop: None,
             forward_token: false,
+            certificate_source: CertificateSource::Connection,
             upstream: Upstream::default(),
             responses: Responses::default(),
             resources: Resources::default(),

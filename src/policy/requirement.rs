@@ -126,6 +126,23 @@ impl Requirement {
         Some(issuers)
     }
 
+    /// How the token has to be bound, whatever else is needed; `None` where it need not be.
+    pub const fn proof(&self) -> Option<Proof> {
+        self.wanted.proof
+    }
+
+    /// Whether a token that is bound to a key is asked for, here or in one of the members.
+    pub fn mentions_key(&self) -> bool {
+        matches!(self.wanted.proof, Some(Proof::Dpop | Proof::Any))
+            || self.any_of.iter().any(Self::mentions_key)
+    }
+
+    /// Whether a token that is bound to a certificate is asked for, here or in one of the members.
+    pub(super) fn mentions_certificate(&self) -> bool {
+        matches!(self.wanted.proof, Some(Proof::MutualTls | Proof::Any))
+            || self.any_of.iter().any(Self::mentions_certificate)
+    }
+
     /// The scopes every one of which is needed, whatever else is.
     pub fn required_scopes(&self) -> &[String] {
         &self.wanted.scopes
@@ -135,12 +152,6 @@ impl Requirement {
     pub(super) fn name_scopes(&self, numbers: &mut BTreeSet<u32>) {
         numbers.extend(self.all_scopes.iter().chain(&self.any_scope));
         self.any_of.iter().for_each(|member| member.name_scopes(numbers));
-    }
-
-    /// Whether this or one of its alternatives asks for `proof` by its name, or for any.
-    pub(super) fn names_proof(&self, proof: Proof) -> bool {
-        self.wanted.proof.is_some_and(|wanted| wanted == proof || wanted == Proof::Any)
-            || self.any_of.iter().any(|member| member.names_proof(proof))
     }
 
     /// Whether `holder` satisfies this at `now`. Cheap and general questions come first, so that the answer is the

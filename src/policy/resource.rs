@@ -39,6 +39,8 @@ pub struct Terms {
     pub scopes: Vec<String>,
     /// Whether a rule can be satisfied by a token that is bound to a certificate (RFC 8705).
     pub mutual_tls: bool,
+    /// Whether no other token is good there than one that is bound to a key (RFC 9449).
+    pub dpop_alone: bool,
 }
 
 /// All protected resources of a policy.
@@ -114,7 +116,7 @@ fn terms(policy: &Policy, area: &Area) -> Terms {
     let last = policy.rules.iter().position(|rule| area.is_within(&rule.matcher));
     let is_enforced = |rule: &&Rule| rule.mode == Mode::Enforce && area.meets(&rule.matcher);
     let mut issuers: Option<BTreeSet<_>> = Some(BTreeSet::new());
-    let (mut scopes, mut mutual_tls) = (BTreeSet::new(), false);
+    let (mut scopes, mut mutual_tls, mut proofs) = (BTreeSet::new(), false, BTreeSet::new());
     let any_token = last.is_none() && policy.unmatched == Unmatched::Authenticated;
     let reached = policy.rules.iter().take(last.map_or(usize::MAX, |last| last + 1));
     let rules = reached.filter(is_enforced).map(|rule| &rule.access);
@@ -129,7 +131,8 @@ fn terms(policy: &Policy, area: &Area) -> Terms {
             all
         });
         requirement.name_scopes(&mut scopes);
-        mutual_tls |= requirement.names_proof(Proof::MutualTls);
+        mutual_tls |= requirement.mentions_certificate();
+        proofs.insert(requirement.proof() == Some(Proof::Dpop));
     }
     let is_good = |id: &IssuerId| issuers.as_ref().is_none_or(|issuers| issuers.contains(id));
     let named = policy.issuers.iter().zip((0..).map(IssuerId)).filter(|(_, id)| is_good(id));
@@ -137,6 +140,7 @@ fn terms(policy: &Policy, area: &Area) -> Terms {
         issuers: named.filter_map(|(issuer, _)| issuer.expect.issuer.clone()).collect(),
         scopes: policy.vocabulary.names(&scopes),
         mutual_tls,
+        dpop_alone: proofs == BTreeSet::from([true]),
     }
 }
 

@@ -9,9 +9,12 @@ use libtest_mimic::Arguments;
 mod support;
 
 mod algorithms;
+mod authority;
 mod bodies;
+mod certificates;
 mod configuration;
 mod dialects;
+mod dpop;
 mod examples;
 mod grpc;
 mod harness;
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     hostile::add(&mut ring);
     paths::add(&mut ring);
     identity::add(&mut ring);
+    certificates::add(&mut ring);
     grpc::add(&mut ring);
     keys::add(&mut ring);
     algorithms::add(&mut ring);
@@ -51,10 +55,12 @@ fn main() -> ExitCode {
     state::add(&mut ring);
     configuration::add(&mut ring);
     dialects::add(&mut ring);
+    dpop::add(&mut ring);
     let (of_ring, running) = ring.into_trials();
     let mut trials = harness::trials();
     trials.extend(questions::trials());
     trials.extend(state::trials());
+    trials.extend(dpop::trials());
     trials.extend(scenarios::trials());
     trials.extend(examples::trials());
     trials.extend(keys::trials());
