@@ -13,8 +13,8 @@ use scopegate::config::{self, ConfigError};
 use scopegate::http::path::Path;
 use scopegate::jose::algorithm::{Algorithm, Algorithms};
 use scopegate::policy::{
-    Access, BodyForm, CorsPreflight, KeySource, Keys, Limits, Mode, OnOutage, Policy, Target, Unmatched,
-    UseFor,
+    Access, BodyForm, CertificateSource, CorsPreflight, KeySource, Keys, Limits, Mode, OnOutage, Policy,
+    Target, Unmatched, UseFor,
 };
 use scopegate::token::binding::Proof;
 use scopegate::token::credential::Place;
@@ -294,6 +294,7 @@ fn each_of_these_is_accepted() {
         ("/upstream", json!({"headers": {"X-Auth": "/realm/roles/0"}, "filter_state": []})),
         ("/responses", json!({"realm": "my orders", "body": "problem", "describe": false})),
         ("/protected_resource", json!({"resource": "https://api.example.com/v1"})),
+        ("/client_certificate", json!({"from": "connection"})),
         ("/cors_preflight", json!("allow")),
         ("/route_metadata", json!(true)),
         ("/mode", json!("observe")),
@@ -326,6 +327,9 @@ fn values_arrive_where_they_belong() {
         };
         assert_eq!(requirement.proof(), Some(proof));
     }
+    assert_eq!(accepted(&base()).certificate_source, CertificateSource::Connection);
+    let policy = accepted(&with("/client_certificate", json!({"from": "x-forwarded-client-cert"})));
+    assert_eq!(policy.certificate_source, CertificateSource::ForwardedField);
 }
 
 #[test]
@@ -408,7 +412,7 @@ fn what_is_no_json_object_is_refused() {
         ("", "policy: ends too early (line 1, column 0): write one JSON object in which no key stands twice"),
         (
             "[]",
-            "policy: is a list: write an object with the keys issuers, token, dpop, scope_implies, requirements, rules, unmatched, upstream, responses, protected_resource, cors_preflight, route_metadata, mode, limits",
+            "policy: is a list: write an object with the keys issuers, token, dpop, client_certificate, scope_implies, requirements, rules, unmatched, upstream, responses, protected_resource, cors_preflight, route_metadata, mode, limits",
         ),
         (
             r#"{"mode":"enforce","mode":"observe"}"#,
@@ -510,6 +514,7 @@ fn the_schema_knows_the_same_defaults() {
         ("/issuers/asked/introspection/client", "/$defs/introspection/properties/client"),
         ("/token", "/properties/token"),
         ("/dpop", "/properties/dpop"),
+        ("/client_certificate", "/properties/client_certificate"),
         ("/responses", "/properties/responses"),
         ("", ""),
     ] {
@@ -530,6 +535,7 @@ fn the_schema_knows_the_same_defaults() {
                 policy.places,
                 policy.dpop,
                 policy.forward_token,
+                policy.certificate_source,
                 policy.unmatched,
                 policy.responses,
                 policy.cors_preflight,

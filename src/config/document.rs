@@ -9,7 +9,7 @@ use super::responses::{limits, protected_resource, responses};
 use super::rules::{MODES, rules};
 use super::scopes::implications;
 use super::secret::Environment;
-use super::token::token;
+use super::token::{certificate_source, token};
 use super::upstream::upstream;
 use super::values::choice;
 use crate::base::json;
@@ -19,6 +19,7 @@ const KEYS: &[&str] = &[
     "issuers",
     "token",
     "dpop",
+    "client_certificate",
     "scope_implies",
     "requirements",
     "rules",
@@ -77,6 +78,7 @@ fn policy(members: &Members<'_>, environment: Environment<'_>) -> Policy {
         places,
         dpop,
         forward_token,
+        certificate_source: certificate_source(members),
         responses: responses(members),
         protected_resource: protected_resource(members),
         cors_preflight: members

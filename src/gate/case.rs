@@ -28,7 +28,7 @@ pub(super) struct Case {
     pub(super) client: Client,
     /// What came with the token, where it was presented as one that is bound to a key.
     pub(super) proof: Option<dpop::Presented>,
-    /// The client certificate of its connection.
+    /// The client certificate that its sender has proven to hold, once that matters.
     pub(super) certificate: Option<Thumbprint>,
     /// The edits when it goes on, but for the identity.
     pub(super) edits: HeaderEdits,

@@ -4,11 +4,12 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use super::case::{About, Case, Client, Heard, strip_all, strip_identity};
+use super::certificate;
 use super::health::Health;
 use super::judge::Stop;
 use super::key_ring::KeyRing;
 use super::keys::{KeyStore, Offer, SetNumber};
-use super::memory::Memory;
+use super::memory::{Known, Memory};
 use super::proofs::Proofs;
 use super::questions::{Questions, Topic};
 use super::refuse::Outage;
@@ -24,7 +25,6 @@ use crate::jose::sign::{NoSigner, Signer};
 use crate::jose::verify::Accelerator;
 use crate::policy::{Denial, Policy};
 use crate::token::credential::{self, Found, Scheme};
-use crate::token::dpop;
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
 use crate::token::introspection::{self, Question, Silence};
@@ -137,22 +137,25 @@ impl Gate {
         };
         let digest = self.memory.digest(token.expose());
         let edits = strip_all(&self.policy, head);
-        let target = || self.policy.dpop.as_ref().and_then(|dpop| dpop.target(head, facts.tls));
-        let proof = client.dpop.then(|| dpop::Presented::of(head, target()));
-        let case = Case {
+        let proof = client.dpop.then(|| self.presented(head, facts));
+        let mut case = Case {
             decider,
             token,
             digest,
             client,
             proof,
-            certificate: facts.certificate,
+            certificate: None,
             edits,
             asked_keys: Vec::new(),
             deadline: None,
             issuer: None,
             heard: Vec::new(),
         };
-        self.proceed(id, case, now).map_or(Step::Park, Step::Settle)
+        let found = self.advance(&mut case, now);
+        if certificate::matters(&found) {
+            case.certificate = certificate::of_sender(&self.policy, head, facts);
+        }
+        self.conclude(id, case, found, now).map_or(Step::Park, Step::Settle)
     }
 
     /// The callouts that have to be sent now, each exactly once.
@@ -321,7 +324,19 @@ impl Gate {
 
     /// Takes a case as far as it goes: to a verdict, or into the waiting room.
     fn proceed(&mut self, id: RequestId, mut case: Case, now: UnixTime) -> Option<Verdict> {
-        let stop = match self.advance(&mut case, now) {
+        let found = self.advance(&mut case, now);
+        self.conclude(id, case, found, now)
+    }
+
+    /// What becomes of a case whose token was found to be this.
+    fn conclude(
+        &mut self,
+        id: RequestId,
+        mut case: Case,
+        found: Result<Rc<Known>, Stop>,
+        now: UnixTime,
+    ) -> Option<Verdict> {
+        let stop = match found {
             Ok(known) => return Some(self.decide(case, known, now)),
             Err(stop) => stop,
         };

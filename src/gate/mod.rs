@@ -11,6 +11,7 @@
 mod admit;
 mod candidates;
 mod case;
+mod certificate;
 mod discovery;
 mod engine;
 mod health;

@@ -24,7 +24,8 @@ pub use matcher::{HostPattern, Matcher, PathPattern, Target};
 pub use requirement::{ClaimTest, Holder, Requirement, Wanted};
 pub use rules::{Access, Rule, RuleId, Rules, Unreachable};
 pub use settings::{
-    BodyForm, CorsPreflight, FilterState, Limits, Mode, ProtectedResource, Responses, Unmatched, Upstream,
+    BodyForm, CertificateSource, CorsPreflight, FilterState, Limits, Mode, ProtectedResource, Responses,
+    Unmatched, Upstream,
 };
 pub use vocabulary::Vocabulary;
 
@@ -47,6 +48,8 @@ pub struct Policy {
     pub dpop: Option<Dpop>,
     /// Whether the token stays on a request that goes on.
     pub forward_token: bool,
+    /// Where a request's client certificate is told.
+    pub certificate_source: CertificateSource,
     /// What the upstream is told.
     pub upstream: Upstream,
     /// What a refused client is told.
@@ -75,6 +78,7 @@ impl Policy {
             places: settings::default_places(),
             dpop: None,
             forward_token: false,
+            certificate_source: CertificateSource::Connection,
             upstream: Upstream::default(),
             responses: Responses::default(),
             protected_resource: None,

@@ -34,6 +34,16 @@ pub enum CorsPreflight {
     Allow,
 }
 
+/// Where the client certificate of a request is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum CertificateSource {
+    /// By the proxy, about the connection on which the request came.
+    #[default]
+    Connection,
+    /// In `x-forwarded-client-cert`, by the hop in front of the proxy.
+    ForwardedField,
+}
+
 /// What an admitted request tells the upstream.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Upstream {

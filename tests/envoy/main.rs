@@ -9,7 +9,9 @@ use libtest_mimic::Arguments;
 mod support;
 
 mod algorithms;
+mod authority;
 mod bodies;
+mod certificates;
 mod configuration;
 mod dialects;
 mod dpop;
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
     hostile::add(&mut ring);
     paths::add(&mut ring);
     identity::add(&mut ring);
+    certificates::add(&mut ring);
     grpc::add(&mut ring);
     keys::add(&mut ring);
     algorithms::add(&mut ring);

@@ -73,6 +73,9 @@ fn plan(suite: &Suite) -> Plan {
     for (path, replies) in &suite.answers {
         plan = plan.answers(path, replies.iter().map(answer).collect());
     }
+    if suite.policy["client_certificate"]["from"] == "x-forwarded-client-cert" {
+        plan = plan.manager(json!({"forward_client_cert_details": "ALWAYS_FORWARD_ONLY"}));
+    }
     let named = suite.cases.iter().filter_map(|case| route(&case.request.route));
     named.fold(plan, Plan::route)
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::find::{Filter, Host, member};
+use super::forwarded;
 use super::surroundings::Surroundings;
 use crate::base::json::Object;
 
@@ -41,6 +42,7 @@ pub fn advise(
             missing_variables(variables, texts(keys), "env.hostKeys", &mut advice);
         }
     }
+    advice.extend(forwarded::advise(policy, filter.host));
     for cluster in clusters(policy).into_iter().filter(|cluster| surroundings.lacks(cluster)) {
         advice.push(format!("the policy asks cluster {cluster:?}, which this file does not define: define it, or no issuer can be reached"));
     }

@@ -8,6 +8,7 @@
 mod advice;
 mod configuration;
 mod find;
+mod forwarded;
 mod surroundings;
 
 pub use advice::advise;

@@ -1,5 +1,6 @@
 //! The token: where it stands, what it is, what it says, and whether that is to be believed.
 
+use super::binding;
 use super::proof;
 use super::text::Text;
 use crate::base::base64url;
@@ -37,7 +38,7 @@ pub(super) fn tell(text: &mut Text, policy: &Policy, request: &Request, judged: 
             });
             let at = at.map(place).unwrap_or_default();
             text.line("token", &format!("in {at}, {} characters", token.expose().len()));
-            kind(text, policy, token.expose(), judged);
+            kind(text, policy, token.expose(), request, judged);
             if scheme == Scheme::Dpop {
                 proof::tell(text, policy, request, token.expose());
             }
@@ -66,7 +67,7 @@ fn place(place: &Place) -> String {
     }
 }
 
-fn kind(text: &mut Text, policy: &Policy, token: &[u8], judged: &Judged) {
+fn kind(text: &mut Text, policy: &Policy, token: &[u8], request: &Request, judged: &Judged) {
     let note = judged.verdict.note();
     if jws::is_jws_shape(token) {
         text.line("", "a signed token (JWS)");
@@ -88,6 +89,7 @@ fn kind(text: &mut Text, policy: &Policy, token: &[u8], judged: &Judged) {
             text.line("claims", &format!("which {issuer} vouches for:"));
             claims(text, grant.claims());
             summary(text, grant);
+            binding::tell(text, policy, request, grant);
         }
         (None, Some(unverified)) => {
             text.line("claims", "which the token makes, and nobody vouches for:");
