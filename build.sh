@@ -26,6 +26,8 @@ usage: ./build.sh [COMMAND]
   bench engine [--record]
                  count the instructions of the engine and compare them with tests/bench/baseline.json;
                  --record writes them there
+  mutations [THREAT…]
+                 take the defences out of a copy of the code, one after the other, and have the tests notice (an hour)
   module, tool   build only one of the two
   envoy          install Envoy below target/ (test and demo do so themselves)
   providers      install the real authorization servers that the tests talk to
@@ -221,6 +223,12 @@ demo() {
     cargo run --quiet --example demo --target-dir "$target" -- "$@"
 }
 
+mutations() {
+    need_wasm_target
+    need_envoy
+    cargo run --quiet --example mutations --target-dir "$target" -- "$@"
+}
+
 bench() {
     if [ "${1:-}" = engine ]; then
         shift
@@ -269,6 +277,10 @@ demo)
 bench)
     shift
     bench "$@"
+    ;;
+mutations)
+    shift
+    mutations "$@"
     ;;
 -h | --help | help) usage ;;
 *)
