@@ -19,6 +19,7 @@ use crate::gate::{Ask, AskId, Facts, Gate, Note, RequestId, Step, Verdict, Woken
 use crate::http::head::RequestHead;
 use crate::http::message::{Answer, FieldValue, Reply, Response};
 use crate::policy::FilterState;
+use crate::token::dpop;
 
 /// What the proxy is to do with a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +49,8 @@ const LONGEST_REPLY: usize = 512 * 1024 + 1;
 /// Where a route's metadata names the rule.
 const RULE_OF_ROUTE: [&str; 5] = ["xds", "route_metadata", "filter_metadata", "scopegate", "rule"];
 
+/// The version of TLS of a connection that has any.
+const TLS: [&str; 2] = ["connection", "tls_version"];
 /// Where the proxy tells the SHA-256 of the client certificate of a request's connection: of the DER, in hexadecimal
 /// digits. It does so whenever there is a certificate; that the client holds its key is a part of every handshake that
 /// has one, whether or not an authority vouches for it (RFC 8705 section 2.2), and of the one that a resumed session
@@ -113,8 +116,11 @@ impl<H: Host> Skin<H> {
         };
         let route = policy.rules.uses_routes().then(|| self.host.property(&["xds", "route_name"])).flatten();
         let rule = policy.route_metadata.then(|| self.host.property(&RULE_OF_ROUTE)).flatten();
+        let proves = policy.dpop.is_some() && head.first(dpop::FIELD.as_bytes()).is_some();
+        let tls = proves && self.host.property(&TLS).is_some_and(|version| !version.is_empty());
         let certificate = || hex::decode(&self.host.property(&CERTIFICATE)?);
-        let facts = Facts { route: route.as_deref(), rule: rule.as_deref(), certificate: Some(&certificate) };
+        let facts =
+            Facts { route: route.as_deref(), rule: rule.as_deref(), tls, certificate: Some(&certificate) };
         let now = self.host.now();
         match self.borrow_mut(|gate| gate.open(RequestId(stream), &head, &facts, now)) {
             None => self.reentered(stream),

@@ -14,4 +14,5 @@ pub mod head;
 pub mod host;
 pub mod message;
 pub mod path;
+pub mod target;
 pub mod uri;

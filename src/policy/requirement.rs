@@ -127,6 +127,12 @@ impl Requirement {
         self.wanted.proof
     }
 
+    /// Whether a token that is bound to a key is asked for, here or in one of the members.
+    pub fn mentions_key(&self) -> bool {
+        matches!(self.wanted.proof, Some(Proof::Dpop | Proof::Any))
+            || self.any_of.iter().any(Self::mentions_key)
+    }
+
     /// The scopes every one of which is needed, whatever else is.
     pub fn required_scopes(&self) -> &[String] {
         &self.wanted.scopes

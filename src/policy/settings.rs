@@ -132,11 +132,18 @@ pub struct Limits {
     pub cached_tokens: usize,
     /// How many requests may wait for an issuer at the same time.
     pub waiting_requests: usize,
+    /// How many used DPoP proofs are remembered, at least.
+    pub remembered_proofs: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { token_bytes: 16_384, cached_tokens: 10_000, waiting_requests: 1_000 }
+        Self {
+            token_bytes: 16_384,
+            cached_tokens: 10_000,
+            waiting_requests: 1_000,
+            remembered_proofs: 100_000,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ pub mod binding;
 pub mod challenge;
 pub mod claims;
 pub mod credential;
+pub mod dpop;
 pub mod expect;
 pub mod fault;
 pub mod grant;

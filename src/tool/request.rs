@@ -53,6 +53,11 @@ impl Default for Request {
 }
 
 impl Request {
+    /// Whether it comes over TLS.
+    pub fn is_over_tls(&self) -> bool {
+        self.scheme == "https"
+    }
+
     /// The head that the engine judges.
     pub fn head(&self) -> RequestHead<'_> {
         let pseudo = [

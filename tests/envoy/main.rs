@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use libtest_mimic::Arguments;
 
+#[path = "../vectors/sets.rs"]
+mod sets;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -14,6 +16,7 @@ mod bodies;
 mod certificates;
 mod configuration;
 mod dialects;
+mod dpop;
 mod examples;
 mod grpc;
 mod harness;
@@ -31,6 +34,7 @@ mod scenarios;
 mod signing;
 mod state;
 mod tokens;
+mod vectors;
 
 /// Tests wait for the proxy far more than they compute.
 const THREADS: usize = 8;
@@ -54,15 +58,18 @@ fn main() -> ExitCode {
     state::add(&mut ring);
     configuration::add(&mut ring);
     dialects::add(&mut ring);
+    dpop::add(&mut ring);
     let (of_ring, running) = ring.into_trials();
     let mut trials = harness::trials();
     trials.extend(questions::trials());
     trials.extend(state::trials());
+    trials.extend(dpop::trials());
     trials.extend(scenarios::trials());
     trials.extend(examples::trials());
     trials.extend(keys::trials());
     trials.extend(configuration::trials());
     trials.extend(quiet::trials());
+    trials.extend(vectors::trials());
     trials.extend(of_ring);
     running.conclude(&arguments, trials)
 }

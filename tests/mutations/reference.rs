@@ -7,7 +7,7 @@ use std::fmt;
 pub(crate) enum Reference {
     /// A unit test, by its path below the crate.
     Unit { path: String },
-    /// A test of the ring in `tests/<name>.rs`.
+    /// A test of the ring in `tests/<name>.rs` or `tests/<name>/`.
     Ring { name: String, test: String },
     /// A test of a scenario file.
     Scenario { file: String, name: String },
@@ -27,10 +27,11 @@ impl Reference {
             let module = module.trim_end_matches("/mod").trim_end_matches("/tests").replace('/', "::");
             return Some(Self::Unit { path: format!("{module}::tests::{name}") });
         }
-        let ring = path.strip_prefix("tests/")?;
-        Some(match ring.strip_prefix("envoy/") {
-            Some(module) => Self::Envoy { test: format!("{module}::{name}") },
-            None => Self::Ring { name: ring.to_owned(), test: name.to_owned() },
+        Some(match path.strip_prefix("tests/")?.split_once('/') {
+            None => Self::Ring { name: path.strip_prefix("tests/")?.to_owned(), test: name.to_owned() },
+            Some((ring, "main")) => Self::Ring { name: ring.to_owned(), test: name.to_owned() },
+            Some(("envoy", module)) => Self::Envoy { test: format!("{module}::{name}") },
+            Some((ring, module)) => Self::Ring { name: ring.to_owned(), test: format!("{module}::{name}") },
         })
     }
 }

@@ -6,6 +6,7 @@
 
 mod binding;
 mod outcome;
+mod proof;
 mod rule;
 mod text;
 mod token;
