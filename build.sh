@@ -27,6 +27,8 @@ usage: ./build.sh [COMMAND]
   bench engine [--record]
                  count the instructions of the engine and compare them with tests/bench/baseline.json;
                  --record writes them there
+  mutations [THREAT…]
+                 take the defences out of a copy of the code, one after the other, and have the tests notice (an hour)
   module, tool   build only one of the two
   probe          build what the tests ask about signatures inside Envoy
   envoy          install Envoy below target/ (test and demo do so themselves)
@@ -278,6 +280,12 @@ demo() {
     cargo run --quiet --example demo --target-dir "$target" -- "$@"
 }
 
+mutations() {
+    need_wasm_target
+    need_envoy
+    cargo run --quiet --example mutations --target-dir "$target" -- "$@"
+}
+
 bench() {
     if [ "${1:-}" = engine ]; then
         shift
@@ -329,6 +337,10 @@ demo)
 bench)
     shift
     bench "$@"
+    ;;
+mutations)
+    shift
+    mutations "$@"
     ;;
 -h | --help | help) usage ;;
 *)
