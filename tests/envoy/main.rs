@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use libtest_mimic::Arguments;
 
+#[path = "../vectors/sets.rs"]
+mod sets;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -32,6 +34,7 @@ mod scenarios;
 mod signing;
 mod state;
 mod tokens;
+mod vectors;
 
 /// Tests wait for the proxy far more than they compute.
 const THREADS: usize = 8;
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
     trials.extend(keys::trials());
     trials.extend(configuration::trials());
     trials.extend(quiet::trials());
+    trials.extend(vectors::trials());
     trials.extend(of_ring);
     running.conclude(&arguments, trials)
 }

@@ -333,6 +333,11 @@ impl Site {
         assert!(arrived.is_some(), "{} requests are inside, not {requests}", inside());
     }
 
+    /// How many requests Envoy has refused because of the size of their bodies.
+    pub(crate) fn too_large(&self) -> u64 {
+        self.envoy.stat(&format!("http.{}.downstream_rq_too_large", self.name))
+    }
+
     /// Holds the worker to being alive: it serves, and its VM was never built anew.
     pub(crate) fn still_serves(&self) {
         let alive = Request::get("/alive");

@@ -96,8 +96,8 @@ fn variables(policy: &Value) -> Vec<String> {
 fn key_sets(policy: &Value) -> Vec<&str> {
     let issuers = policy["issuers"].as_object().into_iter().flatten();
     let sets = issuers.flat_map(|(_, issuer)| {
-        let jwks = &issuer["jwt"]["jwks"];
-        jwks.as_array().map_or_else(|| vec![jwks], |sets| sets.iter().collect())
+        let sets = &issuer["jwt"]["jwks"];
+        sets.as_array().map_or_else(|| vec![sets], |sets| sets.iter().collect())
     });
     sets.filter_map(|set| set["uri"].as_str()).collect()
 }
