@@ -23,6 +23,7 @@ mod bound;
 mod glewlwyd;
 mod introspected;
 mod policies;
+mod proven;
 mod signed;
 
 use support::oidc_provider::OidcProvider;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
             signed::add(&mut ring, &calm, overlap, at_once);
             introspected::add(&mut ring, &calm, &keys);
             bound::add(&mut ring, &calm);
+            proven::add(&mut ring, &calm);
         }
         Err(problem) => {
             trials.push(Trial::test("oidc_provider::starts", move || Err(Failed::from(problem))));
