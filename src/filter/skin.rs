@@ -341,6 +341,11 @@ impl<H: Host> Skin<H> {
 
     fn note(&self, note: &Note) {
         self.count(if note.observed { "observed" } else { "decision" }, note.reason);
+        if let Some(rule) = note.rule.as_ref().filter(|_| note.observed)
+            && let Ok(mut counters) = self.counters.try_borrow_mut()
+        {
+            counters.observe(rule, note.reason);
+        }
         if self.verbose.get() {
             let rule = note.rule.as_deref().unwrap_or("-");
             let issuer = note.issuer.as_deref().unwrap_or("-");

@@ -104,7 +104,7 @@ impl Gate {
 
     /// Judges the request `id`, or parks it.
     pub fn open(&mut self, id: RequestId, head: &RequestHead<'_>, facts: &Facts<'_>, now: UnixTime) -> Step {
-        let mut client = Client::of(head);
+        let mut client = Client::of(&self.policy, head);
         if self.policy.is_closed() {
             return Step::Settle(self.unknown(
                 About::request(&client, None),

@@ -22,6 +22,7 @@ mod authority;
 mod bound;
 mod glewlwyd;
 mod introspected;
+mod mcp;
 mod policies;
 mod proven;
 mod signed;
@@ -43,6 +44,9 @@ fn main() -> ExitCode {
             introspected::add(&mut ring, &calm, &keys);
             bound::add(&mut ring, &calm);
             proven::add(&mut ring, &calm);
+            if let Err(problem) = mcp::add(&mut ring, &calm) {
+                trials.push(Trial::test("mcp::starts", move || Err(Failed::from(problem))));
+            }
         }
         Err(problem) => {
             trials.push(Trial::test("oidc_provider::starts", move || Err(Failed::from(problem))));
