@@ -7,14 +7,15 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use libtest_mimic::Trial;
+use scopegate::base::time::UnixTime;
 use scopegate::tool::document;
-use scopegate::tool::mint::PrivateKey;
-use serde_json::{Value, json};
+use scopegate::tool::mint::{PrivateKey, Subject};
+use serde_json::{Map, Value, json};
 
 use crate::authority::{Authority, Identity};
 use crate::ring::trial;
 use crate::support::client::{Request, exchange};
-use crate::support::deadline::{PATIENCE, poll};
+use crate::support::deadline::{PATIENCE, poll, unix_now};
 use crate::support::envoy::{Envoy, Launch};
 use crate::support::places;
 use crate::support::tls::Client;
@@ -33,6 +34,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("examples::composite_runs", || runs("composite", signed_token, POLICIES)),
         trial("examples::composite_lets_nothing_pass_that_no_policy_covers", composite_fails_closed),
         trial("examples::mtls_runs", mtls_runs),
+        trial("examples::dpop_runs", dpop_runs),
         trial("examples::manifests_hold_good_policies", manifests_are_checked),
         trial("examples::manifests_fit_their_schemas", manifests_fit),
     ]
@@ -181,6 +183,34 @@ fn mtls_runs() {
         let response = exchange(port, &Request::get("/healthz").over(&client));
         assert!(response.is_err(), "{response:?}");
     }
+    assert_eq!(envoy.traps(), Vec::<String>::new());
+}
+
+/// A bound token, with a proof, with the same once more, with another's, and with none.
+fn dpop_runs() {
+    let (key, device, thief) = (key("example"), key("device"), key("thief"));
+    let folder = places::scratch("example-dpop").unwrap();
+    let envoy = start("dpop", &folder, |text| text, &[("jwks.json", jwks(&[&key]).to_string())]);
+    let port = envoy.port("api").unwrap();
+    let uri = format!("http://127.0.0.1:{port}/orders/7");
+    let claims = |cnf: Value| json!({"aud": "orders-api", "scope": "read:orders", "cnf": cnf});
+    let bound = signed(&key, &json!({}), claims(json!({"jkt": device.thumbprint().unwrap()})));
+    let proof = |key: &PrivateKey| {
+        let subject =
+            Subject { method: "GET", uri: &uri, token: &bound, now: UnixTime::from_secs(unix_now()) };
+        key.proof(&subject, &Map::new(), &Map::new()).unwrap()
+    };
+    let ask = |proof: &str| {
+        let request = Request::new("GET", "/orders/7", &format!("127.0.0.1:{port}"));
+        let request = request.field("authorization", format!("DPoP {bound}")).field("dpop", proof);
+        exchange(port, &request).unwrap().status
+    };
+    let admitted = poll(PATIENCE, || (ask(&proof(&device)) == 200).then_some(()));
+    assert!(admitted.is_some(), "with a proof");
+    let used = proof(&device);
+    assert_eq!((ask(&used), ask(&used), ask(&proof(&thief)), ask("")), (200, 401, 401, 401));
+    let as_bearer = |token: &str| exchange(port, &Request::get("/orders/7").bearer(token)).unwrap().status;
+    assert_eq!((as_bearer(&bound), as_bearer(&signed(&key, &json!({}), claims(Value::Null)))), (401, 401));
     assert_eq!(envoy.traps(), Vec::<String>::new());
 }
 

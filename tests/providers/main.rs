@@ -24,6 +24,7 @@ mod glewlwyd;
 mod introspected;
 mod mcp;
 mod policies;
+mod proven;
 mod signed;
 
 use support::oidc_provider::OidcProvider;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
             signed::add(&mut ring, &calm, overlap, at_once);
             introspected::add(&mut ring, &calm, &keys);
             bound::add(&mut ring, &calm);
+            proven::add(&mut ring, &calm);
             if let Err(problem) = mcp::add(&mut ring, &calm) {
                 trials.push(Trial::test("mcp::starts", move || Err(Failed::from(problem))));
             }

@@ -2,10 +2,13 @@
 //! it can do.
 
 use scopegate::base::base64url;
+use scopegate::base::time::UnixTime;
 use scopegate::http::form;
-use serde_json::{Value, json};
+use scopegate::tool::mint::{PrivateKey, Subject};
+use serde_json::{Map, Value, json};
 
 use super::client::{Request, Response, exchange};
+use super::deadline::unix_now;
 use super::node::NodeServer;
 
 /// The client that asks for tokens.
@@ -87,6 +90,16 @@ impl OidcProvider {
     /// The same, bound to the client certificate whose DER is `certificate`.
     pub(crate) fn token_bound_to(&self, wanted: &Wanted<'_>, certificate: &[u8]) -> Result<String, String> {
         self.granted(BOUND_APP, wanted, &[("x-certificate", &base64url::encode_standard(certificate))])
+    }
+
+    /// A token by the client credentials grant, bound to `key` (RFC 9449).
+    pub(crate) fn token_bound_to_key(&self, wanted: &Wanted<'_>, key: &PrivateKey) -> Result<String, String> {
+        let uri = format!("{}/token", self.issuer());
+        let now = UnixTime::from_secs(unix_now());
+        let subject = Subject { method: "POST", uri: &uri, token: "", now };
+        let no_token = Map::from_iter([("ath".to_owned(), Value::Null)]);
+        let proof = key.proof(&subject, &Map::new(), &no_token).map_err(|error| error.to_string())?;
+        self.granted(APP, wanted, &[("dpop", &proof)])
     }
 
     fn granted(
