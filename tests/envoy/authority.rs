@@ -57,11 +57,20 @@ impl Authority {
             "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
             "require_client_certificate": required,
             "common_tls_context": {
-                "tls_certificates": [{
-                    "certificate_chain": {"inline_string": server.pem()},
-                    "private_key": {"inline_string": server.key_pem()},
-                }],
+                "tls_certificates": [server.to_json()],
                 "validation_context": validation,
+            },
+        }})
+    }
+
+    /// Envoy's end of TLS for a cluster of servers of this authority, to which it shows the certificate of `identity`.
+    pub(crate) fn connects(&self, identity: &Identity) -> Value {
+        json!({"name": "envoy.transport_sockets.tls", "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+            "sni": SERVER,
+            "common_tls_context": {
+                "tls_certificates": [identity.to_json()],
+                "validation_context": {"trusted_ca": {"inline_string": self.pem()}},
             },
         }})
     }
@@ -107,6 +116,14 @@ impl Identity {
     /// Its key.
     pub(crate) fn key_pem(&self) -> String {
         self.key.serialize_pem()
+    }
+
+    /// Certificate and key as Envoy has them.
+    fn to_json(&self) -> Value {
+        json!({
+            "certificate_chain": {"inline_string": self.pem()},
+            "private_key": {"inline_string": self.key_pem()},
+        })
     }
 
     /// What a token's `x5t#S256` says of this certificate (RFC 8705 section 3.1).

@@ -25,6 +25,7 @@ pub(crate) fn add(ring: &mut Ring) {
     test("a_resumed_session_is_held_to_the_certificate_it_began_with", resumed_sessions);
     test("nobody_proves_a_certificate_in_the_clear", in_the_clear);
     test("a_hop_in_front_tells_of_its_clients_certificate", behind_a_hop);
+    test("a_hop_may_have_a_certificate_of_its_own", behind_a_known_hop);
 }
 
 type Run = Box<dyn FnOnce(&Site) + Send>;
@@ -208,6 +209,46 @@ fn behind_a_hop() -> (Plan, Run) {
             }
         }
         assert_eq!(front.traps(), Vec::<String>::new());
+    };
+    (plan, Box::new(run))
+}
+
+/// As the README says that it should be: only the hop can reach the listener, which asks it for a certificate.
+fn behind_a_known_hop() -> (Plan, Run) {
+    let (key, inside, outside) = (key("a"), Authority::new(), Authority::new());
+    let hop = inside.vouches_for("hop");
+    let hop_client = inside.client(Some(&hop));
+    let mut plan = verifying(json!({"inline": jwks(&[&key])}))
+        .manager(json!({"forward_client_cert_details": "FORWARD_ONLY"}))
+        .over_tls(inside.listens(true), &hop_client);
+    plan.filter.policy["client_certificate"] = json!({"from": "x-forwarded-client-cert"});
+    let run = move |site: &Site| {
+        let (ours, other) = (outside.vouches_for("ours"), outside.vouches_for("other"));
+        let token = signed(&key, &json!({}), bound_to(&ours));
+        let folder = places::scratch("certificates-known-hop").unwrap();
+        let mut listener = Listener::open("hop", site.port());
+        listener.tls = Some(outside.listens(true));
+        listener.manager.insert("forward_client_cert_details".to_owned(), json!("SANITIZE_SET"));
+        let mut front = bootstrap(&[listener], &places::module().unwrap(), &folder);
+        front["static_resources"]["clusters"][0]["transport_socket"] = inside.connects(&hop);
+        let front = Envoy::start(&folder, &front, Launch::workers(1)).unwrap();
+        let port = front.port("hop").unwrap();
+        let ask = |identity: &Identity| {
+            let request = telling_of(order(&token), &ours.hash()).over(&outside.client(Some(identity)));
+            let before = site.upstream.count();
+            let status = exchange(port, &request).unwrap().status;
+            (status, site.upstream.count() - before)
+        };
+        assert_eq!((ask(&ours), ask(&other)), ((200, 1), (401, 0)));
+        // Past the hop nobody gets in; the hop itself would be believed.
+        let before = site.upstream.count();
+        for client in [outside.client(Some(&ours)), inside.client(None)] {
+            let past = exchange(site.port(), &telling_of(order(&token), &ours.hash()).over(&client));
+            assert!(past.is_err(), "{past:?}");
+        }
+        assert_eq!(site.upstream.count(), before);
+        refused(site, &order(&token).over(&hop_client));
+        site.admits(&telling_of(order(&token), &ours.hash()).over(&hop_client));
     };
     (plan, Box::new(run))
 }

@@ -34,6 +34,15 @@ impl Reference {
             Some((ring, module)) => Self::Ring { name: ring.to_owned(), test: format!("{module}::{name}") },
         })
     }
+
+    /// Whether both are built by one command.
+    #[allow(dead_code, reason = "the manual's test only reads references")]
+    pub(crate) fn is_built_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Ring { name, .. }, Self::Ring { name: other, .. }) => name == other,
+            _ => core::mem::discriminant(self) == core::mem::discriminant(other),
+        }
+    }
 }
 
 impl fmt::Display for Reference {
