@@ -547,6 +547,22 @@ fn what_one_worker_was_told_the_others_need_not_ask() {
 }
 
 #[test]
+fn what_several_issuers_told_one_worker_the_others_need_not_ask() {
+    let mut policy = asking();
+    policy["issuers"]["second"] = policy["issuers"]["idp"].clone();
+    policy["issuers"]["second"]["introspection"]["cluster"] = json!("second");
+    let slots = Rc::new(Slots::default());
+    let (mut one, mut two) = (worker(&policy, &slots), worker(&policy, &slots));
+    assert!(parked(&open(&mut one, 1, "token", at(0))));
+    for said in [json!({"active": false}), active()] {
+        let asks = ask(&mut one, at(0));
+        answer(&mut one, asks[0].0, &said, at(0));
+    }
+    assert_eq!(one.waiting(), 0);
+    assert_eq!(reason(&settled(open(&mut two, 1, "token", at(1)))), "admitted", "neither is asked again");
+}
+
+#[test]
 fn workers_with_the_same_question_ask_it_once() {
     let slots = Rc::new(Slots::default());
     let (mut one, mut two) = (worker(&asking(), &slots), worker(&asking(), &slots));
