@@ -24,12 +24,14 @@ usage: ./build.sh [COMMAND]
                  feed every target, or these, with inputs that nobody wrote, each for so long (300);
                  --save adds those that reached new code to fuzz/corpus
   lint           formatting, clippy and documentation, warnings denied
+  reproduce      build the module twice, in two places: the bytes are the same
   bench [--quick] [--rounds NUMBER] [--only NAME…] [--json FILE] [--svg FILE] [--list]
                  measure on a real Envoy what scopegate costs, beside Envoy's own filters (five minutes on a quiet machine)
   bench engine [--record]
                  count the instructions of the engine and compare them with tests/bench/baseline.json;
                  --record writes them there
   module, tool   build only one of the two
+  probe          build what the tests ask about signatures inside Envoy
   envoy          install Envoy below target/ (test and demo do so themselves)
   providers      install the real authorization servers that the tests talk to
 
@@ -122,7 +124,7 @@ find_wasm_opt() {
 build_module() {
     need_wasm_target
     say 'building the module'
-    cargo rustc --release --lib --crate-type cdylib --target "$wasm_target" --target-dir "$target"
+    compile_module "${CARGO_HOME:-$HOME/.cargo}" "$target"
     local built=$target/$wasm_target/release/scopegate.wasm module=$target/scopegate.wasm
     local stamp=$target/scopegate.wasm.stamp sum
     sum="$(cksum <"$built") binaryen-$binaryen_version $(echo "$wasm_callbacks" | cksum)"
@@ -133,6 +135,15 @@ build_module() {
         printf '%s' "$sum" >"$stamp"
     fi
     say "target/scopegate.wasm, $(($(wc -c <"$module") / 1024)) KiB"
+}
+
+# The module as rustc makes it of the sources in this folder. Where a crate may panic it says in which file: without
+# --remap-path-prefix the module would tell whose home it was built in, and be another one in each. RUSTFLAGS would take
+# the place of that.
+compile_module() { # CARGO_HOME TARGET [OPTION…]
+    local flags="['--remap-path-prefix=$1/registry/src=/crates']"
+    CARGO_HOME=$1 env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS cargo rustc --release --lib --crate-type cdylib \
+        --target "$wasm_target" --target-dir "$2" --config "target.$wasm_target.rustflags = $flags" "${@:3}"
 }
 
 # What rustc emits for this target; anything more would have to be checked against Envoy's V8.
@@ -166,6 +177,14 @@ optimise() { # FROM TO
     mv "$2.new" "$2"
 }
 
+# The module's verification of signatures by itself: tests ask it inside Envoy.
+build_probe() {
+    need_wasm_target
+    say 'building the probe'
+    cargo build --release --locked --manifest-path tests/probe/Cargo.toml --target "$wasm_target" --target-dir "$target/probe"
+    touch "$target/probe/$wasm_target/release/probe.wasm"
+}
+
 build_tool() { # what else to build with it
     need_rust
     say 'building the tool'
@@ -183,13 +202,50 @@ lint() {
     say 'clippy'
     cargo clippy --all-targets --target-dir "$target" -- -D warnings
     cargo clippy --lib --target "$wasm_target" --target-dir "$target" -- -D warnings
+    cargo clippy --locked --manifest-path tests/probe/Cargo.toml --target "$wasm_target" --target-dir "$target" -- -D warnings
     say 'documentation'
     RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items --target-dir "$target"
 }
 
+# The same sources make the same bytes: in another folder, and with another folder of cargo's, which has nothing of the
+# usual one but what was downloaded.
+reproduce() {
+    build_module
+    say 'building the module once more, elsewhere'
+    local home=${CARGO_HOME:-$HOME/.cargo} elsewhere=$target/elsewhere file sum
+    rm -rf "$elsewhere"
+    mkdir -p "$elsewhere/some/folder" "$elsewhere/cargo/registry"
+    cp -R Cargo.toml Cargo.lock src tests envoy "$elsewhere/some/folder"
+    ln -s "$home/registry/index" "$home/registry/cache" "$elsewhere/cargo/registry"
+    for file in config.toml config; do
+        [ ! -f "$home/$file" ] || cp "$home/$file" "$elsewhere/cargo"
+    done
+    (cd "$elsewhere/some/folder" && compile_module "$elsewhere/cargo" "$elsewhere/built" --locked --offline)
+    optimise "$elsewhere/built/$wasm_target/release/scopegate.wasm" "$elsewhere/scopegate.wasm"
+    cmp "$target/scopegate.wasm" "$elsewhere/scopegate.wasm" ||
+        fail 'two builds of the same sources differ' "find out what of the place is in them: strings, cmp -l; the other one is $elsewhere/scopegate.wasm"
+    rm -rf "$elsewhere"
+    sum=$(sha256sum "$target/scopegate.wasm" 2>/dev/null || shasum -a 256 "$target/scopegate.wasm")
+    say "the same twice: sha256 ${sum%% *}, $(rustc --version), $([ -z "$(find_wasm_opt)" ] && echo no binaryen || echo "binaryen $binaryen_version")"
+}
+
+# Cargo itself tells which crates of the lock file were taken back, when it packs one. tests/supply.rs has the rest.
+crates_taken_back() {
+    local log=$target/package.log
+    if ! cargo package --no-verify --allow-dirty --target-dir "$target" >"$log" 2>&1; then
+        say "which crates were taken back is not known: $(grep -m1 '^error' "$log")"
+        return
+    fi
+    if grep 'is yanked' "$log"; then
+        fail 'Cargo.lock has crates that their authors have taken back' 'cargo update -p each of them'
+    fi
+}
+
 run_tests() {
     lint
-    build_module
+    crates_taken_back
+    reproduce
+    build_probe
     build_tool
     need_envoy
     need_oidc_provider
@@ -314,6 +370,7 @@ case "${1:-}" in
     ;;
 module) build_module ;;
 tool) build_tool ;;
+probe) build_probe ;;
 envoy) need_envoy ;;
 providers)
     need_oidc_provider
@@ -324,6 +381,7 @@ fuzz)
     shift
     fuzz "$@"
     ;;
+reproduce) reproduce ;;
 soak) soak "${2:-60}" ;;
 test) run_tests ;;
 demo)

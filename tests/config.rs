@@ -13,8 +13,10 @@ use scopegate::config::{self, ConfigError};
 use scopegate::http::path::Path;
 use scopegate::jose::algorithm::{Algorithm, Algorithms};
 use scopegate::policy::{
-    BodyForm, CorsPreflight, KeySource, Keys, Limits, Mode, OnOutage, Policy, Target, Unmatched, UseFor,
+    Access, BodyForm, CertificateSource, CorsPreflight, KeySource, Keys, Limits, Mode, OnOutage, Policy,
+    Target, Unmatched, UseFor,
 };
+use scopegate::token::binding::Proof;
 use scopegate::token::credential::Place;
 use scopegate::token::expect::{Audiences, IssuerId};
 use scopegate::token::introspection::{ClientAuthentication, Protocol};
@@ -211,7 +213,14 @@ fn the_defaults_are_those_of_the_policy_page() {
         policy.places,
         [Place::Header { name: "authorization".into(), scheme: Some("Bearer".into()) }]
     );
-    assert_eq!(policy.limits, Limits { token_bytes: 16_384, cached_tokens: 10_000, waiting_requests: 1_000 });
+    let limits = Limits {
+        token_bytes: 16_384,
+        cached_tokens: 10_000,
+        waiting_requests: 1_000,
+        remembered_proofs: 100_000,
+    };
+    assert_eq!(policy.limits, limits);
+    assert!(policy.dpop.is_none());
     assert_eq!((policy.unmatched, policy.mode), (Unmatched::Deny, Mode::Enforce));
     assert_eq!((policy.cors_preflight, policy.route_metadata), (CorsPreflight::Check, false));
     assert_eq!((policy.responses.realm.as_ref(), policy.responses.body), (None, BodyForm::Json));
@@ -257,6 +266,13 @@ fn each_of_these_is_accepted() {
             json!({"from": [{"header": "Authorization", "scheme": "Bearer"}, {"header": "authorization", "scheme": "DPoP"}]}),
         ),
         ("/token", json!({"forward": true})),
+        ("/dpop", json!({})),
+        (
+            "/dpop",
+            json!({"algorithms": ["ES256", "PS512"], "proof_lifetime": "10m", "clock_skew": "0s", "nonce": "required",
+                         "scheme": "https", "origins": {"api.internal": "https://API.example.com/", "[::1]": "http://a:81"}}),
+        ),
+        ("/dpop", json!({"nonce": "off", "scheme": "http"})),
         ("/scope_implies", json!({"a": ["b", "c"], "b": ["d"], "c": ["d"], "*": ["a"]})),
         ("/requirements", json!({"b": {"any_of": ["a", {"clients": ["x"]}]}, "a": {}})),
         ("/rules/0/require", json!({})),
@@ -278,6 +294,7 @@ fn each_of_these_is_accepted() {
         ("/upstream", json!({"headers": {"X-Auth": "/realm/roles/0"}, "filter_state": []})),
         ("/responses", json!({"realm": "my orders", "body": "problem", "describe": false})),
         ("/protected_resource", json!({"resource": "https://api.example.com/v1"})),
+        ("/client_certificate", json!({"from": "connection"})),
         ("/cors_preflight", json!("allow")),
         ("/route_metadata", json!(true)),
         ("/mode", json!("observe")),
@@ -303,6 +320,42 @@ fn values_arrive_where_they_belong() {
     assert_eq!(fetch.min_refresh, Duration::from_secs(10));
     let policy = accepted(&with("/rules/0/name", Value::Null));
     assert!(policy.rules.named("rules[0]").is_some());
+    for (name, proof) in [("dpop", Proof::Dpop), ("mtls", Proof::MutualTls), ("any", Proof::Any)] {
+        let policy = accepted(&with("/rules/0/require", json!({"proof": name})));
+        let Access::Require(requirement) = &policy.rules.named("read").unwrap().access else {
+            panic!("the rule needs a token")
+        };
+        assert_eq!(requirement.proof(), Some(proof));
+    }
+    assert_eq!(accepted(&base()).certificate_source, CertificateSource::Connection);
+    let policy = accepted(&with("/client_certificate", json!({"from": "x-forwarded-client-cert"})));
+    assert_eq!(policy.certificate_source, CertificateSource::ForwardedField);
+}
+
+#[test]
+fn proofs_are_taken_where_the_policy_is_about_them() {
+    let place = |scheme: &str| Place::Header { name: "authorization".into(), scheme: Some(scheme.into()) };
+    for (at, value) in [
+        ("/dpop", json!({})),
+        ("/rules/0/require", json!({"proof": "dpop"})),
+        ("/rules/0/require", json!({"any_of": [{}, {"any_of": [{"proof": "any"}]}]})),
+    ] {
+        let policy = accepted(&with(at, value));
+        assert_eq!(policy.places, [place("Bearer"), place("DPoP")]);
+        let dpop = policy.dpop.unwrap();
+        assert_eq!(format!("{:?}", dpop.terms.algorithms), r#"{"RS256", "PS256", "ES256", "EdDSA"}"#);
+        let terms = (dpop.terms.lifetime, dpop.terms.clock_skew);
+        assert_eq!(terms, (Duration::from_secs(60), Duration::from_secs(5)));
+        assert_eq!((dpop.nonce, dpop.scheme, dpop.origins.len()), (false, None, 0));
+    }
+    let policy = accepted(&with("/token", json!({"from": [{"header": "authorization", "scheme": "dpop"}]})));
+    assert!(policy.dpop.is_some() && policy.places == [place("dpop")], "nothing else is taken then");
+    let policy = accepted(&with("/rules/0/require", json!({"proof": "mtls"})));
+    assert!(policy.dpop.is_none() && policy.places == [place("Bearer")]);
+    let mut document = with("/dpop", json!({}));
+    put(&mut document, "/token", json!({"from": [{"header": "x-access-token"}]}));
+    let policy = accepted(&document);
+    assert_eq!(policy.places, [Place::Header { name: "x-access-token".into(), scheme: None }, place("DPoP")]);
 }
 
 /// Changes of the base document, each followed by the messages that it leads to.
@@ -359,7 +412,7 @@ fn what_is_no_json_object_is_refused() {
         ("", "policy: ends too early (line 1, column 0): write one JSON object in which no key stands twice"),
         (
             "[]",
-            "policy: is a list: write an object with the keys issuers, token, scope_implies, requirements, rules, unmatched, upstream, responses, protected_resource, cors_preflight, route_metadata, mode, limits",
+            "policy: is a list: write an object with the keys issuers, token, dpop, client_certificate, scope_implies, requirements, rules, unmatched, upstream, responses, protected_resource, cors_preflight, route_metadata, mode, limits",
         ),
         (
             r#"{"mode":"enforce","mode":"observe"}"#,
@@ -447,6 +500,7 @@ fn the_schema_knows_the_same_defaults() {
         ("token_bytes", limits.token_bytes),
         ("cached_tokens", limits.cached_tokens),
         ("waiting_requests", limits.waiting_requests),
+        ("remembered_proofs", limits.remembered_proofs),
     ] {
         assert_eq!(*default(&format!("/properties/limits/properties/{name}")), json!(limit), "{name}");
     }
@@ -459,6 +513,8 @@ fn the_schema_knows_the_same_defaults() {
         ("/issuers/asked/introspection", "/$defs/introspection"),
         ("/issuers/asked/introspection/client", "/$defs/introspection/properties/client"),
         ("/token", "/properties/token"),
+        ("/dpop", "/properties/dpop"),
+        ("/client_certificate", "/properties/client_certificate"),
         ("/responses", "/properties/responses"),
         ("", ""),
     ] {
@@ -477,7 +533,9 @@ fn the_schema_knows_the_same_defaults() {
             (
                 policy.issuers,
                 policy.places,
+                policy.dpop,
                 policy.forward_token,
+                policy.certificate_source,
                 policy.unmatched,
                 policy.responses,
                 policy.cors_preflight,
@@ -486,6 +544,6 @@ fn the_schema_knows_the_same_defaults() {
             )
         )
     };
-    assert_eq!(shown(accepted(&written)), shown(accepted(&base())));
+    assert_eq!(shown(accepted(&written)), shown(accepted(&with("/dpop", json!({})))));
     assert_ne!(written, base());
 }

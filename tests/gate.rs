@@ -1,10 +1,11 @@
 //! The engine driven by hand: who waits for what, who is woken, and what never happens.
 #![cfg(test)]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use scopegate::base::base64url;
 use scopegate::base::time::UnixTime;
 use scopegate::config;
 use scopegate::gate::shared::SharedSlots;
@@ -13,6 +14,7 @@ use scopegate::http::head::RequestHead;
 use scopegate::http::message::{Answer, Callout, Reply};
 use scopegate::jose::algorithm::Algorithm;
 use scopegate::jose::verify::NoAccelerator;
+use scopegate::policy::Policy;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Value, json};
 
@@ -501,6 +503,10 @@ fn a_verified_token_is_asked_about_too_where_the_policy_says_so() {
     let asks = ask(&mut gate, at(61));
     let woken = answer(&mut gate, asks[0].0, &json!({"active": false}), at(61));
     assert_eq!(reason(&woken[0].verdict), "token_inactive", "revoked");
+    assert!(parked(&open(&mut gate, 5, &token, at(122))));
+    let asks = ask(&mut gate, at(122));
+    let woken = answer(&mut gate, asks[0].0, &certificate_bound(true), at(122));
+    assert_eq!(reason(&woken[0].verdict), "binding_unproven", "bound by its issuer's word alone");
     let (signed, signature) = token.rsplit_once('.').unwrap();
     let first = if signature.starts_with('A') { 'B' } else { 'A' };
     let forged = format!("{signed}.{first}{}", signature.get(1..).unwrap());
@@ -509,6 +515,147 @@ fn a_verified_token_is_asked_about_too_where_the_policy_says_so() {
         "signature_invalid",
         "and is not asked about"
     );
+}
+
+#[test]
+fn a_token_that_is_too_long_is_not_looked_at() {
+    let mut policy = asking();
+    policy["limits"]["token_bytes"] = json!(256);
+    let mut gate = gate(&policy);
+    assert!(parked(&open(&mut gate, 1, &"a".repeat(256), at(0))));
+    for (id, token) in (2..).zip(["a".repeat(257), "a.".repeat(1 << 20), "a".repeat(1 << 22)]) {
+        let verdict = settled(open(&mut gate, id, &token, at(0)));
+        assert_eq!(reason(&verdict), "token_too_long");
+        assert!(matches!(&verdict, Verdict::Refuse { response, .. } if response.status == 401));
+    }
+}
+
+/// `GET /open` on `open.example.com` is open, everything else is shut.
+fn one_door() -> Value {
+    let door = json!({"hosts": ["open.example.com"], "methods": ["GET"], "paths": ["/open"]});
+    json!({"rules": [{"name": "door", "match": door, "access": "anonymous"}]})
+}
+
+#[test]
+fn what_a_client_says_besides_its_target_decides_nothing() {
+    let mut gate = gate(&one_door());
+    let open = [(":method", "GET"), (":authority", "open.example.com"), (":path", "/open")];
+    assert_eq!(reason(&settled(open_with(&mut gate, 1, &open, at(0)))), "anonymous");
+    let claims = [
+        ("host", "open.example.com"),
+        ("x-forwarded-host", "open.example.com"),
+        ("forwarded", "host=open.example.com"),
+        ("x-original-host", "open.example.com"),
+        ("x-original-url", "/open"),
+        ("x-rewrite-url", "/open"),
+        ("x-forwarded-uri", "/open"),
+        ("x-forwarded-prefix", "/open"),
+        ("x-envoy-original-path", "/open"),
+        ("x-http-method-override", "GET"),
+        ("x-http-method", "GET"),
+        ("x-method-override", "GET"),
+        ("x-forwarded-for", "127.0.0.1"),
+        ("x-envoy-internal", "true"),
+        ("user-agent", "ELB-HealthChecker/2.0"),
+        ("user-agent", "kube-probe/1.30"),
+        ("user-agent", "GoogleHC/1.0"),
+        ("upgrade", "websocket"),
+    ];
+    for (place, value) in [(0, "POST"), (1, "shut.example.com"), (2, "/shut")] {
+        let mut shut = open.to_vec();
+        shut[place].1 = value;
+        let all: Vec<_> = shut.iter().chain(&claims).copied().collect();
+        assert_eq!(reason(&settled(open_with(&mut gate, 2, &all, at(0)))), "unmatched", "{value}");
+        for claim in claims {
+            let one = [&shut[..], &[claim]].concat();
+            let verdict = settled(open_with(&mut gate, 3, &one, at(0)));
+            assert_eq!(reason(&verdict), "unmatched", "{value}: {claim:?}");
+        }
+    }
+}
+
+#[test]
+fn a_method_is_compared_as_it_stands() {
+    let mut gate = gate(&one_door());
+    for method in ["get", "Get", "GET ", " GET", "GETS", "HEAD", "OPTIONS", "TRACE", "", "G\u{0}ET"] {
+        let fields = [(":method", method), (":authority", "open.example.com"), (":path", "/open")];
+        assert_eq!(reason(&settled(open_with(&mut gate, 1, &fields, at(0)))), "unmatched", "{method:?}");
+    }
+}
+
+#[test]
+fn before_there_is_a_policy_nobody_is_let_through_and_nobody_is_blamed() {
+    let mut gate = Gate::new(Rc::new(Policy::closed()), [7; 16], Rc::new(NoAccelerator));
+    let preflight = [(":method", "OPTIONS"), ("origin", "a"), ("access-control-request-method", "GET")];
+    let requests: [&[(&str, &str)]; 4] =
+        [&[], &[("authorization", "Bearer a")], &[(":path", "/healthz")], &preflight];
+    for fields in requests {
+        let verdict = settled(open_with(&mut gate, 1, fields, at(0)));
+        assert!(
+            matches!(&verdict, Verdict::Refuse { response, .. } if response.status == 503),
+            "{fields:?}: {}",
+            reason(&verdict)
+        );
+    }
+}
+
+/// A token that is bound to the certificate of thumbprint 7, 7, …, or to none.
+fn certificate_bound(is_bound: bool) -> Value {
+    let cnf = if is_bound { json!({"x5t#S256": base64url::encode([7; 32])}) } else { json!({}) };
+    json!({"active": true, "scope": "read", "cnf": cnf})
+}
+
+#[test]
+fn a_certificate_is_looked_up_when_it_matters_and_then_once() {
+    let looked_up = Cell::new(0);
+    let certificate = || {
+        looked_up.set(looked_up.get() + 1);
+        Some([7; 32])
+    };
+    let facts = Facts { certificate: Some(&certificate), ..Facts::default() };
+    let fields = |token: &'static str| {
+        let base = [(":method", "GET"), (":path", "/"), ("authorization", token)];
+        base.map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+    };
+    let mut gate = gate(&asking());
+    let mut step = |id: u32, token: &'static str, answered: Option<Value>| {
+        let before = looked_up.get();
+        let step = gate.open(RequestId(id), &RequestHead::from_pairs(fields(token)), &facts, at(0));
+        let verdict = match (step, answered) {
+            (Step::Settle(verdict), None) => verdict,
+            (Step::Park, Some(body)) => {
+                let asks = ask(&mut gate, at(0));
+                answer(&mut gate, asks[0].0, &body, at(0)).remove(0).verdict
+            }
+            _ => panic!("{token}: parked or settled, and the other was due"),
+        };
+        (reason(&verdict), looked_up.get() - before)
+    };
+    // Its issuer may say that it is bound, and then the head is gone.
+    assert_eq!(step(1, "Bearer bound", Some(certificate_bound(true))), ("admitted", 1));
+    assert_eq!(step(2, "Bearer bound", None), ("admitted", 1));
+    assert_eq!(step(3, "Bearer free", Some(certificate_bound(false))), ("admitted", 1));
+    assert_eq!(step(4, "Bearer free", None), ("admitted", 0), "no call of the proxy for a plain token");
+    assert_eq!(step(5, "Bearer gone", Some(json!({"active": false}))), ("token_inactive", 1));
+    assert_eq!(step(6, "Bearer gone", None), ("token_inactive", 0));
+    assert_eq!(step(7, "Basic bound", None), ("token_missing", 0));
+}
+
+#[test]
+fn whoever_waits_is_held_to_a_certificate_of_their_own() {
+    let mut gate = gate(&asking());
+    let holders = [Some([7; 32]), None, Some([8; 32]), Some([7; 32])];
+    for (id, certificate) in (0..).zip(holders) {
+        let certificate = || certificate;
+        let facts = Facts { certificate: Some(&certificate), ..Facts::default() };
+        let fields = [(&b":method"[..], &b"GET"[..]), (b":path", b"/"), (b"authorization", b"Bearer token")];
+        assert!(parked(&gate.open(RequestId(id), &RequestHead::from_pairs(fields), &facts, at(0))));
+    }
+    let asks = ask(&mut gate, at(0));
+    assert_eq!(asks.len(), 1);
+    let woken = answer(&mut gate, asks[0].0, &certificate_bound(true), at(0));
+    let reasons: Vec<_> = woken.iter().map(|woken| reason(&woken.verdict)).collect();
+    assert_eq!(reasons, ["admitted", "binding_unproven", "binding_unproven", "admitted"]);
 }
 
 /// Shared data as a proxy has it: versions grow, and a write with the wrong one fails.

@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use scopegate::base::base64url;
 use scopegate::base::time::UnixTime;
 use scopegate::config;
 use scopegate::filter::host::{CallToken, ContextId, Host, HostFault, Level};
@@ -38,6 +39,9 @@ struct Proxy {
     counted: RefCell<Vec<(String, u64)>>,
     now: Cell<i64>,
     gone: RefCell<Vec<ContextId>>,
+    /// What it knows besides the head, under the last part of its name, and how often it was asked for something.
+    properties: RefCell<Vec<(&'static str, Vec<u8>)>>,
+    looked_up: Cell<u32>,
     /// The calls that fail.
     broken: RefCell<Vec<&'static str>>,
 }
@@ -79,8 +83,10 @@ impl Host for Shared {
         Ok(self.0.fields.borrow().clone())
     }
 
-    fn property(&self, _path: &[&str]) -> Option<Vec<u8>> {
-        None
+    fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
+        self.0.looked_up.set(self.0.looked_up.get() + 1);
+        let properties = self.0.properties.borrow();
+        properties.iter().find(|(name, _)| path.last() == Some(name)).map(|(_, value)| value.clone())
     }
 
     fn publish(&self, _name: &str, _value: &str) {}
@@ -333,4 +339,48 @@ fn decisions_are_counted_and_handed_over_now_and_then() {
     assert!(world.proxy.counted.borrow().is_empty(), "a request costs no call");
     world.skin.tick();
     assert_eq!(*world.proxy.counted.borrow(), [("scopegate.decision.token_missing".to_owned(), 10)]);
+}
+
+#[test]
+fn a_bound_token_is_held_against_the_connections_certificate() {
+    const DIGEST: &str = "sha256_peer_certificate_digest";
+    let bound = json!({"active": true, "cnf": {"x5t#S256": base64url::encode([0xab; 32])}});
+    let good = "ab".repeat(32);
+    for (certificate, admitted) in [
+        (Some(good.clone()), true),
+        (Some(good.to_uppercase()), true),
+        (Some("ac".repeat(32)), false),
+        (Some("ab".repeat(31)), false),
+        (Some(good.clone() + "ab"), false),
+        (Some(String::new()), false),
+        (None, false),
+    ] {
+        let world = World::new();
+        let told = certificate.iter().map(|text| (DIGEST, text.clone().into_bytes()));
+        *world.proxy.properties.borrow_mut() = told.collect();
+        assert_eq!(world.request(2, "/", Some("token")), Hold::Keep);
+        world.skin.woken();
+        world.reply(&bound);
+        let acts = world.proxy.acts();
+        assert_eq!(acts.contains(&Act::Resume), admitted, "{certificate:?}");
+        assert_eq!(acts.contains(&respond(401, "scopegate_binding_unproven")), !admitted, "{certificate:?}");
+        // The same of a token that is remembered.
+        let due = if admitted { Hold::Release } else { Hold::Keep };
+        assert_eq!(world.request(3, "/", Some("token")), due, "{certificate:?}");
+        world.proxy.properties.borrow_mut().clear();
+        assert_eq!(world.request(4, "/", Some("token")), Hold::Keep, "on a connection without one");
+    }
+}
+
+#[test]
+fn a_plain_token_costs_no_look_at_the_certificate() {
+    let world = World::new();
+    assert_eq!(world.request(2, "/", Some("token")), Hold::Keep);
+    world.skin.woken();
+    world.reply(&json!({"active": true}));
+    world.proxy.looked_up.set(0);
+    assert_eq!(world.request(3, "/", Some("token")), Hold::Release);
+    assert_eq!(world.request(4, "/open", None), Hold::Release);
+    assert_eq!(world.request(5, "/", None), Hold::Keep);
+    assert_eq!(world.proxy.looked_up.get(), 0);
 }

@@ -454,6 +454,40 @@ fn a_decision_is_explained_step_by_step_without_the_token() {
 }
 
 #[test]
+fn a_binding_is_explained_with_what_the_sender_shows_of_it() {
+    let mut policy = policy();
+    policy["client_certificate"] = json!({"from": "x-forwarded-client-cert"});
+    let forwarded = file("explain-forwarded.json", &policy.to_string());
+    let connection = policy_file("explain-bound.json");
+    let thumbprint = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
+    let hex = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let body =
+        json!({"active": true, "aud": "orders-api", "scope": "read:orders", "cnf": {"x5t#S256": thumbprint}});
+    let reply =
+        json!({"status": 200, "headers": [["content-type", "application/json"]], "body": body.to_string()});
+    let reply = reply.to_string();
+    let field = format!("x-forwarded-client-cert: Hash={hex}");
+    let of = |policy: &str, more: &[&str]| {
+        let arguments =
+            ["explain", "--policy", policy, "--authority", "api.example.com", "--path", "/orders/1"];
+        let request = ["--token", TOKEN, "--now", NOW, "--reply", &reply];
+        let run = run(&[&arguments[..], &request[..], more].concat(), "");
+        assert_eq!((run.code, run.err.as_str()), (0, ""));
+        run.out
+    };
+    let told = |out: &str, words: &[&str]| {
+        assert!(words.iter().all(|words| out.contains(words)), "{words:?}: {out}");
+    };
+    let shown = format!("that of the connection is {thumbprint}");
+    told(&of(&connection, &["--client-cert-sha256", hex]), &[&shown, "admit, admitted"]);
+    told(&of(&connection, &["-H", &field]), &["the connection tells of none", "refuse, binding_unproven"]);
+    let shown = format!("that of x-forwarded-client-cert is {thumbprint}");
+    told(&of(&forwarded, &["-H", &field]), &[&shown, "admit, admitted"]);
+    let nothing = ["x-forwarded-client-cert tells of none", "refuse, binding_unproven"];
+    told(&of(&forwarded, &["--client-cert-sha256", hex]), &nothing);
+}
+
+#[test]
 fn a_line_of_decide_is_explained_too() {
     let policy = policy_file("explain-line.json");
     let key = file(

@@ -1,11 +1,11 @@
 //! The one credential of a request: found as RFC 6750 and RFC 9110 have it, and gone once it is taken out.
 //!
-//! An input is text: a line of places (any of `a`, `x`, `q`, `c`), a line with the request target, and a line for each
+//! An input is text: a line of places (any of `a`, `d`, `x`, `q`, `c`), a line with the request target, and a line for each
 //! field, `name:value`.
 
 use scopegate::http::head::RequestHead;
 use scopegate::http::message::HeaderEdits;
-use scopegate::token::credential::{self, Found, Place};
+use scopegate::token::credential::{self, Found, Place, Scheme};
 
 use crate::naive::{self, cut};
 
@@ -66,7 +66,9 @@ fn check(target: &[u8], fields: &Fields, places: &[Place]) {
 fn untouched(target: &[u8], fields: &Fields, after_target: &[u8], after: &Fields, places: &[Place]) {
     let ours = |name: &[u8]| {
         places.iter().any(|place| match place {
-            Place::Header { name: ours, .. } => ours.as_bytes() == name,
+            Place::Header { name: ours, .. } => {
+                ours.as_bytes() == name || (place.scheme() == Scheme::Dpop && name == b"dpop")
+            }
             Place::Cookie(_) => name == b"cookie",
             Place::Query(_) => false,
         })
@@ -90,7 +92,8 @@ fn untouched(target: &[u8], fields: &Fields, after_target: &[u8], after: &Fields
 #[derive(Clone, PartialEq, Debug)]
 enum Reading {
     Nothing,
-    Token(Vec<u8>),
+    /// A token, and whether it comes with a proof.
+    Token(Vec<u8>, bool),
     Malformed,
     Several,
 }
@@ -98,7 +101,7 @@ enum Reading {
 fn reading(found: &Found) -> Reading {
     match found {
         Found::Nothing => Reading::Nothing,
-        Found::Token(token) => Reading::Token(token.expose().clone()),
+        Found::Token(token, scheme) => Reading::Token(token.expose().clone(), *scheme == Scheme::Dpop),
         Found::Malformed => Reading::Malformed,
         Found::Several => Reading::Several,
     }
@@ -107,6 +110,7 @@ fn reading(found: &Found) -> Reading {
 fn all_places() -> Vec<(u8, Place)> {
     vec![
         (b'a', Place::Header { name: "authorization".into(), scheme: Some("Bearer".into()) }),
+        (b'd', Place::Header { name: "authorization".into(), scheme: Some("DPoP".into()) }),
         (b'x', Place::Header { name: "x-access-token".into(), scheme: None }),
         (b'q', Place::Query("access_token".into())),
         (b'c', Place::Cookie("session".into())),
@@ -186,7 +190,11 @@ fn header(values: &[Vec<u8>], scheme: Option<&str>) -> Reading {
         })
     };
     let token = |text: &[u8]| {
-        if naive::is_token68(text) { Reading::Token(text.to_vec()) } else { Reading::Malformed }
+        if naive::is_token68(text) {
+            Reading::Token(text.to_vec(), scheme == Some("DPoP"))
+        } else {
+            Reading::Malformed
+        }
     };
     match (members.as_slice(), scheme) {
         ([member], _) if !ours(member) => Reading::Nothing,
@@ -206,7 +214,7 @@ fn single(values: Vec<Vec<u8>>) -> Reading {
         [] => Reading::Nothing,
         [value] => {
             let value = value.trim_ascii();
-            if naive::is_token68(value) { Reading::Token(value.to_vec()) } else { Reading::Malformed }
+            if naive::is_token68(value) { Reading::Token(value.to_vec(), false) } else { Reading::Malformed }
         }
         _ => Reading::Several,
     }

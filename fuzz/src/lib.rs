@@ -5,6 +5,7 @@
 //! `tests/corpus.rs` runs the saved inputs without it.
 
 pub mod authorization;
+pub mod dpop;
 pub mod gate;
 pub mod introspection;
 pub mod jwks;
@@ -20,6 +21,7 @@ pub type Target = (&'static str, fn(&[u8]));
 /// All targets. Saved inputs of each lie in `corpus/NAME`, its words in `dictionaries/NAME`.
 pub const TARGETS: &[Target] = &[
     ("authorization", authorization::run),
+    ("dpop", dpop::run),
     ("gate", gate::run),
     ("introspection", introspection::run),
     ("jwks", jwks::run),

@@ -25,7 +25,7 @@ pub fn run(target: &[u8]) {
 }
 
 /// Whether every server that we can think of serves the same thing for `raw`.
-fn is_plain(raw: &[u8]) -> bool {
+pub(crate) fn is_plain(raw: &[u8]) -> bool {
     let Some(decoded) = naive::percent(raw).filter(|_| raw.first() == Some(&b'/')) else { return false };
     let slashes = |text: &[u8]| text.iter().filter(|byte| **byte == b'/').count();
     slashes(raw) == slashes(&decoded)

@@ -7,6 +7,7 @@
 pub mod base64url;
 pub mod digest;
 pub mod expiring;
+pub mod hex;
 pub mod json;
 pub mod secret;
 pub mod time;

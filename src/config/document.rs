@@ -1,5 +1,6 @@
 //! The whole document.
 
+use super::dpop::dpop;
 use super::error::{ConfigError, Problems};
 use super::issuers::{Issuers, issuers};
 use super::reader::{Members, Node};
@@ -8,7 +9,7 @@ use super::responses::{limits, protected_resource, responses};
 use super::rules::{MODES, rules};
 use super::scopes::implications;
 use super::secret::Environment;
-use super::token::token;
+use super::token::{certificate_source, token};
 use super::upstream::upstream;
 use super::values::choice;
 use crate::base::json;
@@ -17,6 +18,8 @@ use crate::policy::{Access, CorsPreflight, Policy, Rules, Unmatched, Vocabulary}
 const KEYS: &[&str] = &[
     "issuers",
     "token",
+    "dpop",
+    "client_certificate",
     "scope_implies",
     "requirements",
     "rules",
@@ -56,12 +59,13 @@ pub fn compile(
 /// The policy in `members`. Where something is wrong with them, which then has been said, it is not to be used.
 fn policy(members: &Members<'_>, environment: Environment<'_>) -> Policy {
     let Issuers { issuers, ids } = issuers(members, environment);
-    let (places, forward_token) = token(members);
+    let (mut places, forward_token) = token(members);
     let implications = implications(members);
     let requirements = Requirements::new(members, ids);
     let mut vocabulary = Vocabulary::default();
     let rules = rules(members, &requirements, &mut vocabulary);
     vocabulary.imply(&implications);
+    let dpop = dpop(members, &rules, &mut places);
     let unmatched = members.get("unmatched").and_then(|node| choice(&node, UNMATCHED)).unwrap_or_default();
     if issuers.is_empty() && members.get("issuers").is_none() && needs_issuer(&rules, unmatched) {
         members.missing::<()>("issuers", "at least one issuer: a rule needs tokens");
@@ -72,7 +76,9 @@ fn policy(members: &Members<'_>, environment: Environment<'_>) -> Policy {
         unmatched,
         upstream: upstream(members, &places),
         places,
+        dpop,
         forward_token,
+        certificate_source: certificate_source(members),
         responses: responses(members),
         protected_resource: protected_resource(members),
         cors_preflight: members

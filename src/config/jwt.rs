@@ -70,7 +70,8 @@ pub(super) fn jwt(node: &Node<'_>, issuer: Option<&Uri>) -> Option<Jwt> {
     })
 }
 
-fn algorithms<'d>(node: &Node<'d>) -> Vec<(Node<'d>, Algorithm)> {
+/// Names of algorithms, each with its place.
+pub(super) fn algorithms<'d>(node: &Node<'d>) -> Vec<(Node<'d>, Algorithm)> {
     let mut named = Vec::new();
     for (node, name) in texts(node).unwrap_or_default() {
         match Algorithm::from_name(name) {
@@ -91,7 +92,8 @@ fn types(node: &Node<'_>) -> Vec<String> {
     strings(node).unwrap_or_default().iter().map(|typ| media_type(typ)).collect()
 }
 
-fn clock_skew(node: &Node<'_>) -> Option<Duration> {
+/// How far a clock may be off.
+pub(super) fn clock_skew(node: &Node<'_>) -> Option<Duration> {
     const MOST: Duration = Duration::from_secs(300);
     let skew = duration(node)?;
     if skew > MOST {

@@ -7,6 +7,7 @@
 
 mod client;
 mod document;
+mod dpop;
 mod error;
 mod introspection;
 mod issuers;

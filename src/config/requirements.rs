@@ -10,6 +10,7 @@ use super::reader::{Members, Node};
 use super::scopes::scopes;
 use super::values::{check_claim, choice, span, strings, texts};
 use crate::policy::{ClaimTest, Wanted};
+use crate::token::binding::Proof;
 use crate::token::expect::IssuerId;
 
 const KEYS: &[&str] = &[
@@ -24,6 +25,8 @@ const KEYS: &[&str] = &[
     "proof",
     "any_of",
 ];
+
+const PROOFS: &[(&str, Proof)] = &[("dpop", Proof::Dpop), ("mtls", Proof::MutualTls), ("any", Proof::Any)];
 
 /// Named requirements; each is read once, when its name is first met.
 pub(super) struct Requirements<'d> {
@@ -92,14 +95,6 @@ impl<'d> Requirements<'d> {
     }
 
     fn fields(&self, members: &Members<'d>) -> Wanted {
-        if let Some(proof) = members.get("proof")
-            && choice(&proof, &[("dpop", ()), ("mtls", ()), ("any", ())]).is_some()
-        {
-            proof.refuse(
-                "is not available yet",
-                "leave it out, a bound token is refused everywhere until then",
-            );
-        }
         let list = |name| members.get(name).and_then(|node| strings(&node)).unwrap_or_default();
         let scopes = |name| members.get(name).and_then(|node| scopes(&node)).unwrap_or_default();
         Wanted {
@@ -111,6 +106,7 @@ impl<'d> Requirements<'d> {
             audiences: list("audiences"),
             acr: members.get("acr").map(|node| acr(&node)).unwrap_or_default(),
             max_age: members.get("max_age").and_then(|node| span(&node)),
+            proof: members.get("proof").and_then(|node| choice(&node, PROOFS)),
             any_of: members.get("any_of").map(|node| self.any_of(&node)).unwrap_or_default(),
         }
     }

@@ -60,7 +60,7 @@ fn well_known(uri: &Uri) -> String {
 /// The limits of `policy`.
 pub(super) fn limits(policy: &Members<'_>) -> Limits {
     let mut limits = Limits::default();
-    let known = &["token_bytes", "cached_tokens", "waiting_requests"];
+    let known = &["token_bytes", "cached_tokens", "waiting_requests", "remembered_proofs"];
     let Some(members) = policy.get("limits").and_then(|node| node.members(known)) else { return limits };
     let read = |name, range, limit: &mut usize| {
         let given = members.get(name).and_then(|node| number(&node, range));
@@ -69,5 +69,6 @@ pub(super) fn limits(policy: &Members<'_>) -> Limits {
     read("token_bytes", 256..=65_536, &mut limits.token_bytes);
     read("cached_tokens", 0..=1_000_000, &mut limits.cached_tokens);
     read("waiting_requests", 1..=100_000, &mut limits.waiting_requests);
+    read("remembered_proofs", 1_000..=1_000_000, &mut limits.remembered_proofs);
     limits
 }

@@ -1,8 +1,11 @@
-//! `token`: where a request carries its token, and whether it stays there.
+//! `token`, `client_certificate`: where a request carries its token, and whether it stays there; where the certificate
+//! is told that the token may be bound to.
 
 use super::reader::{Members, Node};
 use super::rules::is_token_byte;
 use super::upstream::check_header;
+use super::values::{choice, one_of};
+use crate::policy::CertificateSource;
 use crate::policy::settings::default_places;
 use crate::token::credential::Place;
 
@@ -12,6 +15,17 @@ pub(super) fn token(policy: &Members<'_>) -> (Vec<Place>, bool) {
     let Some(members) = members else { return (default_places(), false) };
     let forward = members.get("forward").and_then(|node| node.flag()).unwrap_or_default();
     (members.get("from").map_or_else(default_places, |node| places(&node)), forward)
+}
+
+/// Where `policy` has the client certificate of a request from.
+pub(super) fn certificate_source(policy: &Members<'_>) -> CertificateSource {
+    const SOURCES: &[(&str, CertificateSource)] = &[
+        ("connection", CertificateSource::Connection),
+        ("x-forwarded-client-cert", CertificateSource::ForwardedField),
+    ];
+    let members = policy.get("client_certificate").and_then(|node| node.members(&["from"]));
+    let from = members.and_then(|members| members.need("from", &one_of(SOURCES)));
+    from.and_then(|node| choice(&node, SOURCES)).unwrap_or_default()
 }
 
 fn places(node: &Node<'_>) -> Vec<Place> {

@@ -1,8 +1,8 @@
 //! Carries out what the gate decides.
 //!
 //! Three rules, each for a trap of the proxy: a refused request is answered and never resumed; fields are edited
-//! before a request is resumed, in the same callback; and the gate is never borrowed while the proxy is called, which
-//! may call back.
+//! before a request is resumed, in the same callback; and the gate is never borrowed while the proxy is told to do
+//! something, since it may call back. Looking something up for the gate is no such thing.
 
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
@@ -13,11 +13,13 @@ use super::counters::Counters;
 use super::host::{CallToken, ContextId, Host, Level};
 use super::pairs;
 use super::warnings::Warnings;
+use crate::base::hex;
 use crate::base::time::UnixTime;
 use crate::gate::{Ask, AskId, Facts, Gate, Note, RequestId, Step, Verdict, Woken};
 use crate::http::head::RequestHead;
 use crate::http::message::{Answer, FieldValue, Reply, Response};
 use crate::policy::FilterState;
+use crate::token::dpop;
 
 /// What the proxy is to do with a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +48,14 @@ const LONGEST_REPLY: usize = 512 * 1024 + 1;
 
 /// Where a route's metadata names the rule.
 const RULE_OF_ROUTE: [&str; 5] = ["xds", "route_metadata", "filter_metadata", "scopegate", "rule"];
+
+/// The version of TLS of a connection that has any.
+const TLS: [&str; 2] = ["connection", "tls_version"];
+/// Where the proxy tells the SHA-256 of the client certificate of a request's connection: of the DER, in hexadecimal
+/// digits. It does so whenever there is a certificate; that the client holds its key is a part of every handshake that
+/// has one, whether or not an authority vouches for it (RFC 8705 section 2.2), and of the one that a resumed session
+/// began with.
+const CERTIFICATE: [&str; 2] = ["connection", "sha256_peer_certificate_digest"];
 
 /// One policy at work in one worker: its gate, and what is under way at the proxy.
 pub struct Skin<H> {
@@ -106,7 +116,11 @@ impl<H: Host> Skin<H> {
         };
         let route = policy.rules.uses_routes().then(|| self.host.property(&["xds", "route_name"])).flatten();
         let rule = policy.route_metadata.then(|| self.host.property(&RULE_OF_ROUTE)).flatten();
-        let facts = Facts { route: route.as_deref(), rule: rule.as_deref() };
+        let proves = policy.dpop.is_some() && head.first(dpop::FIELD.as_bytes()).is_some();
+        let tls = proves && self.host.property(&TLS).is_some_and(|version| !version.is_empty());
+        let certificate = || hex::decode(&self.host.property(&CERTIFICATE)?);
+        let facts =
+            Facts { route: route.as_deref(), rule: rule.as_deref(), tls, certificate: Some(&certificate) };
         let now = self.host.now();
         match self.borrow_mut(|gate| gate.open(RequestId(stream), &head, &facts, now)) {
             None => self.reentered(stream),

@@ -31,5 +31,5 @@ impl SharedSlots for SharedData {
 }
 
 fn name(slot: u32) -> String {
-    format!("scopegate.answer.{slot}")
+    format!("scopegate.slot.{slot}")
 }

@@ -13,7 +13,9 @@ use crate::http::head::RequestHead;
 use crate::http::host;
 use crate::http::message::HeaderEdits;
 use crate::policy::{Policy, RuleId};
+use crate::token::binding::Thumbprint;
 use crate::token::credential;
+use crate::token::dpop;
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
 use crate::token::introspection::Silence;
@@ -24,6 +26,10 @@ pub(super) struct Case {
     pub(super) token: Secret<Vec<u8>>,
     pub(super) digest: Digest,
     pub(super) client: Client,
+    /// What came with the token, where it was presented as one that is bound to a key.
+    pub(super) proof: Option<dpop::Presented>,
+    /// The client certificate that its sender has proven to hold, once that matters.
+    pub(super) certificate: Option<Thumbprint>,
     /// The edits when it goes on, but for the identity.
     pub(super) edits: HeaderEdits,
     /// Key sets that were asked for on its behalf; they are not asked for again.
@@ -95,11 +101,16 @@ pub(super) struct Client {
     pub(super) host: String,
     /// It wants its status as gRPC has it.
     pub(super) grpc: bool,
+    /// It presents its token as one that is bound to a key.
+    pub(super) dpop: bool,
+    /// The nonce for its next proof, where one is asked for.
+    pub(super) nonce: Option<String>,
 }
 
 impl Client {
     pub(super) fn of(head: &RequestHead<'_>) -> Self {
-        Self { host: host::of_authority(head.authority).unwrap_or_default(), grpc: head.is_grpc() }
+        let host = host::of_authority(head.authority).unwrap_or_default();
+        Self { host, grpc: head.is_grpc(), dpop: false, nonce: None }
     }
 }
 

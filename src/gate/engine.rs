@@ -4,11 +4,13 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use super::case::{About, Case, Client, Heard, strip_all, strip_identity};
+use super::certificate;
 use super::health::Health;
 use super::judge::Stop;
 use super::key_ring::KeyRing;
 use super::keys::{KeyStore, Offer, SetNumber};
-use super::memory::Memory;
+use super::memory::{Known, Memory};
+use super::proofs::Proofs;
 use super::questions::{Questions, Topic};
 use super::refuse::Outage;
 use super::route::{Route, route};
@@ -22,7 +24,8 @@ use crate::http::message::{Callout, HeaderEdits, Reply};
 use crate::jose::sign::{NoSigner, Signer};
 use crate::jose::verify::Accelerator;
 use crate::policy::{Denial, Policy};
-use crate::token::credential::{self, Found};
+use crate::token::credential::{self, Found, Scheme};
+use crate::token::dpop;
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
 use crate::token::introspection::{self, Question, Silence};
@@ -43,6 +46,7 @@ pub struct Gate {
     pub(super) health: Vec<Health>,
     pub(super) questions: Questions,
     pub(super) shared: Option<Shared>,
+    pub(super) proofs: Option<Proofs>,
     /// Topics that another worker is asking about.
     following: Vec<Topic>,
     pub(super) events: Vec<Event>,
@@ -57,6 +61,7 @@ impl Gate {
         let keys = policy.issuers.iter().map(KeyRing::new).collect();
         let memory = Memory::new(policy.limits.cached_tokens, seed);
         let health = policy.issuers.iter().map(|_| Health::default()).collect();
+        let proofs = Proofs::new(&policy, &seed, None);
         let [spread, ..] = seed;
         Self {
             policy,
@@ -69,6 +74,7 @@ impl Gate {
             health,
             questions: Questions::default(),
             shared: None,
+            proofs,
             following: Vec::new(),
             events: Vec::new(),
             spread,
@@ -82,11 +88,12 @@ impl Gate {
         self
     }
 
-    /// This gate, sharing issuers' answers with the gates of other workers through `slots`. All of them have to be
-    /// given the same `seed`.
+    /// This gate, sharing issuers' answers and used proofs with the gates of other workers through `slots`. All of them
+    /// have to be given the same `seed`.
     #[must_use]
     pub fn sharing(mut self, slots: Rc<dyn SharedSlots>, seed: [u8; 16]) -> Self {
         self.memory = Memory::new(self.policy.limits.cached_tokens, seed);
+        self.proofs = Proofs::new(&self.policy, &seed, Some(Rc::clone(&slots)));
         self.shared = Some(Shared::new(slots, &self.policy, &seed));
         self
     }
@@ -98,7 +105,7 @@ impl Gate {
 
     /// Judges the request `id`, or parks it.
     pub fn open(&mut self, id: RequestId, head: &RequestHead<'_>, facts: &Facts<'_>, now: UnixTime) -> Step {
-        let client = Client::of(head);
+        let mut client = Client::of(head);
         if self.policy.is_closed() {
             return Step::Settle(self.unknown(
                 About::request(&client, None),
@@ -117,8 +124,11 @@ impl Gate {
                 return Step::Settle(self.refused(About::request(&client, rule), &denial, stripped()));
             }
         };
+        let found = credential::find(head, &self.policy.places);
+        client.dpop = matches!(&found, Found::Token(_, Scheme::Dpop));
+        client.nonce = self.nonce(now);
         let about = About::request(&client, decider.rule());
-        let token = match self.credential(head) {
+        let token = match self.credential(found) {
             Ok(Some(token)) => token,
             Ok(None) => match self.without_credential(decider) {
                 Ok(permit) => return Step::Settle(self.anonymous(permit, about, stripped())),
@@ -128,18 +138,26 @@ impl Gate {
         };
         let digest = self.memory.digest(token.expose());
         let edits = strip_all(&self.policy, head);
-        let case = Case {
+        let target = || self.policy.dpop.as_ref().and_then(|dpop| dpop.target(head, facts.tls));
+        let proof = client.dpop.then(|| dpop::Presented::of(head, target()));
+        let mut case = Case {
             decider,
             token,
             digest,
             client,
+            proof,
+            certificate: None,
             edits,
             asked_keys: Vec::new(),
             deadline: None,
             issuer: None,
             heard: Vec::new(),
         };
-        self.proceed(id, case, now).map_or(Step::Park, Step::Settle)
+        let found = self.advance(&mut case, now);
+        if certificate::matters(&found) {
+            case.certificate = certificate::of_sender(&self.policy, head, facts);
+        }
+        self.conclude(id, case, found, now).map_or(Step::Park, Step::Settle)
     }
 
     /// The callouts that have to be sent now, each exactly once.
@@ -291,24 +309,36 @@ impl Gate {
         core::mem::take(&mut self.events)
     }
 
-    /// The one token of a request, or none.
-    fn credential(&self, head: &RequestHead<'_>) -> Result<Option<Secret<Vec<u8>>>, Denial> {
+    /// The one token in what was found in a request, or none.
+    fn credential(&self, found: Found) -> Result<Option<Secret<Vec<u8>>>, Denial> {
         let limit = self.policy.limits.token_bytes;
-        match credential::find(head, &self.policy.places) {
+        match found {
             Found::Nothing => Ok(None),
             Found::Malformed => Err(Denial::CredentialMalformed),
             Found::Several => Err(Denial::CredentialAmbiguous),
-            Found::Token(token) if token.expose().len() > limit => {
+            Found::Token(token, _) if token.expose().len() > limit => {
                 let length = token.expose().len();
                 Err(Denial::BadToken(TokenFault::TooLong { length, limit }))
             }
-            Found::Token(token) => Ok(Some(token)),
+            Found::Token(token, _) => Ok(Some(token)),
         }
     }
 
     /// Takes a case as far as it goes: to a verdict, or into the waiting room.
     fn proceed(&mut self, id: RequestId, mut case: Case, now: UnixTime) -> Option<Verdict> {
-        let stop = match self.advance(&mut case, now) {
+        let found = self.advance(&mut case, now);
+        self.conclude(id, case, found, now)
+    }
+
+    /// What becomes of a case whose token was found to be this.
+    fn conclude(
+        &mut self,
+        id: RequestId,
+        mut case: Case,
+        found: Result<Rc<Known>, Stop>,
+        now: UnixTime,
+    ) -> Option<Verdict> {
+        let stop = match found {
             Ok(known) => return Some(self.decide(case, known, now)),
             Err(stop) => stop,
         };

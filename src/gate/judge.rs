@@ -18,6 +18,7 @@ use crate::jose::jws::Unverified;
 use crate::jose::key_set::KeySet;
 use crate::jose::verify::verify;
 use crate::policy::{Denial, OnOutage, UseFor};
+use crate::token::binding::Proof;
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
 use crate::token::introspection::Silence;
@@ -69,7 +70,12 @@ impl Gate {
         let issuer = known.holder.grant().issuer();
         let introspection = self.policy.issuer(issuer).and_then(|issuer| issuer.introspection.as_ref());
         if introspection.is_some_and(|introspection| introspection.use_for == UseFor::All) {
-            self.consult(case, &[issuer], now)?;
+            let told = self.consult(case, &[issuer], now)?;
+            let bound = told.holder.confirmation();
+            // What only its issuer says a token is bound to, or otherwise than the token does, nobody can prove.
+            if bound.is(Proof::Any) && bound != known.holder.confirmation() {
+                return Err(TokenFault::BindingUnproven.into());
+            }
         }
         Ok(known)
     }

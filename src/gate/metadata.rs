@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::http::message::{FieldValue, Response};
+use crate::jose::algorithm::Algorithm;
 use crate::policy::{Policy, ProtectedResource};
 use crate::token::credential::Place;
 
@@ -25,6 +26,10 @@ pub(super) fn document(policy: &Policy, resource: &ProtectedResource) -> Respons
         "authorization_servers": issuers,
         "bearer_methods_supported": methods,
     });
+    let proofs = policy.dpop.as_ref().map(|dpop| dpop.terms.algorithms.iter().map(Algorithm::name));
+    if let (Some(members), Some(names)) = (document.as_object_mut(), proofs) {
+        members.insert("dpop_signing_alg_values_supported".to_owned(), names.collect());
+    }
     let scopes = policy.vocabulary.scopes();
     if let Some(members) = document.as_object_mut().filter(|_| !scopes.is_empty()) {
         members.insert("scopes_supported".to_owned(), json!(scopes));

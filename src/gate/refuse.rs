@@ -6,9 +6,12 @@ use serde_json::json;
 
 use super::case::Client;
 use super::metadata;
+use super::offer::Offer;
 use crate::http::message::{FieldValue, Response};
 use crate::policy::{BodyForm, Denial, Policy};
 use crate::token::challenge::{Challenge, ErrorCode};
+use crate::token::credential::Scheme;
+use crate::token::fault::TokenFault;
 use crate::token::introspection::Silence;
 
 /// We could not know. Never the client's fault, never a reason to let it through.
@@ -20,6 +23,8 @@ pub(super) enum Outage {
     Keys(Duration),
     /// Too many requests wait already.
     Overloaded,
+    /// There is no room to remember another proof, or nobody knows any more which were used.
+    Crowded,
     /// No answer came in the time that there is.
     TooLate,
     /// There is no policy yet.
@@ -33,7 +38,7 @@ impl Outage {
             Self::Issuer(Silence::Misbehaved(_) | Silence::CredentialsRefused(_)) => "issuer_misbehaved",
             Self::Issuer(Silence::Unavailable(_) | Silence::Unsigned) | Self::TooLate => "issuer_unavailable",
             Self::Issuer(Silence::KeysMissing) | Self::Keys(_) | Self::NotReady => "keys_unavailable",
-            Self::Overloaded => "overloaded",
+            Self::Overloaded | Self::Crowded => "overloaded",
         }
     }
 
@@ -45,6 +50,10 @@ impl Outage {
             Self::Overloaded => {
                 "more requests wait for an issuer than limits.waiting_requests allows".to_owned()
             }
+            Self::Crowded => {
+                "more proofs are in use than limits.remembered_proofs allows, or their memory was lost"
+                    .to_owned()
+            }
             Self::TooLate => "no answer came in time".to_owned(),
             Self::NotReady => "there is no policy yet".to_owned(),
         }
@@ -55,7 +64,7 @@ impl Outage {
         match self {
             Self::Keys(pause) => pause.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX).max(1),
             Self::Overloaded | Self::NotReady => 1,
-            Self::Issuer(_) | Self::TooLate => 5,
+            Self::Issuer(_) | Self::TooLate | Self::Crowded => 5,
         }
     }
 }
@@ -67,6 +76,7 @@ pub(super) fn outage(policy: &Policy, client: &Client, outage: Outage) -> Respon
         error: "temporarily_unavailable",
         text: match outage {
             Outage::Overloaded => "Too many requests are waiting; try again",
+            Outage::Crowded => "The proof cannot be checked at the moment; try again with a new one",
             Outage::Issuer(_) | Outage::Keys(_) | Outage::TooLate | Outage::NotReady => {
                 "The access token cannot be checked at the moment; try again"
             }
@@ -77,21 +87,30 @@ pub(super) fn outage(policy: &Policy, client: &Client, outage: Outage) -> Respon
 }
 
 /// The answer to a request that is refused.
-pub(super) fn denial(policy: &Policy, client: &Client, denial: &Denial) -> Response {
+pub(super) fn denial(policy: &Policy, client: &Client, denial: &Denial, offer: &Offer) -> Response {
     let (telling, error) = tell(denial);
     let mut fields = Vec::new();
     if matches!(denial, Denial::NoCredential) || error.is_some() {
         let realm = policy.responses.realm.as_deref().unwrap_or(&client.host);
-        let mut challenge = Challenge::bearer(realm);
-        if let Some(code) = error {
-            challenge = parameters(challenge.error(code), denial)
-                .with("error_description", policy.responses.describe.then_some(telling.text));
+        for scheme in offer.schemes(telling.status) {
+            let mut challenge = Challenge::new(scheme, realm);
+            if let Some(code) = error.filter(|_| scheme == offer.at_stake()) {
+                challenge = parameters(challenge.error(code), denial)
+                    .with("error_description", policy.responses.describe.then_some(telling.text));
+            }
+            if scheme == Scheme::Dpop {
+                challenge = challenge.with("algs", Some(&offer.algorithms));
+            }
+            if telling.status == 401 {
+                let uri = policy.protected_resource.as_ref().map(metadata::uri);
+                challenge = challenge.with("resource_metadata", uri.as_deref());
+            }
+            // A field each: clients that know only one scheme find it at the beginning.
+            fields.push(("www-authenticate", challenge.value()));
         }
-        if telling.status == 401 {
-            let uri = policy.protected_resource.as_ref().map(metadata::uri);
-            challenge = challenge.with("resource_metadata", uri.as_deref());
+        if let Some(nonce) = client.nonce.as_deref().filter(|_| telling.status == 401) {
+            fields.push(("dpop-nonce", FieldValue::lossy(nonce)));
         }
-        fields.push(("www-authenticate", challenge.value()));
     }
     telling.respond(policy, client, fields)
 }
@@ -124,7 +143,7 @@ fn tell(denial: &Denial) -> (Telling, Option<ErrorCode>) {
         Denial::CredentialAmbiguous => {
             (400, Some(InvalidRequest), "The request has more than one credential")
         }
-        Denial::BadToken(fault) => (401, Some(InvalidToken), token_text(fault.code())),
+        Denial::BadToken(fault) => (401, Some(token_error(fault)), token_text(fault.code())),
         Denial::IssuerNotAllowed => {
             (401, Some(InvalidToken), "The access token's issuer is not accepted here")
         }
@@ -151,6 +170,27 @@ fn tell(denial: &Denial) -> (Telling, Option<ErrorCode>) {
     (Telling { status, error: code, text }, error)
 }
 
+/// RFC 6750 section 3.1 for the token, RFC 9449 sections 7.1 and 9 for its proof.
+const fn token_error(fault: &TokenFault) -> ErrorCode {
+    match fault {
+        TokenFault::ProofInvalid(_) | TokenFault::ProofReplayed => ErrorCode::InvalidDpopProof,
+        TokenFault::NonceMissing => ErrorCode::UseDpopNonce,
+        TokenFault::TooLong { .. }
+        | TokenFault::Malformed(_)
+        | TokenFault::Jose(_)
+        | TokenFault::TypeNotAllowed
+        | TokenFault::IssuerUnknown
+        | TokenFault::AudienceMismatch
+        | TokenFault::Expired { .. }
+        | TokenFault::NotYetValid { .. }
+        | TokenFault::LifetimeTooLong
+        | TokenFault::ClaimMissing(_)
+        | TokenFault::ClaimMalformed(_)
+        | TokenFault::Inactive
+        | TokenFault::BindingUnproven => ErrorCode::InvalidToken,
+    }
+}
+
 /// What a client may know about its token: enough to act on, nothing that helps to forge a better one.
 fn token_text(reason: &str) -> &'static str {
     match reason {
@@ -159,6 +199,9 @@ fn token_text(reason: &str) -> &'static str {
         "token_inactive" => "The access token is not active",
         "audience_mismatch" => "The access token is meant for another audience",
         "token_too_long" => "The access token is too long",
+        "proof_replayed" => "The DPoP proof was used before",
+        "proof_nonce_missing" => "The DPoP proof needs the nonce that is given",
+        "proof_invalid" => "The DPoP proof is not valid",
         "binding_unproven" => "The access token is bound to its sender, which is not proven",
         _ => "The access token is not valid",
     }

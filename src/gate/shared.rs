@@ -16,7 +16,7 @@ use crate::policy::{Introspection, Policy};
 use crate::token::expect::IssuerId;
 
 /// How many answers the workers share at most.
-const SLOTS: u32 = 2048;
+pub(super) const SLOTS: u32 = 2048;
 
 /// Answers that are longer are not shared, in bytes.
 const LONGEST: usize = 4096;
@@ -66,7 +66,8 @@ pub(super) struct Shared {
 
 const LEASE: u8 = 1;
 const ANSWER: u8 = 2;
-const TAG: usize = 16;
+/// The length of a tag, in bytes.
+pub(super) const TAG: usize = 16;
 
 impl Shared {
     /// The memory in `slots`, for workers that all know `seed`.
@@ -223,7 +224,8 @@ fn read_told(content: &[u8]) -> Option<Told> {
     })
 }
 
-fn tag(key: &DigestKey, slot: u32, content: &[u8]) -> [u8; TAG] {
+/// What `content` of `slot` is tagged with.
+pub(super) fn tag(key: &DigestKey, slot: u32, content: &[u8]) -> [u8; TAG] {
     key.digest(slot, content).as_u128().to_le_bytes()
 }
 

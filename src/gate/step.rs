@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::memory::Known;
 use crate::http::message::{Callout, HeaderEdits, Response};
 use crate::policy::Permit;
+use crate::token::binding::Thumbprint;
 use crate::token::grant::Grant;
 use crate::token::introspection::Silence;
 
@@ -24,6 +25,11 @@ pub struct Facts<'a> {
     pub route: Option<&'a [u8]>,
     /// The rule that the route's metadata names.
     pub rule: Option<&'a [u8]>,
+    /// Whether the connection is one over TLS. Matters only to requests with a DPoP proof.
+    pub tls: bool,
+    /// Looks up the client certificate of the connection, which the proxy has seen its sender prove. A call of the
+    /// proxy, and so left until a token makes it matter.
+    pub certificate: Option<&'a dyn Fn() -> Option<Thumbprint>>,
 }
 
 /// A callout to send now, exactly once.

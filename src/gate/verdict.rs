@@ -5,11 +5,14 @@ use std::rc::Rc;
 use super::case::{About, Case, Client, Decider};
 use super::engine::Gate;
 use super::memory::Known;
+use super::offer::Offer;
+use super::proofs::Unfit;
 use super::refuse::{self, Outage};
 use super::step::{Note, Verdict};
 use crate::base::time::UnixTime;
 use crate::http::message::{HeaderEdits, Response};
 use crate::policy::{self, Denial, Permit, RuleId};
+use crate::token::binding::Sender;
 use crate::token::expect::IssuerId;
 
 impl Gate {
@@ -17,15 +20,27 @@ impl Gate {
     pub(super) fn decide(&self, mut case: Case, known: Rc<Known>, now: UnixTime) -> Verdict {
         case.issuer = Some(known.holder.grant().issuer());
         let mut edits = core::mem::take(&mut case.edits);
+        let proven = match self.prove(&case, now) {
+            Ok(proven) => proven,
+            Err(fault) => {
+                return self.refused(case.about(Some(known)), &Denial::BadToken(fault), edits);
+            }
+        };
+        let sender = Sender { key: proven.as_ref().map(|proven| proven.key), certificate: case.certificate };
         let permit = match case.decider {
-            Decider::Unmatched => policy::unmatched(&self.policy, Some(&known.holder), now),
+            Decider::Unmatched => policy::unmatched(&self.policy, Some((&known.holder, &sender)), now),
             Decider::Rule(rule) => match self.policy.rules.get(rule) {
-                Some(rule) => policy::authorize(rule, &known.holder, now),
+                Some(rule) => policy::authorize(rule, &known.holder, &sender, now),
                 None => Err(Denial::Unmatched),
             },
         };
-        match permit {
-            Err(denial) => self.refused(case.about(Some(known)), &denial, edits),
+        // Last, so that only a request that is admitted otherwise uses a proof up.
+        match permit
+            .map_err(Unfit::Denied)
+            .and_then(|permit| self.spend(proven.as_ref(), now).map(|()| permit))
+        {
+            Err(Unfit::Denied(denial)) => self.refused(case.about(Some(known)), &denial, edits),
+            Err(Unfit::Unknown(outage)) => self.unknown(case.about(Some(known)), outage, edits),
             Ok(permit) => {
                 edits.set.extend(known.identity.iter().cloned());
                 Verdict::Admit { permit, edits, note: self.note("admitted", case.about(Some(known))) }
@@ -52,8 +67,11 @@ impl Gate {
     /// The answer is no.
     pub(super) fn refused(&self, about: About<'_>, denial: &Denial, edits: HeaderEdits) -> Verdict {
         let (client, rule) = (about.client, about.rule);
+        let decider = rule.and_then(|rule| self.policy.rules.get(rule));
+        let holder = about.known.as_ref().map(|known| &known.holder);
+        let offer = Offer::new(&self.policy, client, decider, holder, denial);
         let note = Note { detail: denial.to_string(), ..self.note(denial.code(), about) };
-        self.enforce(rule, note, edits, || refuse::denial(&self.policy, client, denial))
+        self.enforce(rule, note, edits, || refuse::denial(&self.policy, client, denial, &offer))
     }
 
     /// We could not know.

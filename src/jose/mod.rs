@@ -3,6 +3,7 @@
 //! - knows: the compact form, JSON Web Keys, thirteen signature algorithms
 //! - must not know: scopes, OAuth, time, HTTP, the proxy
 //! - in: token bytes and a key set as JSON; out: [`verify::Verified`] or [`fault::JoseFault`]
+//! - in: a JWS with the key that signed it; out: [`possession::Possession`], which says that somebody holds that key
 //! - in: claims and a private key of our own; out: a compact JWS
 //! - one file a crypto crate: `rsa` (crypto-bigint), `ecdsa` (p256, p384, p521), `eddsa`, `hmac`, [`hash`] (sha2)
 
@@ -19,6 +20,7 @@ mod hmac;
 mod jwk;
 pub mod jws;
 pub mod key_set;
+pub mod possession;
 mod rsa;
 pub mod sign;
 pub mod thumbprint;

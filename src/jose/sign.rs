@@ -90,12 +90,17 @@ impl SigningKey {
         }
         let claims = serde_json::to_vec(claims).ok()?;
         let text = format!("{}.{}", base64url::encode(header.to_string()), base64url::encode(claims));
-        let signature = match &self.key {
-            PrivateKey::Rsa(pkcs8) => signer.sign(self.algorithm.hash(), pkcs8.expose(), text.as_bytes())?,
-            PrivateKey::Ec(key) => key.expose().sign(self.algorithm.hash(), text.as_bytes())?,
-            PrivateKey::Ed25519(key) => key.expose().sign(text.as_bytes()),
-        };
+        let signature = self.sign_text(text.as_bytes(), signer)?;
         Some(format!("{text}.{}", base64url::encode(signature)))
+    }
+
+    /// The signature of `text` alone.
+    pub(super) fn sign_text(&self, text: &[u8], signer: &dyn Signer) -> Option<Vec<u8>> {
+        match &self.key {
+            PrivateKey::Rsa(pkcs8) => signer.sign(self.algorithm.hash(), pkcs8.expose(), text),
+            PrivateKey::Ec(key) => key.expose().sign(self.algorithm.hash(), text),
+            PrivateKey::Ed25519(key) => Some(key.expose().sign(text)),
+        }
     }
 }
 

@@ -1,7 +1,5 @@
 //! The only mint of [`Permit`].
 
-use serde_json::Value;
-
 use super::Policy;
 use super::denial::Denial;
 use super::requirement::Holder;
@@ -9,40 +7,37 @@ use super::rules::{Access, Rule};
 use super::settings::{CorsPreflight, Mode, Unmatched};
 use crate::base::time::UnixTime;
 use crate::http::head::RequestHead;
-use crate::token::fault::TokenFault;
-use crate::token::grant::Grant;
+use crate::token::binding::Sender;
 
 /// Proof that a request may go on. Nothing else makes one than the functions of this file.
 #[must_use]
 #[derive(PartialEq, Eq, Debug)]
 pub struct Permit(());
 
-/// Whether `rule` admits the holder of a good token at `now`.
+/// Whether `rule` admits the holder of a good token, sent by `sender`, at `now`.
 ///
 /// # Errors
 /// The first thing that is not as it must be: time, binding, then what the rule requires.
-pub fn authorize(rule: &Rule, holder: &Holder, now: UnixTime) -> Result<Permit, Denial> {
+pub fn authorize(rule: &Rule, holder: &Holder, sender: &Sender, now: UnixTime) -> Result<Permit, Denial> {
     match &rule.access {
         Access::Deny => Err(Denial::RuleDenied),
         Access::Anonymous => Ok(Permit(())),
-        Access::Optional => authenticated(holder, now),
+        Access::Optional => authenticated(holder, sender, now),
         Access::Require(requirement) => {
-            let permit = authenticated(holder, now)?;
+            let permit = authenticated(holder, sender, now)?;
             requirement.check(holder, now)?;
             Ok(permit)
         }
     }
 }
 
-/// Whether the holder's token is good at `now`, whatever it is for.
+/// Whether the holder's token is good at `now` in the hands of `sender`, whatever it is for.
 ///
 /// # Errors
-/// `BadToken` outside of the token's time, and for a token that is bound to its sender: nothing here proves that.
-pub fn authenticated(holder: &Holder, now: UnixTime) -> Result<Permit, Denial> {
+/// `BadToken` outside of the token's time, and for a token that is bound to what `sender` has not proven.
+pub fn authenticated(holder: &Holder, sender: &Sender, now: UnixTime) -> Result<Permit, Denial> {
     holder.grant().window().check(now).map_err(Denial::BadToken)?;
-    if is_bound(holder.grant()) {
-        return Err(Denial::BadToken(TokenFault::BindingUnproven));
-    }
+    holder.confirmation().check(sender).map_err(Denial::BadToken)?;
     Ok(Permit(()))
 }
 
@@ -58,16 +53,21 @@ pub const fn anonymous(access: &Access) -> Result<Permit, Denial> {
     }
 }
 
-/// Whether `policy` admits a request that no rule matches; `holder` is that of its token, where it has one.
+/// Whether `policy` admits a request that no rule matches; `holder` is that of its token, where it has one, with
+/// whoever sent it.
 ///
 /// # Errors
 /// `Unmatched`, or as [`authenticated`] where a good token would do.
-pub fn unmatched(policy: &Policy, holder: Option<&Holder>, now: UnixTime) -> Result<Permit, Denial> {
+pub fn unmatched(
+    policy: &Policy,
+    holder: Option<(&Holder, &Sender)>,
+    now: UnixTime,
+) -> Result<Permit, Denial> {
     match (policy.unmatched, holder) {
         (Unmatched::Deny, _) => Err(Denial::Unmatched),
         (Unmatched::Anonymous, _) => Ok(Permit(())),
         (Unmatched::Authenticated, None) => Err(Denial::NoCredential),
-        (Unmatched::Authenticated, Some(holder)) => authenticated(holder, now),
+        (Unmatched::Authenticated, Some((holder, sender))) => authenticated(holder, sender, now),
     }
 }
 
@@ -90,13 +90,6 @@ pub fn observed(policy: &Policy, rule: Option<&Rule>) -> Option<Permit> {
     }
 }
 
-/// Whether a grant names the key that its sender must prove to have (RFC 9449 section 6.1, RFC 8705 section 3.1). A
-/// member of the wrong type binds too: nobody can prove it.
-fn is_bound(grant: &Grant) -> bool {
-    let confirmation = grant.claims().get("cnf").and_then(Value::as_object);
-    confirmation.is_some_and(|members| members.contains_key("jkt") || members.contains_key("x5t#S256"))
-}
-
 #[cfg(test)]
 mod tests {
     use core::time::Duration;
@@ -104,10 +97,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::base::base64url;
     use crate::http::message::{Answer, Reply};
     use crate::http::uri::Uri;
     use crate::jose::algorithm::Algorithms;
     use crate::policy::{Matcher, Requirement, Vocabulary, Wanted};
+    use crate::token::binding::Proof;
     use crate::token::expect::{Audiences, Expect, IssuerId};
     use crate::token::grant;
     use crate::token::introspection::{
@@ -115,6 +110,7 @@ mod tests {
     };
 
     const NOW: UnixTime = UnixTime::from_secs(1_000_000);
+    const NOBODY: Sender = Sender { key: None, certificate: None };
 
     fn rule(access: Access) -> Rule {
         Rule { name: "r".into(), matcher: Matcher::default(), access, mode: Mode::Enforce }
@@ -163,8 +159,8 @@ mod tests {
     fn time_is_checked_on_each_use() {
         let before = NOW.minus(Duration::from_millis(1));
         for access in [Access::Optional, require(Wanted::default())] {
-            assert!(authorize(&rule(access.clone()), &ending_now(), before).is_ok());
-            let denial = authorize(&rule(access), &ending_now(), NOW).unwrap_err();
+            assert!(authorize(&rule(access.clone()), &ending_now(), &NOBODY, before).is_ok());
+            let denial = authorize(&rule(access), &ending_now(), &NOBODY, NOW).unwrap_err();
             assert_eq!(denial.code(), "token_expired");
         }
     }
@@ -178,11 +174,35 @@ mod tests {
             json!({"kid": "a", "jkt": "x"}),
         ] {
             for access in [Access::Optional, require(Wanted::default())] {
-                let denial = authorize(&rule(access), &holder(json!({"cnf": cnf})), NOW).unwrap_err();
+                let denial =
+                    authorize(&rule(access), &holder(json!({"cnf": cnf})), &NOBODY, NOW).unwrap_err();
                 assert_eq!(denial.code(), "binding_unproven");
             }
         }
-        assert!(authenticated(&holder(json!({"cnf": {"kid": "a"}})), NOW).is_ok());
+        assert!(authenticated(&holder(json!({"cnf": {"kid": "a"}})), &NOBODY, NOW).is_ok());
+    }
+
+    #[test]
+    fn a_bound_token_is_good_in_the_hands_of_whom_it_is_bound_to() {
+        let bound = holder(json!({"cnf": {"x5t#S256": base64url::encode([7; 32])}}));
+        for access in [Access::Optional, require(Wanted::default())] {
+            for (certificate, good) in [(Some([7; 32]), true), (Some([8; 32]), false), (None, false)] {
+                let sender = Sender { key: None, certificate };
+                assert_eq!(authorize(&rule(access.clone()), &bound, &sender, NOW).is_ok(), good);
+            }
+        }
+    }
+
+    #[test]
+    fn a_rule_may_want_tokens_that_are_bound() {
+        let wanting = |proof| rule(require(Wanted { proof: Some(proof), ..Wanted::default() }));
+        let sender = Sender { key: None, certificate: Some([7; 32]) };
+        let bound = holder(json!({"cnf": {"x5t#S256": base64url::encode([7; 32])}}));
+        for (proof, good) in [(Proof::MutualTls, true), (Proof::Any, true), (Proof::Dpop, false)] {
+            assert_eq!(authorize(&wanting(proof), &bound, &sender, NOW).is_ok(), good);
+            let denial = authorize(&wanting(proof), &holder(json!({})), &sender, NOW).unwrap_err();
+            assert_eq!(denial.code(), "binding_unproven");
+        }
     }
 
     #[test]
@@ -191,7 +211,7 @@ mod tests {
         let anybody = holder(json!({}));
         let codes = |access: Access| {
             let code = |result: Result<Permit, Denial>| result.map_or_else(|denial| denial.code(), |_| "ok");
-            (code(authorize(&rule(access.clone()), &anybody, NOW)), code(anonymous(&access)))
+            (code(authorize(&rule(access.clone()), &anybody, &NOBODY, NOW)), code(anonymous(&access)))
         };
         assert_eq!(codes(Access::Anonymous), ("ok", "ok"));
         assert_eq!(codes(Access::Optional), ("ok", "ok"));
@@ -205,7 +225,7 @@ mod tests {
         let policy = Policy::closed();
         assert!(policy.is_closed());
         assert_eq!(unmatched(&policy, None, NOW), Err(Denial::Unmatched));
-        assert_eq!(unmatched(&policy, Some(&holder(json!({}))), NOW), Err(Denial::Unmatched));
+        assert_eq!(unmatched(&policy, Some((&holder(json!({})), &NOBODY)), NOW), Err(Denial::Unmatched));
         assert!(observed(&policy, None).is_none());
     }
 
@@ -213,8 +233,10 @@ mod tests {
     fn without_a_rule_the_policy_decides() {
         let authenticated = Policy { unmatched: Unmatched::Authenticated, ..Policy::closed() };
         assert_eq!(unmatched(&authenticated, None, NOW), Err(Denial::NoCredential));
-        assert!(unmatched(&authenticated, Some(&holder(json!({}))), NOW).is_ok());
-        assert!(unmatched(&authenticated, Some(&holder(json!({"cnf": {"jkt": ""}}))), NOW).is_err());
+        assert!(unmatched(&authenticated, Some((&holder(json!({})), &NOBODY)), NOW).is_ok());
+        assert!(
+            unmatched(&authenticated, Some((&holder(json!({"cnf": {"jkt": ""}})), &NOBODY)), NOW).is_err()
+        );
         let anonymous = Policy { unmatched: Unmatched::Anonymous, ..Policy::closed() };
         assert!(unmatched(&anonymous, None, NOW).is_ok());
     }

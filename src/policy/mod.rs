@@ -3,10 +3,11 @@
 //! - knows: issuers, rules and which of them decides, requirements, the permit
 //! - must not know: bytes of configuration, replies, status codes, the proxy
 //! - in: plain values that `config` has checked; out: the rule of a request, and a permit or a denial
-//! - RFC 6750, 9470
+//! - RFC 6750, 9449, 9470
 
 pub mod authorize;
 pub mod denial;
+pub mod dpop;
 mod index;
 pub mod issuer;
 pub mod matcher;
@@ -17,12 +18,14 @@ pub mod vocabulary;
 
 pub use authorize::{Permit, anonymous, authenticated, authorize, observed, preflight, unmatched};
 pub use denial::Denial;
+pub use dpop::Dpop;
 pub use issuer::{Fetch, Introspection, Issuer, KeySource, Keys, OnOutage, UseFor};
 pub use matcher::{HostPattern, Matcher, PathPattern, Target};
 pub use requirement::{ClaimTest, Holder, Requirement, Wanted};
 pub use rules::{Access, Rule, RuleId, Rules, Unreachable};
 pub use settings::{
-    BodyForm, CorsPreflight, FilterState, Limits, Mode, ProtectedResource, Responses, Unmatched, Upstream,
+    BodyForm, CertificateSource, CorsPreflight, FilterState, Limits, Mode, ProtectedResource, Responses,
+    Unmatched, Upstream,
 };
 pub use vocabulary::Vocabulary;
 
@@ -41,8 +44,12 @@ pub struct Policy {
     pub unmatched: Unmatched,
     /// Where a request may carry its token.
     pub places: Vec<Place>,
+    /// How DPoP proofs are checked; `None` where DPoP is no way to present a token.
+    pub dpop: Option<Dpop>,
     /// Whether the token stays on a request that goes on.
     pub forward_token: bool,
+    /// Where a request's client certificate is told.
+    pub certificate_source: CertificateSource,
     /// What the upstream is told.
     pub upstream: Upstream,
     /// What a refused client is told.
@@ -69,7 +76,9 @@ impl Policy {
             rules: Rules::default(),
             unmatched: Unmatched::Deny,
             places: settings::default_places(),
+            dpop: None,
             forward_token: false,
+            certificate_source: CertificateSource::Connection,
             upstream: Upstream::default(),
             responses: Responses::default(),
             protected_resource: None,

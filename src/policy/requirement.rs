@@ -8,6 +8,7 @@ use serde_json::{Number, Value};
 use super::denial::Denial;
 use super::vocabulary::{ScopeBits, Vocabulary};
 use crate::base::time::UnixTime;
+use crate::token::binding::{Confirmation, Proof};
 use crate::token::claims;
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
@@ -32,6 +33,8 @@ pub struct Wanted {
     pub acr: Vec<String>,
     /// `auth_time` is no longer ago than this.
     pub max_age: Option<Duration>,
+    /// The token is bound to its sender in this way.
+    pub proof: Option<Proof>,
     /// One of these holds.
     pub any_of: Vec<Wanted>,
 }
@@ -59,16 +62,23 @@ pub struct Requirement {
 pub struct Holder {
     grant: Grant,
     scopes: ScopeBits,
+    confirmation: Confirmation,
 }
 
 impl Holder {
-    pub(super) const fn new(grant: Grant, scopes: ScopeBits) -> Self {
-        Self { grant, scopes }
+    pub(super) fn new(grant: Grant, scopes: ScopeBits) -> Self {
+        let confirmation = Confirmation::of(grant.claims());
+        Self { grant, scopes, confirmation }
     }
 
     /// The grant.
     pub const fn grant(&self) -> &Grant {
         &self.grant
+    }
+
+    /// What the token is bound to.
+    pub const fn confirmation(&self) -> &Confirmation {
+        &self.confirmation
     }
 }
 
@@ -112,6 +122,17 @@ impl Requirement {
         Some(issuers)
     }
 
+    /// How the token has to be bound, whatever else is needed; `None` where it need not be.
+    pub const fn proof(&self) -> Option<Proof> {
+        self.wanted.proof
+    }
+
+    /// Whether a token that is bound to a key is asked for, here or in one of the members.
+    pub fn mentions_key(&self) -> bool {
+        matches!(self.wanted.proof, Some(Proof::Dpop | Proof::Any))
+            || self.any_of.iter().any(Self::mentions_key)
+    }
+
     /// The scopes every one of which is needed, whatever else is.
     pub fn required_scopes(&self) -> &[String] {
         &self.wanted.scopes
@@ -126,6 +147,10 @@ impl Requirement {
         }
         if !is_met(&wanted.audiences, |ours| grant.audiences().contains(ours)) {
             return Err(Denial::BadToken(TokenFault::AudienceMismatch));
+        }
+        // A token is judged here only after whatever it is bound to was proven.
+        if wanted.proof.is_some_and(|proof| !holder.confirmation.is(proof)) {
+            return Err(Denial::BadToken(TokenFault::BindingUnproven));
         }
         let held = |number: &u32| holder.scopes.contains(*number);
         if !self.all_scopes.iter().all(held) || !is_met(&self.any_scope, held) {

@@ -7,6 +7,7 @@ use super::index::Index;
 use super::matcher::{Matcher, Target};
 use super::requirement::Requirement;
 use super::settings::Mode;
+use crate::token::binding::Proof;
 use crate::token::expect::IssuerId;
 
 /// A rule's number within its policy.
@@ -45,6 +46,22 @@ impl Access {
         match self {
             Self::Require(requirement) => requirement.required_scopes(),
             Self::Anonymous | Self::Optional | Self::Deny => &[],
+        }
+    }
+
+    /// How a token has to be bound, whatever else it needs; `None` where it need not be.
+    pub fn proof(&self) -> Option<Proof> {
+        match self {
+            Self::Require(requirement) => requirement.proof(),
+            Self::Anonymous | Self::Optional | Self::Deny => None,
+        }
+    }
+
+    /// Whether a token that is bound to a key is asked for, or would be one of several that do.
+    pub fn mentions_key(&self) -> bool {
+        match self {
+            Self::Require(requirement) => requirement.mentions_key(),
+            Self::Anonymous | Self::Optional | Self::Deny => false,
         }
     }
 

@@ -34,6 +34,16 @@ pub enum CorsPreflight {
     Allow,
 }
 
+/// Where the client certificate of a request is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum CertificateSource {
+    /// By the proxy, about the connection on which the request came.
+    #[default]
+    Connection,
+    /// In `x-forwarded-client-cert`, by the hop in front of the proxy.
+    ForwardedField,
+}
+
 /// What an admitted request tells the upstream.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Upstream {
@@ -122,11 +132,18 @@ pub struct Limits {
     pub cached_tokens: usize,
     /// How many requests may wait for an issuer at the same time.
     pub waiting_requests: usize,
+    /// How many used DPoP proofs are remembered, at least.
+    pub remembered_proofs: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { token_bytes: 16_384, cached_tokens: 10_000, waiting_requests: 1_000 }
+        Self {
+            token_bytes: 16_384,
+            cached_tokens: 10_000,
+            waiting_requests: 1_000,
+            remembered_proofs: 100_000,
+        }
     }
 }
 

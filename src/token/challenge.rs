@@ -1,8 +1,9 @@
-//! `WWW-Authenticate` values (RFC 6750 section 3, RFC 9470 section 3, RFC 9728 section 5.1).
+//! `WWW-Authenticate` values (RFC 6750 section 3, RFC 9449 section 7.1, RFC 9470 section 3, RFC 9728 section 5.1).
 
+use super::credential::{DPOP, Scheme};
 use crate::http::message::{FieldValue, quoted};
 
-/// The error codes of RFC 6750 section 3.1 and RFC 9470 section 3.
+/// The error codes of RFC 6750 section 3.1, RFC 9449 sections 7.1 and 9 and RFC 9470 section 3.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ErrorCode {
     /// The request is malformed.
@@ -13,6 +14,10 @@ pub enum ErrorCode {
     InsufficientScope,
     /// A stronger or more recent login is needed.
     InsufficientUserAuthentication,
+    /// The proof is not good.
+    InvalidDpopProof,
+    /// The proof lacks a nonce that is given beside the challenge.
+    UseDpopNonce,
 }
 
 impl ErrorCode {
@@ -23,6 +28,8 @@ impl ErrorCode {
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::InsufficientUserAuthentication => "insufficient_user_authentication",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
         }
     }
 }
@@ -31,9 +38,13 @@ impl ErrorCode {
 pub struct Challenge(String);
 
 impl Challenge {
-    /// A challenge for bearer tokens in `realm`.
-    pub fn bearer(realm: &str) -> Self {
-        Self(format!("Bearer realm={}", quoted(realm)))
+    /// A challenge for tokens in `realm` that are presented by `scheme`.
+    pub fn new(scheme: Scheme, realm: &str) -> Self {
+        let name = match scheme {
+            Scheme::Bearer => "Bearer",
+            Scheme::Dpop => DPOP,
+        };
+        Self(format!("{name} realm={}", quoted(realm)))
     }
 
     /// With the parameter `name`, when there is something to say.
@@ -66,7 +77,7 @@ mod tests {
 
     #[test]
     fn parameters_are_quoted_and_empty_ones_left_out() {
-        let challenge = Challenge::bearer("a\"b\r\nc: d")
+        let challenge = Challenge::new(Scheme::Bearer, "a\"b\r\nc: d")
             .error(ErrorCode::InvalidToken)
             .with("scope", Some(""))
             .with("x", None);

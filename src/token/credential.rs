@@ -1,5 +1,6 @@
-//! The one credential in a request, or none, or too many (RFC 6750 section 2).
+//! The one credential in a request, or none, or too many (RFC 6750 section 2, RFC 9449 section 7.1).
 
+use super::dpop;
 use crate::base::secret::Secret;
 use crate::http::authorization::{self, Presented};
 use crate::http::head::RequestHead;
@@ -22,13 +23,35 @@ pub enum Place {
     Cookie(String),
 }
 
+/// How a token is presented.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scheme {
+    /// By itself (RFC 6750), wherever it stands.
+    Bearer,
+    /// With a proof (RFC 9449).
+    Dpop,
+}
+
+/// The name of the scheme of RFC 9449 section 7.1.
+pub const DPOP: &str = "DPoP";
+
+impl Place {
+    /// How a token in this place is presented.
+    pub fn scheme(&self) -> Scheme {
+        match self {
+            Self::Header { scheme: Some(scheme), .. } if scheme.eq_ignore_ascii_case(DPOP) => Scheme::Dpop,
+            Self::Header { .. } | Self::Query(_) | Self::Cookie(_) => Scheme::Bearer,
+        }
+    }
+}
+
 /// What the places of a request hold together.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Found {
     /// No credential of a kind that is looked for.
     Nothing,
-    /// Exactly one token.
-    Token(Secret<Vec<u8>>),
+    /// Exactly one token, and how it is presented.
+    Token(Secret<Vec<u8>>, Scheme),
     /// Something in one of the places that is not a token.
     Malformed,
     /// More than one.
@@ -49,7 +72,7 @@ pub fn find(head: &RequestHead<'_>, places: &[Place]) -> Found {
     found
 }
 
-/// The edits that take the token out of a request, so that the upstream does not see it.
+/// The edits that take the token out of a request, and its proof, so that the upstream does not see them.
 pub fn strip(head: &RequestHead<'_>, places: &[Place], edits: &mut HeaderEdits) {
     let mut target = head.path.to_vec();
     for place in places {
@@ -64,6 +87,11 @@ pub fn strip(head: &RequestHead<'_>, places: &[Place], edits: &mut HeaderEdits) 
             Place::Query(name) => target = form::without(&target, name.as_bytes()),
             Place::Cookie(name) => strip_cookie(head, name, edits),
         }
+    }
+    if places.iter().any(|place| place.scheme() == Scheme::Dpop)
+        && head.first(dpop::FIELD.as_bytes()).is_some()
+    {
+        edits.remove.push(dpop::FIELD.to_owned());
     }
     if target != head.path {
         // Text whatever else the client wrote there: the token must not stay because of it.
@@ -87,13 +115,19 @@ fn strip_cookie(head: &RequestHead<'_>, name: &str, edits: &mut HeaderEdits) {
 }
 
 fn look(head: &RequestHead<'_>, place: &Place) -> Found {
+    let found = |presented| match presented {
+        Presented::Foreign => Found::Nothing,
+        Presented::Token(token) => Found::Token(Secret::new(Vec::from(token)), place.scheme()),
+        Presented::Malformed => Found::Malformed,
+        Presented::Several => Found::Several,
+    };
     match place {
         Place::Header { name, scheme } => {
             let scheme = scheme.as_deref().unwrap_or_default().as_bytes();
             let mut values = head.values(name.as_bytes());
             match (values.next(), values.next()) {
                 (None, _) => Found::Nothing,
-                (Some(value), None) => presented(authorization::read(value, scheme)),
+                (Some(value), None) => found(authorization::read(value, scheme)),
                 // Joined as a proxy joins them, so that every skin sees the same.
                 (Some(first), Some(second)) => {
                     let mut joined = [first, second].join(&b","[..]);
@@ -101,7 +135,7 @@ fn look(head: &RequestHead<'_>, place: &Place) -> Found {
                         joined.push(b',');
                         joined.extend(value);
                     }
-                    presented(authorization::read(&joined, scheme))
+                    found(authorization::read(&joined, scheme))
                 }
             }
         }
@@ -113,20 +147,11 @@ fn look(head: &RequestHead<'_>, place: &Place) -> Found {
     }
 }
 
-fn presented(presented: Presented<'_>) -> Found {
-    match presented {
-        Presented::Foreign => Found::Nothing,
-        Presented::Token(token) => Found::Token(Secret::new(token.to_vec())),
-        Presented::Malformed => Found::Malformed,
-        Presented::Several => Found::Several,
-    }
-}
-
 fn single(values: Vec<Vec<u8>>) -> Found {
     match values.as_slice() {
         [] => Found::Nothing,
         [value] => match authorization::read(value, b"") {
-            Presented::Token(token) => Found::Token(Secret::new(token.to_vec())),
+            Presented::Token(token) => Found::Token(Secret::new(token.to_vec()), Scheme::Bearer),
             Presented::Malformed | Presented::Foreign | Presented::Several => Found::Malformed,
         },
         _ => Found::Several,
@@ -157,7 +182,7 @@ mod tests {
 
     #[test]
     fn each_place_is_read() {
-        let token = Found::Token(Secret::new(b"t.o.k".to_vec()));
+        let token = Found::Token(Secret::new(b"t.o.k".to_vec()), Scheme::Bearer);
         assert_eq!(found("/", &[("authorization", "Bearer t.o.k")]), token);
         assert_eq!(found("/", &[("x-access-token", "t.o.k")]), token);
         assert_eq!(found("/?access_token=t.o.k", &[]), token);
@@ -169,6 +194,34 @@ mod tests {
     fn one_place_counts_unless_it_is_configured() {
         let only_header = places().into_iter().take(1).collect::<Vec<_>>();
         assert_eq!(find(&head("/?access_token=t", &[("cookie", "session=t")]), &only_header), Found::Nothing);
+    }
+
+    #[test]
+    fn a_token_with_a_proof_is_told_from_one_without() {
+        let mut both = places();
+        both.push(Place::Header { name: "authorization".into(), scheme: Some(DPOP.into()) });
+        let find = |value| find(&head("/", &[("authorization", value)]), &both);
+        let token = |scheme| Found::Token(Secret::new(b"t".to_vec()), scheme);
+        assert_eq!(find("DPoP t"), token(Scheme::Dpop));
+        assert_eq!(find("dpop t"), token(Scheme::Dpop));
+        assert_eq!(find("Bearer t"), token(Scheme::Bearer));
+        assert_eq!(find("DPoP"), Found::Malformed);
+        for value in ["DPoP t,Bearer t", "Bearer t,DPoP t", "DPoP t,DPoP t", "Basic t,DPoP t"] {
+            assert_eq!(find(value), Found::Several, "{value}");
+        }
+        assert_eq!(found("/", &[("authorization", "DPoP t")]), Found::Nothing, "unless it is looked for");
+    }
+
+    #[test]
+    fn the_proof_goes_where_the_token_goes() {
+        let fields = [("authorization", "DPoP t"), ("dpop", "p"), ("dpop", "q")];
+        let place = Place::Header { name: "authorization".into(), scheme: Some(DPOP.into()) };
+        let mut edits = HeaderEdits::default();
+        strip(&head("/", &fields), &[place], &mut edits);
+        assert_eq!(edits.remove, ["authorization", "dpop"]);
+        let mut edits = HeaderEdits::default();
+        strip(&head("/", &fields), &places(), &mut edits);
+        assert!(edits == HeaderEdits::default(), "without DPoP in the policy both are another's");
     }
 
     #[test]

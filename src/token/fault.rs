@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::dpop::ProofFault;
 use crate::base::time::UnixTime;
 use crate::jose::fault::JoseFault;
 
@@ -50,6 +51,12 @@ pub enum TokenFault {
     Inactive,
     /// The token is bound to its sender and nothing proves that the sender is the same (RFC 9449, RFC 8705).
     BindingUnproven,
+    /// The DPoP proof is not good (RFC 9449 section 4.3).
+    ProofInvalid(ProofFault),
+    /// The DPoP proof was used before (RFC 9449 section 11.1).
+    ProofReplayed,
+    /// The DPoP proof is good, but for a nonce that we have given (RFC 9449 section 9).
+    NonceMissing,
 }
 
 impl TokenFault {
@@ -72,6 +79,9 @@ impl TokenFault {
             Self::ClaimMalformed(_) => "claim_malformed",
             Self::Inactive => "token_inactive",
             Self::BindingUnproven => "binding_unproven",
+            Self::ProofInvalid(_) => "proof_invalid",
+            Self::ProofReplayed => "proof_replayed",
+            Self::NonceMissing => "proof_nonce_missing",
         }
     }
 }
@@ -102,6 +112,9 @@ impl fmt::Display for TokenFault {
             Self::BindingUnproven => {
                 f.write_str("the token is bound to its sender, and the sender proved nothing")
             }
+            Self::ProofInvalid(fault) => write!(f, "the proof is not good: {fault}"),
+            Self::ProofReplayed => f.write_str("the proof was used before"),
+            Self::NonceMissing => f.write_str("the proof has no nonce of ours that is still good"),
         }
     }
 }

@@ -53,9 +53,12 @@ impl Driver {
         drop(self.gate.expire(now));
         let id = RequestId(self.next);
         self.next = self.next.wrapping_add(1);
+        let certificate = || request.client_cert_sha256;
         let facts = Facts {
             route: request.route.name.as_deref().map(str::as_bytes),
             rule: request.route.rule.as_deref().map(str::as_bytes),
+            tls: request.is_over_tls(),
+            certificate: Some(&certificate),
         };
         let mut verdict = match self.gate.open(id, &request.head(), &facts, now) {
             Step::Settle(verdict) => Some(verdict),

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::members::{self, Members, Wrong};
+use crate::base::hex;
 use crate::http::head::RequestHead;
 use crate::http::message;
 
@@ -21,7 +22,7 @@ pub struct Request {
     pub headers: Vec<(String, Vec<u8>)>,
     /// The proxy's route.
     pub route: Route,
-    /// The SHA-256 of the client's certificate.
+    /// The SHA-256 of the client's certificate, as the proxy tells it of the connection.
     pub client_cert_sha256: Option<[u8; 32]>,
     /// The body; decisions do not look at it.
     pub body: Vec<u8>,
@@ -52,6 +53,11 @@ impl Default for Request {
 }
 
 impl Request {
+    /// Whether it comes over TLS.
+    pub fn is_over_tls(&self) -> bool {
+        self.scheme == "https"
+    }
+
     /// The head that the engine judges.
     pub fn head(&self) -> RequestHead<'_> {
         let pseudo = [
@@ -112,14 +118,8 @@ pub(super) fn route(value: &Value) -> Result<Route, Wrong> {
 
 /// Reads the SHA-256 of a certificate, in hexadecimal digits.
 pub(super) fn certificate(value: &Value) -> Result<[u8; 32], Wrong> {
-    let wrong = || Wrong::new("is not a SHA-256: write 64 hexadecimal digits");
-    let text = members::text(value)?;
-    let digits: Option<Vec<u8>> =
-        text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
-    let digits = digits.ok_or_else(wrong)?;
-    let bytes: Vec<u8> =
-        digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
-    if digits.len() == 64 { bytes.try_into().map_err(|_| wrong()) } else { Err(wrong()) }
+    hex::decode(members::text(value)?.as_bytes())
+        .ok_or_else(|| Wrong::new("is not a SHA-256: write 64 hexadecimal digits"))
 }
 
 /// Reads `timeout`, `reset` or `refused`.

@@ -1,9 +1,11 @@
 //! No byte of a body goes upstream before the verdict, and every byte of it after.
 
+use std::thread;
+
 use crate::policies::{ASKED, held, introspected, opaque};
 use crate::ring::{Ring, Site, WATCH};
-use crate::support::client::Request;
-use crate::support::deadline::stays;
+use crate::support::client::{Request, exchange};
+use crate::support::deadline::{PATIENCE, poll, stays};
 use crate::support::issuer::Answer;
 
 pub(crate) fn add(ring: &mut Ring) {
@@ -17,6 +19,9 @@ pub(crate) fn add(ring: &mut Ring) {
         test("a_body_of_a_refused_request_never_goes", refused_body);
         test("a_slow_body_that_is_still_coming_is_not_lost", slow_body);
     }
+    ring.test("bodies::a_large_one_waits_at_the_client", introspected(), large_waits);
+    let stopping = introspected().stopping_iteration();
+    ring.test("bodies::a_large_one_is_too_much_while_iteration_stops", stopping, large_is_too_much);
 }
 
 fn waits_and_goes_whole(site: &Site) {
@@ -60,6 +65,35 @@ fn refused_body(site: &Site) {
     nothing_upstream(site);
     verdict.open();
     site.is_refusal(&client.response().unwrap(), 401, "token_inactive");
+    nothing_upstream(site);
+}
+
+/// More than Envoy keeps of a body by default, which is 1 MiB.
+const LARGE: usize = 3 << 20;
+
+fn large() -> Request {
+    Request::post("/orders").bearer("opaque-1").body(vec![b'x'; LARGE])
+}
+
+fn large_waits(site: &Site) {
+    let (verdict, request) = (held(site, Answer::json(&opaque("alice"))), large());
+    let response = thread::scope(|scope| {
+        let client = scope.spawn(|| exchange(site.port(), &request));
+        nothing_upstream(site);
+        verdict.open();
+        client.join().unwrap().unwrap()
+    });
+    assert_eq!((response.status, site.upstream.received()[0].body.len()), (200, LARGE));
+}
+
+fn large_is_too_much(site: &Site) {
+    let verdict = held(site, Answer::json(&opaque("alice")));
+    // The connection may go before the client has read why.
+    assert!(site.keeps_out(&large()).is_none_or(|response| response.status == 413));
+    let counted = poll(PATIENCE, || (site.too_large() == 1).then_some(()));
+    assert!(counted.is_some(), "Envoy has refused {} requests for their size", site.too_large());
+    nothing_upstream(site);
+    verdict.open();
     nothing_upstream(site);
 }
 

@@ -10,11 +10,13 @@ use scopegate::tool::document;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Value, json};
 
+use crate::authority::{Authority, Identity};
 use crate::ring::trial;
 use crate::support::client::{Request, exchange};
 use crate::support::deadline::{PATIENCE, poll};
 use crate::support::envoy::{Envoy, Launch};
 use crate::support::places;
+use crate::support::tls::Client;
 use crate::tokens::{jwks, key, signed};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -26,6 +28,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             runs("both", opaque_token, ORDERS);
         }),
         trial("examples::per_route_runs", || runs("per-route", signed_token, ROUTES)),
+        trial("examples::mtls_runs", mtls_runs),
         trial("examples::manifests_hold_good_policies", manifests_are_checked),
         trial("examples::manifests_fit_their_schemas", manifests_fit),
     ]
@@ -60,23 +63,10 @@ fn opaque_token(_: &PrivateKey) -> String {
     "an-opaque-token".to_owned()
 }
 
-/// Runs the example `name`, only its ports and the places of files filled in, and asks it.
+/// Runs the example `name` and asks it.
 fn runs(name: &str, token: fn(&PrivateKey) -> String, asked: &[Asked]) {
-    let folder = places::scratch(&format!("example-{name}")).unwrap();
     let key = key("example");
-    let keys = folder.join("jwks.json");
-    fs::write(&keys, jwks(&[&key]).to_string()).unwrap();
-    let issuer = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let text = fs::read_to_string(places::root().join("envoy").join(name).join("envoy.yaml")).unwrap();
-    let text = text
-        .replace("../../target/scopegate.wasm", &places::module().unwrap().to_string_lossy())
-        .replace("filename: jwks.json", &format!("filename: {}", keys.display()))
-        .replace("port_value: 10002", &format!("port_value: {issuer}"))
-        .replace("port_value: 10000", "port_value: 0")
-        .replace("port_value: 9901", "port_value: 0");
-    let config = folder.join("envoy.yaml");
-    fs::write(&config, text).unwrap();
-    let envoy = Envoy::start_with_file(&folder, &config, Launch::workers(1)).unwrap();
+    let envoy = start(name, &[("jwks.json", jwks(&[&key]).to_string())]);
     let port = envoy.port("api").unwrap();
     let token = token(&key);
     let ask = |(method, path, with_token, _): &Asked| {
@@ -90,6 +80,60 @@ fn runs(name: &str, token: fn(&PrivateKey) -> String, asked: &[Asked]) {
         assert_eq!(ask(one), one.3, "{name}: {one:?}");
     }
     assert_eq!(envoy.traps(), Vec::<String>::new());
+}
+
+/// A bound token, sent by its own client, by another, and by one that the listener does not take.
+fn mtls_runs() {
+    let (authority, key) = (Authority::new(), key("example"));
+    let (server, ours, other) =
+        (authority.vouches_for("server"), authority.vouches_for("ours"), authority.vouches_for("other"));
+    let files = [
+        ("jwks.json", jwks(&[&key]).to_string()),
+        ("ca.pem", authority.pem()),
+        ("server.pem", server.pem()),
+        ("server.key", server.key_pem()),
+    ];
+    let envoy = start("mtls", &files);
+    let port = envoy.port("api").unwrap();
+    let token = |cnf: Value| {
+        signed(&key, &json!({}), json!({"aud": "orders-api", "scope": "read:orders", "cnf": cnf}))
+    };
+    let (bound, plain) = (token(json!({"x5t#S256": ours.thumbprint()})), token(Value::Null));
+    let (ours, other) = (authority.client(Some(&ours)), authority.client(Some(&other)));
+    let ask = |client: &Client, path: &str, token: &str| {
+        exchange(port, &Request::get(path).bearer(token).over(client)).unwrap().status
+    };
+    let admitted = poll(PATIENCE, || (ask(&ours, "/orders/7", &bound) == 200).then_some(()));
+    assert!(admitted.is_some(), "the right client");
+    assert_eq!(ask(&other, "/orders/7", &bound), 401, "another client");
+    assert_eq!(ask(&ours, "/orders/7", &plain), 401, "a token that is bound to nothing");
+    assert_eq!(ask(&other, "/healthz", "none"), 200);
+    let stranger = Identity::of_its_own("spiffe://stranger");
+    for client in [authority.client(None), authority.client(Some(&stranger))] {
+        let response = exchange(port, &Request::get("/healthz").over(&client));
+        assert!(response.is_err(), "{response:?}");
+    }
+    assert_eq!(envoy.traps(), Vec::<String>::new());
+}
+
+/// Starts the example `name` with these `files`, only its ports and the places of files filled in.
+fn start(name: &str, files: &[(&str, String)]) -> Envoy {
+    let folder = places::scratch(&format!("example-{name}")).unwrap();
+    let issuer = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let text = fs::read_to_string(places::root().join("envoy").join(name).join("envoy.yaml")).unwrap();
+    let mut text = text
+        .replace("../../target/scopegate.wasm", &places::module().unwrap().to_string_lossy())
+        .replace("port_value: 10002", &format!("port_value: {issuer}"))
+        .replace("port_value: 10000", "port_value: 0")
+        .replace("port_value: 9901", "port_value: 0");
+    for (file, content) in files {
+        let place = folder.join(file);
+        fs::write(&place, content).unwrap();
+        text = text.replace(&format!("filename: {file}"), &format!("filename: {}", place.display()));
+    }
+    let config = folder.join("envoy.yaml");
+    fs::write(&config, text).unwrap();
+    Envoy::start_with_file(&folder, &config, Launch::workers(1)).unwrap()
 }
 
 /// Manifest, and the schema of its first document.

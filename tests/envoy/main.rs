@@ -5,13 +5,18 @@ use std::process::ExitCode;
 
 use libtest_mimic::Arguments;
 
+#[path = "../vectors/sets.rs"]
+mod sets;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod algorithms;
+mod authority;
 mod bodies;
+mod certificates;
 mod configuration;
 mod dialects;
+mod dpop;
 mod examples;
 mod grpc;
 mod harness;
@@ -29,6 +34,7 @@ mod scenarios;
 mod signing;
 mod state;
 mod tokens;
+mod vectors;
 
 /// Tests wait for the proxy far more than they compute.
 const THREADS: usize = 8;
@@ -43,6 +49,7 @@ fn main() -> ExitCode {
     hostile::add(&mut ring);
     paths::add(&mut ring);
     identity::add(&mut ring);
+    certificates::add(&mut ring);
     grpc::add(&mut ring);
     keys::add(&mut ring);
     algorithms::add(&mut ring);
@@ -51,15 +58,18 @@ fn main() -> ExitCode {
     state::add(&mut ring);
     configuration::add(&mut ring);
     dialects::add(&mut ring);
+    dpop::add(&mut ring);
     let (of_ring, running) = ring.into_trials();
     let mut trials = harness::trials();
     trials.extend(questions::trials());
     trials.extend(state::trials());
+    trials.extend(dpop::trials());
     trials.extend(scenarios::trials());
     trials.extend(examples::trials());
     trials.extend(keys::trials());
     trials.extend(configuration::trials());
     trials.extend(quiet::trials());
+    trials.extend(vectors::trials());
     trials.extend(of_ring);
     running.conclude(&arguments, trials)
 }

@@ -15,6 +15,7 @@ use crate::support::deadline::{PATIENCE, lock, poll};
 use crate::support::envoy::{Envoy, Launch, Logged};
 use crate::support::issuer::{Answer, Issuer};
 use crate::support::server::{Received, Server};
+use crate::support::tls::Client;
 use crate::support::wire::text;
 use crate::support::{places, upstream};
 
@@ -29,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) routes: Vec<Value>,
     pub(crate) behind: Vec<Value>,
     pub(crate) manager: Map<String, Value>,
+    /// Who ends TLS in front of it, and whom it takes for a client.
+    pub(crate) tls: Option<(Value, Client)>,
     /// Clusters that lead elsewhere than to the issuer.
     pub(crate) leads: BTreeMap<String, Lead>,
 }
@@ -82,6 +85,12 @@ impl Plan {
         if let Value::Object(members) = members {
             self.manager.extend(members);
         }
+        self
+    }
+
+    /// Behind `socket`, which ends TLS, and through which `client` gets.
+    pub(crate) fn over_tls(mut self, socket: Value, client: &Client) -> Self {
+        self.tls = Some((socket, client.clone()));
         self
     }
 
@@ -207,12 +216,16 @@ pub(crate) fn start_in(
     launch: Launch,
 ) -> Result<Vec<Site>, String> {
     let (folder, module) = (places::scratch(folder)?, places::module()?);
+    let client = |(_, plan): &(String, Plan)| plan.tls.as_ref().map(|(_, client)| client.clone());
+    let clients: Vec<_> = plans.iter().map(client).collect();
     let prepared: io::Result<Vec<_>> = plans.into_iter().map(|(name, plan)| prepare(&name, plan)).collect();
     let prepared = prepared.map_err(|error| format!("no loopback port: {error}"))?;
     let listeners: Vec<_> = prepared.iter().map(|(listener, ..)| listener.clone()).collect();
     let envoy = Arc::new(Envoy::start(&folder, &bootstrap(&listeners, &module, &folder), launch)?);
-    let site = |(listener, upstream, issuer)| Site::new(listener, upstream, issuer, &envoy);
-    prepared.into_iter().map(site).collect()
+    let site = |((listener, upstream, issuer), client)| {
+        Site::new(listener, upstream, issuer, &envoy).map(|site| Site { client, ..site })
+    };
+    prepared.into_iter().zip(clients).map(site).collect()
 }
 
 /// The servers that a plan needs, and the listener between them.
@@ -226,6 +239,7 @@ pub(crate) fn prepare(name: &str, plan: Plan) -> io::Result<(Listener, Server, I
     listener.routes = plan.routes;
     listener.behind = plan.behind;
     listener.manager = plan.manager;
+    listener.tls = plan.tls.map(|(socket, _)| socket);
     listener.clusters.extend(plan.leads);
     Ok((listener, upstream, issuer))
 }
@@ -234,6 +248,8 @@ pub(crate) fn prepare(name: &str, plan: Plan) -> io::Result<(Listener, Server, I
 pub(crate) struct Site {
     name: String,
     port: u16,
+    /// Who may ask it whether it is alive, where it takes TLS alone.
+    client: Option<Client>,
     pub(crate) upstream: Server,
     pub(crate) issuer: Issuer,
     pub(crate) envoy: Arc<Envoy>,
@@ -248,7 +264,7 @@ impl Site {
         envoy: &Arc<Envoy>,
     ) -> Result<Self, String> {
         let port = envoy.port(&listener.name)?;
-        Ok(Self { name: listener.name, port, upstream, issuer, envoy: Arc::clone(envoy) })
+        Ok(Self { name: listener.name, port, client: None, upstream, issuer, envoy: Arc::clone(envoy) })
     }
 
     pub(crate) const fn port(&self) -> u16 {
@@ -317,9 +333,18 @@ impl Site {
         assert!(arrived.is_some(), "{} requests are inside, not {requests}", inside());
     }
 
+    /// How many requests Envoy has refused because of the size of their bodies.
+    pub(crate) fn too_large(&self) -> u64 {
+        self.envoy.stat(&format!("http.{}.downstream_rq_too_large", self.name))
+    }
+
     /// Holds the worker to being alive: it serves, and its VM was never built anew.
     pub(crate) fn still_serves(&self) {
-        self.admits(&Request::get("/alive"));
+        let alive = Request::get("/alive");
+        self.admits(&match &self.client {
+            Some(client) => alive.over(client),
+            None => alive,
+        });
         for trace in ["vm_reload", "vm_reload_backoff"] {
             let stat = format!("wasm.{}.{trace}", self.name);
             assert_eq!(self.envoy.stat(&stat), 0, "the VM trapped: {:#?}", self.envoy.traps());

@@ -73,6 +73,9 @@ fn plan(suite: &Suite) -> Plan {
     for (path, replies) in &suite.answers {
         plan = plan.answers(path, replies.iter().map(answer).collect());
     }
+    if suite.policy["client_certificate"]["from"] == "x-forwarded-client-cert" {
+        plan = plan.manager(json!({"forward_client_cert_details": "ALWAYS_FORWARD_ONLY"}));
+    }
     let named = suite.cases.iter().filter_map(|case| route(&case.request.route));
     named.fold(plan, Plan::route)
 }
@@ -92,9 +95,9 @@ fn variables(policy: &Value) -> Vec<String> {
 /// Every URI of a key set in the policy.
 fn key_sets(policy: &Value) -> Vec<&str> {
     let issuers = policy["issuers"].as_object().into_iter().flatten();
-    let sets = issuers.flat_map(|(_, issuer)| match &issuer["jwt"]["jwks"] {
-        Value::Array(sets) => sets.iter().collect(),
-        one => vec![one],
+    let sets = issuers.flat_map(|(_, issuer)| {
+        let sets = &issuer["jwt"]["jwks"];
+        sets.as_array().map_or_else(|| vec![sets], |sets| sets.iter().collect())
     });
     sets.filter_map(|set| set["uri"].as_str()).collect()
 }

@@ -15,6 +15,11 @@ mod support;
 #[allow(dead_code, reason = "the ring's own tests use the rest of it")]
 mod ring;
 
+#[path = "../envoy/authority.rs"]
+#[allow(dead_code, reason = "the ring's own tests use the rest of it")]
+mod authority;
+
+mod bound;
 mod glewlwyd;
 mod introspected;
 mod policies;
@@ -35,6 +40,7 @@ fn main() -> ExitCode {
         Ok((calm, overlap, at_once)) => {
             signed::add(&mut ring, &calm, overlap, at_once);
             introspected::add(&mut ring, &calm, &keys);
+            bound::add(&mut ring, &calm);
         }
         Err(problem) => {
             trials.push(Trial::test("oidc_provider::starts", move || Err(Failed::from(problem))));

@@ -20,6 +20,8 @@ pub(crate) struct Listener {
     pub(crate) routes: Vec<Value>,
     /// Filters between scopegate and the router.
     pub(crate) behind: Vec<Value>,
+    /// What ends TLS in front of all of it.
+    pub(crate) tls: Option<Value>,
     /// More members of the HTTP connection manager.
     pub(crate) manager: Map<String, Value>,
 }
@@ -78,6 +80,7 @@ impl Listener {
             clusters: BTreeMap::new(),
             routes: Vec::new(),
             behind: Vec::new(),
+            tls: None,
             manager: Map::new(),
         }
     }
@@ -110,15 +113,15 @@ impl Listener {
         if let Some(members) = manager.as_object_mut() {
             members.extend(self.manager.clone());
         }
-        json!({
-            "name": self.name,
-            "address": loopback(0),
-            "filter_chains": [{"filters": [extension(
-                "envoy.filters.network.http_connection_manager",
-                "network.http_connection_manager.v3.HttpConnectionManager",
-                manager,
-            )]}],
-        })
+        let mut chain = json!({"filters": [extension(
+            "envoy.filters.network.http_connection_manager",
+            "network.http_connection_manager.v3.HttpConnectionManager",
+            manager,
+        )]});
+        if let Some(tls) = &self.tls {
+            chain["transport_socket"] = tls.clone();
+        }
+        json!({"name": self.name, "address": loopback(0), "filter_chains": [chain]})
     }
 
     /// The clusters behind this listener.

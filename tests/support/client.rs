@@ -1,12 +1,13 @@
 //! A raw HTTP/1.1 client: any bytes out, one response in, every read with an end.
 
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
 use super::deadline::PATIENCE;
+use super::tls::Client;
 use super::wire::{Field, Head, read_body, read_head, text};
 
 /// A request in the making.
@@ -14,6 +15,8 @@ use super::wire::{Field, Head, read_body, read_head, text};
 pub(crate) struct Request {
     head: Vec<u8>,
     body: Vec<u8>,
+    /// Who sends it over TLS; nobody: it goes in the clear.
+    client: Option<Client>,
 }
 
 impl Request {
@@ -24,7 +27,7 @@ impl Request {
     /// A request with any bytes for method and target, and for the host.
     pub(crate) fn raw(start: impl AsRef<[u8]>, host: impl AsRef<[u8]>) -> Self {
         let head = [start.as_ref(), b" HTTP/1.1\r\nhost: ", host.as_ref(), b"\r\n"].concat();
-        Self { head, body: Vec::new() }
+        Self { head, body: Vec::new(), client: None }
     }
 
     pub(crate) fn get(target: &str) -> Self {
@@ -46,6 +49,12 @@ impl Request {
     /// Adds `authorization: Bearer TOKEN`.
     pub(crate) fn bearer(self, token: impl AsRef<[u8]>) -> Self {
         self.field("authorization", [b"Bearer ", token.as_ref()].concat())
+    }
+
+    /// Has it sent over TLS, by `client`.
+    pub(crate) fn over(mut self, client: &Client) -> Self {
+        self.client = Some(client.clone());
+        self
     }
 
     /// Gives it a body of known length.
@@ -115,24 +124,42 @@ impl Response {
 
 /// A connection of one's own.
 pub(crate) struct Connection {
-    reader: BufReader<TcpStream>,
+    reader: BufReader<Box<dyn Transport + Send>>,
+    socket: TcpStream,
     origin: Origin,
 }
 
+/// What carries bytes both ways.
+pub(crate) trait Transport: Read + Write {}
+
+impl<T: Read + Write> Transport for T {}
+
 impl Connection {
-    #[allow(clippy::disallowed_methods, reason = "what the proxy logs is dated by the clock on the wall")]
+    /// A connection in the clear.
     pub(crate) fn open(port: u16) -> io::Result<Self> {
+        Self::open_as(port, None)
+    }
+
+    /// A connection over TLS as `client`, or in the clear.
+    #[allow(clippy::disallowed_methods, reason = "what the proxy logs is dated by the clock on the wall")]
+    pub(crate) fn open_as(port: u16, client: Option<&Client>) -> io::Result<Self> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).map_err(io::Error::other)?.as_millis();
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let origin = Origin { port: stream.local_addr()?.port(), since };
-        Ok(Self { reader: BufReader::new(stream), origin })
+        let socket = stream.try_clone()?;
+        let transport: Box<dyn Transport + Send> = match client {
+            Some(client) => Box::new(client.shake_hands(stream)?),
+            None => Box::new(stream),
+        };
+        Ok(Self { reader: BufReader::new(transport), socket, origin })
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.reader.get_mut().write_all(bytes)
+        self.reader.get_mut().write_all(bytes)?;
+        self.reader.get_mut().flush()
     }
 
     /// Reads one response; not for HEAD, whose responses announce a body that does not come.
@@ -152,13 +179,13 @@ impl Connection {
 
     /// Leaves without waiting for an answer.
     pub(crate) fn leave(self) {
-        drop(self.reader.get_ref().shutdown(Shutdown::Both));
+        drop(self.socket.shutdown(Shutdown::Both));
     }
 }
 
 /// Sends `request` on a connection of its own and reads the response.
 pub(crate) fn exchange(port: u16, request: &Request) -> io::Result<Response> {
-    let mut connection = Connection::open(port)?;
+    let mut connection = Connection::open_as(port, request.client.as_ref())?;
     connection.send(&request.head_bytes())?;
     // A refusal may come, and the connection go, before the body is out.
     let sent = connection.send(request.body_bytes());

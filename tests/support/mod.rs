@@ -1,11 +1,13 @@
 //! The test kit: what stands around scopegate in a test or in the demo.
 //!
 //! `envoy` runs the real proxy, `bootstrap` writes its configuration, `server` records what arrives anywhere,
-//! `upstream` and `issuer` are such servers, `client` speaks raw HTTP/1.1 (`wire` reads it), `deadline` is the only
-//! clock. `oidc_provider` is a real issuer. Nothing here knows what scopegate decides.
+//! `upstream` and `issuer` are such servers, `client` speaks raw HTTP/1.1 (`wire` reads it), over `tls` where a test
+//! wants it, `deadline` is the only clock. `oidc_provider` is a real issuer, `canary` a secret that is looked for.
+//! Nothing here knows what scopegate decides.
 #![allow(dead_code, reason = "every test binary and the demo use their own part of the kit")]
 
 pub(crate) mod bootstrap;
+pub(crate) mod canary;
 pub(crate) mod client;
 pub(crate) mod deadline;
 pub(crate) mod envoy;
@@ -13,5 +15,6 @@ pub(crate) mod issuer;
 pub(crate) mod oidc_provider;
 pub(crate) mod places;
 pub(crate) mod server;
+pub(crate) mod tls;
 pub(crate) mod upstream;
 pub(crate) mod wire;

@@ -15,6 +15,9 @@ use super::places;
 /// The client that asks for tokens.
 pub(crate) const APP: (&str, &str) = ("app", "secret-of-app");
 
+/// The client whose tokens are bound to its certificate.
+const BOUND_APP: (&str, &str) = ("app-with-a-certificate", "secret-of-app");
+
 /// The client that asks about tokens; its secret needs every escape there is.
 pub(crate) const GATEWAY: (&str, &str) = ("gateway", "a secret: with / signs & 100%");
 
@@ -108,9 +111,23 @@ impl OidcProvider {
 
     /// A token by the client credentials grant.
     pub(crate) fn token(&self, wanted: &Wanted<'_>) -> Result<String, String> {
+        self.granted(APP, wanted, &[])
+    }
+
+    /// The same, bound to the client certificate whose DER is `certificate`.
+    pub(crate) fn token_bound_to(&self, wanted: &Wanted<'_>, certificate: &[u8]) -> Result<String, String> {
+        self.granted(BOUND_APP, wanted, &[("x-certificate", &base64url::encode_standard(certificate))])
+    }
+
+    fn granted(
+        &self,
+        client: (&str, &str),
+        wanted: &Wanted<'_>,
+        fields: &[(&str, &str)],
+    ) -> Result<String, String> {
         let form =
             [("grant_type", "client_credentials"), ("scope", wanted.scope), ("resource", &wanted.resource())];
-        let response = self.post("/token", &form)?;
+        let response = self.answer(&self.request("/token", client, &form, fields))?;
         let token = response.json()["access_token"].as_str().map(str::to_owned);
         token.ok_or_else(|| format!("oidc-provider gave no token: {}", response.text()))
     }
@@ -141,16 +158,30 @@ impl OidcProvider {
     }
 
     fn post(&self, path: &str, members: &[(&str, &str)]) -> Result<Response, String> {
+        self.answer(&self.request(path, APP, members, &[]))
+    }
+
+    /// A request of the client `id`, with `fields` in its head.
+    fn request(
+        &self,
+        path: &str,
+        (id, secret): (&str, &str),
+        members: &[(&str, &str)],
+        fields: &[(&str, &str)],
+    ) -> Request {
         let mut body = String::new();
         for (name, value) in members {
             form::append(&mut body, name, value.as_bytes());
         }
-        let credentials = base64url::encode_standard(format!("{}:{}", APP.0, APP.1));
+        let credentials = base64url::encode_standard(format!("{id}:{secret}"));
         let request = Request::new("POST", path, &format!("127.0.0.1:{}", self.port))
             .field("authorization", format!("Basic {credentials}"))
-            .field("content-type", "application/x-www-form-urlencoded")
-            .body(body);
-        exchange(self.port, &request).map_err(|error| format!("oidc-provider does not answer: {error}"))
+            .field("content-type", "application/x-www-form-urlencoded");
+        fields.iter().fold(request, |request, (name, value)| request.field(name, value)).body(body)
+    }
+
+    fn answer(&self, request: &Request) -> Result<Response, String> {
+        exchange(self.port, request).map_err(|error| format!("oidc-provider does not answer: {error}"))
     }
 }
 

@@ -57,10 +57,21 @@ pub(crate) fn oidc_provider() -> Result<PathBuf, String> {
 pub(crate) fn module() -> Result<PathBuf, String> {
     let module =
         find("SCOPEGATE_WASM", &target().join("scopegate.wasm"), "the module is not built", "./build.sh")?;
+    if env::var_os("SCOPEGATE_WASM").is_some() { Ok(module) } else { not_outdated(module, "./build.sh") }
+}
+
+/// The module of `tests/probe`: `SCOPEGATE_PROBE`, or the one that `build.sh` left; never one older than the sources.
+pub(crate) fn probe() -> Result<PathBuf, String> {
+    let usual = target().join("probe/wasm32-wasip1/release/probe.wasm");
+    let remedy = "./build.sh probe";
+    not_outdated(find("SCOPEGATE_PROBE", &usual, "the probe is not built", remedy)?, remedy)
+}
+
+fn not_outdated(module: PathBuf, remedy: &str) -> Result<PathBuf, String> {
     let built = modified(&module);
     match newest(&root().join("src")) {
-        Some((source, changed)) if env::var_os("SCOPEGATE_WASM").is_none() && Some(changed) > built => {
-            Err(format!("{} is older than {}: run ./build.sh first", module.display(), source.display()))
+        Some((source, changed)) if Some(changed) > built => {
+            Err(format!("{} is older than {}: run {remedy} first", module.display(), source.display()))
         }
         _ => Ok(module),
     }

@@ -38,6 +38,7 @@ fn every_field_must_hold() {
         audiences: texts(&["api"]),
         acr: texts(&["gold"]),
         max_age: Some(Duration::from_secs(60)),
+        proof: None,
         any_of: Vec::new(),
     };
     let good = json!({

@@ -1,5 +1,6 @@
-//! `scopegate mint`: keys and signed tokens.
+//! `scopegate mint`: keys, signed tokens and proofs.
 
+use core::time::Duration;
 use std::io;
 
 use clap::{Args, Subcommand};
@@ -8,9 +9,10 @@ use serde_json::{Map, Value, json};
 use crate::base::json;
 use crate::base::time::UnixTime;
 use crate::jose::algorithm::Algorithm;
+use crate::jose::thumbprint::thumbprint;
 use crate::tool::console::{Console, Exit};
 use crate::tool::document;
-use crate::tool::mint::{DEFAULT_RSA_BITS, PrivateKey};
+use crate::tool::mint::{DEFAULT_RSA_BITS, PrivateKey, Subject};
 use crate::tool::scenario::{resolve_dates, span};
 
 /// What to make.
@@ -36,6 +38,8 @@ pub(in crate::tool) enum Command {
     },
     /// Sign a token and print it.
     Token(Box<TokenArgs>),
+    /// Sign a DPoP proof for one request with one token and print it.
+    Proof(ProofArgs),
 }
 
 /// What is in a token. Options go before members of `--claims` of the same name, except `exp` and `iat`.
@@ -63,6 +67,9 @@ pub(in crate::tool) struct TokenArgs {
     /// The client.
     #[arg(long)]
     client_id: Option<String>,
+    /// A file with the JWK of a client, private or public, that the token is bound to (DPoP); sets `cnf`.
+    #[arg(long, value_name = "FILE")]
+    dpop_key: Option<String>,
     /// How long the token is good from now on; sets `exp`, unless the claims have one.
     #[arg(long, value_name = "SPAN", default_value = "5m")]
     expires_in: String,
@@ -72,6 +79,35 @@ pub(in crate::tool) struct TokenArgs {
     /// The header's `typ`.
     #[arg(long, default_value = "at+jwt")]
     typ: String,
+    /// More members of the header as a JSON object; a null takes a member away.
+    #[arg(long, value_name = "JSON")]
+    header: Option<String>,
+}
+
+/// What a proof is about, and what is in it besides.
+#[derive(Args)]
+pub(in crate::tool) struct ProofArgs {
+    /// A file with the client's private JWK.
+    #[arg(long, value_name = "FILE")]
+    key: String,
+    /// The request's method.
+    #[arg(long, default_value = "GET")]
+    method: String,
+    /// The request's URI.
+    #[arg(long)]
+    uri: String,
+    /// The token that the request carries.
+    #[arg(long)]
+    token: String,
+    /// The nonce that was asked for.
+    #[arg(long)]
+    nonce: Option<String>,
+    /// How long ago the proof was made.
+    #[arg(long, value_name = "SPAN", default_value = "0s")]
+    issued_ago: String,
+    /// More claims as a JSON object, which go before the others; a null takes a claim away.
+    #[arg(long, value_name = "JSON")]
+    claims: Option<String>,
     /// More members of the header as a JSON object; a null takes a member away.
     #[arg(long, value_name = "JSON")]
     header: Option<String>,
@@ -91,6 +127,7 @@ pub(in crate::tool) fn run(command: &Command, console: &mut Console<'_>) -> io::
         Command::Key { alg, kid, bits } => key(alg, kid.as_deref(), *bits),
         Command::Jwks { files } => jwks(files, console),
         Command::Token(arguments) => token(arguments, console),
+        Command::Proof(arguments) => proof(arguments, console),
     };
     let (exit, problem) = match made {
         Ok(text) => return writeln!(console.out, "{text}").map(|()| Exit::Good),
@@ -135,6 +172,41 @@ fn token(arguments: &TokenArgs, console: &mut Console<'_>) -> Result<String, Pro
     key.sign(&header, &Value::Object(claims)).map_err(|error| Problem::Other(error.to_string()))
 }
 
+fn proof(arguments: &ProofArgs, console: &mut Console<'_>) -> Result<String, Problem> {
+    let ago = span_of("--issued-ago", &arguments.issued_ago)?;
+    let mut claims = match &arguments.claims {
+        Some(text) => object("--claims", text.as_bytes())?,
+        None => Map::new(),
+    };
+    if let Some(nonce) = &arguments.nonce {
+        claims.entry("nonce").or_insert_with(|| json!(nonce));
+    }
+    let header = match &arguments.header {
+        Some(text) => object("--header", text.as_bytes())?,
+        None => Map::new(),
+    };
+    let now = (console.clock)().minus(ago);
+    let subject = Subject { method: &arguments.method, uri: &arguments.uri, token: &arguments.token, now };
+    let key = read_key(&arguments.key, console)?;
+    key.proof(&subject, &header, &claims).map_err(|error| Problem::Other(error.to_string()))
+}
+
+/// `cnf` of a token that is bound to the key in `file`.
+fn confirmation(file: &str, console: &mut Console<'_>) -> Result<Value, Problem> {
+    let bytes = document::load(file, console.stdin).map_err(|error| other(file, &error.to_string()))?;
+    let thumbprint = thumbprint(&object(file, &bytes)?);
+    let thumbprint =
+        thumbprint.ok_or_else(|| other(file, "is no asymmetric key: nothing can be bound to it"))?;
+    Ok(json!({ "jkt": thumbprint }))
+}
+
+fn span_of(option: &str, text: &str) -> Result<Duration, Problem> {
+    span(text).ok_or_else(|| {
+        let problem = "is not a span of time: write it like 500ms, 30s, 5m, 1h or 2d";
+        Problem::Usage(format!("{option} {text}: {problem}"))
+    })
+}
+
 fn claims(
     arguments: &TokenArgs,
     now: UnixTime,
@@ -149,6 +221,9 @@ fn claims(
         }
         Some((text, None)) => object("--claims", text.as_bytes())?,
     };
+    if let Some(file) = &arguments.dpop_key {
+        claims.insert("cnf".to_owned(), confirmation(file, console)?);
+    }
     let audience = match arguments.aud.as_slice() {
         [] => None,
         [single] => Some(json!(single)),
@@ -167,10 +242,7 @@ fn claims(
         ("iat", "ago", "--issued-ago", &arguments.issued_ago),
         ("exp", "in", "--expires-in", &arguments.expires_in),
     ] {
-        if span(length).is_none() {
-            let problem = "is not a span of time: write it like 500ms, 30s, 5m, 1h or 2d";
-            return Err(Problem::Usage(format!("{option} {length}: {problem}")));
-        }
+        span_of(option, length)?;
         claims.entry(name).or_insert_with(|| json!({ direction: length }));
         if claims.get(name).is_some_and(Value::is_null) {
             claims.shift_remove(name);

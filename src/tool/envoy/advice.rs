@@ -3,8 +3,13 @@
 use serde_json::Value;
 
 use super::find::{Filter, Host, member};
+use super::forwarded;
 use super::surroundings::Surroundings;
+use super::{access_log, issuers, routes};
 use crate::base::json::Object;
+
+/// What the module calls and is called by.
+const CAPABILITIES: &str = include_str!("../../../envoy/capabilities.txt");
 
 /// Advice about `filter`: its host's settings, the clusters that its policy names, and the variables that it reads.
 pub fn advise(
@@ -16,9 +21,11 @@ pub fn advise(
     let mut advice = Vec::new();
     match filter.host {
         Host::Envoy { plugin, manager } => {
-            envoy(plugin, variables, &mut advice);
+            envoy(plugin, variables, surroundings, &mut advice);
             if let Some(manager) = manager {
                 connection_manager(manager, &mut advice);
+                routes::advise(manager, plugin, policy, &mut advice);
+                access_log::advise(manager, policy, &mut advice);
             }
         }
         Host::Istio(spec) => {
@@ -41,13 +48,12 @@ pub fn advise(
             missing_variables(variables, texts(keys), "env.hostKeys", &mut advice);
         }
     }
-    for cluster in clusters(policy).into_iter().filter(|cluster| surroundings.lacks(cluster)) {
-        advice.push(format!("the policy asks cluster {cluster:?}, which this file does not define: define it, or no issuer can be reached"));
-    }
+    advice.extend(forwarded::advise(policy, filter.host));
+    issuers::advise(policy, surroundings, &mut advice);
     advice
 }
 
-fn envoy(plugin: &Object, variables: &[String], advice: &mut Vec<String>) {
+fn envoy(plugin: &Object, variables: &[String], surroundings: &Surroundings, advice: &mut Vec<String>) {
     let vm = member(plugin, "vm_config").and_then(Value::as_object);
     let of_vm = |name: &str| vm.and_then(|vm| member(vm, name));
     if member(plugin, "fail_open") == Some(&Value::Bool(true)) {
@@ -63,10 +69,22 @@ fn envoy(plugin: &Object, variables: &[String], advice: &mut Vec<String>) {
             Some(_) => {}
         }
     }
-    if of_vm("vm_id").and_then(Value::as_str).is_none_or(str::is_empty) {
-        advice.push(
+    match of_vm("vm_id").and_then(Value::as_str) {
+        None | Some("") => advice.push(
             "vm_config.vm_id is empty: other Wasm filters with the empty id could read and change what this one \
              shares between workers: give it an id of its own"
+                .to_owned(),
+        ),
+        Some(id) if surroundings.shares(id) => advice.push(format!(
+            "another Wasm filter has the vm_id {id:?} too, and could read and change what this one shares between \
+             workers: give it an id of its own"
+        )),
+        Some(_) => {}
+    }
+    if member(plugin, "allow_on_headers_stop_iteration") == Some(&Value::Bool(true)) {
+        advice.push(
+            "allow_on_headers_stop_iteration is set: of a body that comes while an issuer is asked, Envoy keeps no more \
+             than its buffer holds and answers 413 to the rest: leave it out"
                 .to_owned(),
         );
     }
@@ -79,7 +97,14 @@ fn envoy(plugin: &Object, variables: &[String], advice: &mut Vec<String>) {
     let mut given = texts(environment.and_then(|environment| member(environment, "host_env_keys")));
     let values =
         environment.and_then(|environment| member(environment, "key_values")).and_then(Value::as_object);
-    given.extend(values.into_iter().flatten().map(|(name, _)| name.as_str()));
+    let written: Vec<&str> = values.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    for name in variables.iter().filter(|name| written.contains(&name.as_str())) {
+        advice.push(format!(
+            "the secret {name} is written under key_values, and so in every config dump: name it under host_env_keys, \
+             and give it to Envoy's own environment"
+        ));
+    }
+    given.extend(written);
     missing_variables(variables, given, "vm_config.environment_variables", advice);
 }
 
@@ -99,28 +124,49 @@ fn capabilities(restriction: &Object, advice: &mut Vec<String>) {
              without a check: add it"
         ));
     }
+    let rest = CAPABILITIES.lines().filter(|name| !NEEDED.contains(name) && !allowed.contains_key(*name));
+    let rest: Vec<&str> = rest.collect();
+    if !rest.is_empty() {
+        advice.push(format!(
+            "allowed_capabilities lacks {}: what the filter does with these then fails, answers of issuers and time among \
+             it: add them",
+            rest.join(", ")
+        ));
+    }
 }
 
 fn connection_manager(manager: &Object, advice: &mut Vec<String>) {
+    /// What leaves a path as it came, or leaves that to Envoy's runtime.
+    const UNCHANGED: &[&str] =
+        &["false", "\"KEEP_UNCHANGED\"", "1", "\"IMPLEMENTATION_SPECIFIC_DEFAULT\"", "0"];
     for (name, value) in [
         ("normalize_path", "true"),
         ("merge_slashes", "true"),
         ("path_with_escaped_slashes_action", "REJECT_REQUEST"),
     ] {
-        if member(manager, name).is_none() {
-            advice.push(format!(
-                "the connection manager has no {name}: write `{name}: {value}`, so that filters after this one and the \
-                 upstream read the same path"
-            ));
+        let problem = match member(manager, name).map(ToString::to_string) {
+            None => format!("has no {name}"),
+            Some(set) if UNCHANGED.contains(&set.as_str()) => {
+                format!("has `{name}: {}`", set.trim_matches('"'))
+            }
+            Some(_) => continue,
+        };
+        advice.push(format!(
+            "the connection manager {problem}: write `{name}: {value}`, so that filters after this one and the upstream \
+             read the same path"
+        ));
+    }
+    let (problem, end) = match member(manager, "stream_idle_timeout").and_then(Value::as_str) {
+        None => ("has no stream_idle_timeout", "for five minutes"),
+        Some(time) if time.trim_end_matches('s').parse() == Ok(0.0) => {
+            ("has no end for an idle stream", "for ever")
         }
-    }
-    if member(manager, "stream_idle_timeout").is_none() {
-        advice.push(
-            "the connection manager has no stream_idle_timeout: a request that waits while the filter fails would hang \
-             for five minutes: write `stream_idle_timeout: 15s` or the like"
-                .to_owned(),
-        );
-    }
+        Some(_) => return,
+    };
+    advice.push(format!(
+        "the connection manager {problem}: a request that waits while the filter fails would hang {end}: write \
+         `stream_idle_timeout: 15s` or the like"
+    ));
 }
 
 fn missing_variables(variables: &[String], given: Vec<&str>, place: &str, advice: &mut Vec<String>) {
@@ -129,20 +175,6 @@ fn missing_variables(variables: &[String], given: Vec<&str>, place: &str, advice
             "the policy reads the variable {name}, which {place} does not provide: add it there"
         ));
     }
-}
-
-/// The clusters that the issuers of a policy name, each once.
-fn clusters(policy: &Value) -> Vec<&str> {
-    let issuers = policy.get("issuers").and_then(Value::as_object);
-    let mut clusters = Vec::new();
-    for issuer in issuers.into_iter().flat_map(|issuers| issuers.values()) {
-        let jwks = issuer.get("jwt").and_then(|jwt| jwt.get("jwks"));
-        for asked in [jwks, issuer.get("introspection")].into_iter().flatten() {
-            let cluster = asked.get("cluster").and_then(Value::as_str);
-            clusters.extend(cluster.filter(|cluster| !clusters.contains(cluster)));
-        }
-    }
-    clusters
 }
 
 fn texts(list: Option<&Value>) -> Vec<&str> {
@@ -187,16 +219,24 @@ mod tests {
         manager
     }
 
+    fn capabilities() -> Value {
+        CAPABILITIES.lines().map(|name| (name.to_owned(), json!({}))).collect::<Object>().into()
+    }
+
+    fn careful(manager: Value) -> Value {
+        let mut careful = json!({"normalize_path": true, "merge_slashes": true, "stream_idle_timeout": "15s",
+            "path_with_escaped_slashes_action": "REJECT_REQUEST"});
+        careful.as_object_mut().unwrap().extend(manager.as_object().cloned().unwrap_or_default());
+        careful
+    }
+
     #[test]
     fn a_careful_file_needs_no_advice() {
         let plugin = json!({"failure_policy": "FAIL_RELOAD", "vm_config": {
-            "vm_id": "scopegate", "environment_variables": {"host_env_keys": ["A"], "key_values": {"B": "x"}},
-            "capability_restriction_config": {"allowed_capabilities": {
-                "proxy_on_request_headers": {}, "proxy_on_request_body": {}, "proxy_on_request_trailers": {}}},
+            "vm_id": "scopegate", "environment_variables": {"host_env_keys": ["A"], "key_values": {"C": "x"}},
+            "capability_restriction_config": {"allowed_capabilities": capabilities()},
         }});
-        let manager = json!({"normalize_path": true, "merge_slashes": true, "stream_idle_timeout": "15s",
-            "path_with_escaped_slashes_action": "REJECT_REQUEST"});
-        assert_eq!(advice(&envoy(plugin, manager), &["A", "B"]), "");
+        assert_eq!(advice(&envoy(plugin, careful(json!({}))), &["A"]), "");
     }
 
     #[test]
@@ -218,6 +258,41 @@ mod tests {
     }
 
     #[test]
+    fn settings_that_do_the_opposite_are_told_too() {
+        let plugin = |more: Value| {
+            let mut plugin = json!({"failure_policy": "FAIL_RELOAD", "vm_config": {"vm_id": "scopegate"}});
+            plugin.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+            plugin
+        };
+        for (manager, words) in [
+            (json!({"normalize_path": false}), "has `normalize_path: false`"),
+            (json!({"merge_slashes": false}), "has `merge_slashes: false`"),
+            (json!({"path_with_escaped_slashes_action": "KEEP_UNCHANGED"}), "action: KEEP_UNCHANGED`"),
+            (json!({"stream_idle_timeout": "0s"}), "would hang for ever"),
+        ] {
+            let advice = advice(&envoy(plugin(json!({})), careful(manager)), &[]);
+            assert!(advice.contains(words) && advice.lines().count() == 1, "{words}: {advice}");
+        }
+        let stopping = plugin(json!({"allow_on_headers_stop_iteration": true}));
+        assert!(advice(&envoy(stopping, careful(json!({}))), &[]).contains("answers 413"));
+        let written = plugin(
+            json!({"vm_config": {"vm_id": "x", "environment_variables": {"key_values": {"A": "s3cret"}}}}),
+        );
+        let told = advice(&envoy(written, careful(json!({}))), &["A"]);
+        assert!(told.contains("secret A is written under key_values") && !told.contains("s3cret"), "{told}");
+    }
+
+    #[test]
+    fn a_vm_id_that_another_authors_filter_has_is_told() {
+        let plugin = |name: &str| json!({"name": name, "failure_policy": "FAIL_RELOAD", "vm_config": {"vm_id": "common"}});
+        let ours = envoy(plugin("scopegate"), careful(json!({})));
+        let others = |kind: &str| json!([ours, {"typed_config": {"@type": kind, "config": plugin("other")}}]);
+        let told = advice(&others("x/envoy.extensions.filters.http.wasm.v3.Wasm"), &[]);
+        assert!(told.contains("another Wasm filter has the vm_id \"common\""), "{told}");
+        assert_eq!(advice(&json!([ours, ours]), &[]), "", "two of ours may share");
+    }
+
+    #[test]
     fn failing_open_is_an_error_everywhere() {
         let istio = json!({"kind": "WasmPlugin", "metadata": {"name": "scopegate"}, "spec": {"failStrategy": "FAIL_OPEN"}});
         let gateway = json!({"kind": "EnvoyExtensionPolicy", "spec": {"wasm": [{"name": "scopegate", "failOpen": true}]}});
@@ -235,7 +310,15 @@ mod tests {
     #[test]
     fn a_capability_list_without_the_callbacks_is_an_error() {
         let plugin = json!({"vm_config": {"capability_restriction_config": {"allowed_capabilities": {"proxy_log": {}}}}});
-        assert_eq!(advice(&envoy(plugin, json!({})), &[]).matches("ERROR: allowed_capabilities").count(), 3);
+        let told = advice(&envoy(plugin, json!({})), &[]);
+        assert_eq!(told.matches("ERROR: allowed_capabilities").count(), 3);
+        assert!(told.contains("lacks clock_time_get, ") && !told.contains("lacks proxy_log, "), "{told}");
+        let mut some = capabilities();
+        some.as_object_mut().unwrap().remove("proxy_http_call");
+        let plugin = json!({"vm_config": {"capability_restriction_config": {"allowed_capabilities": some}}});
+        assert!(
+            advice(&envoy(plugin, json!({})), &[]).contains("allowed_capabilities lacks proxy_http_call: ")
+        );
     }
 
     #[test]

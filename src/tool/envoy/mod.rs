@@ -5,9 +5,13 @@
 //! - must not know: what a policy means
 //! - in: a document as JSON; out: the filters in it, and advice
 
+mod access_log;
 mod advice;
 mod configuration;
 mod find;
+mod forwarded;
+mod issuers;
+mod routes;
 mod surroundings;
 
 pub use advice::advise;

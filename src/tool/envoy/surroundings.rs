@@ -1,15 +1,20 @@
-//! What the rest of a file says: its clusters.
+//! What the rest of a file says: its clusters, and other authors' Wasm filters.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::find::member;
+use super::find::{Host, find, member};
+use crate::base::json::Object;
 
-/// The clusters that all documents of a file define together.
+/// What all documents of a file define together.
 #[derive(Default)]
 pub struct Surroundings {
     clusters: BTreeSet<String>,
+    /// Those among them that reach other machines without TLS.
+    plain: BTreeSet<String>,
+    /// The ids of VMs that run somebody else's code.
+    others: BTreeSet<String>,
     /// Clusters come from elsewhere too, so a name that is not here may still exist.
     more_clusters: bool,
 }
@@ -19,7 +24,14 @@ impl Surroundings {
     pub fn of(documents: &[Value]) -> Self {
         let mut surroundings = Self::default();
         for document in documents {
-            surroundings.walk(document);
+            let ours: Vec<_> = find(document)
+                .into_iter()
+                .filter_map(|filter| match filter.host {
+                    Host::Envoy { plugin, .. } => Some(plugin),
+                    Host::Istio(_) | Host::Gateway(_) => None,
+                })
+                .collect();
+            surroundings.walk(document, &ours);
         }
         surroundings
     }
@@ -29,22 +41,69 @@ impl Surroundings {
         !self.more_clusters && !self.clusters.is_empty() && !self.clusters.contains(cluster)
     }
 
-    fn walk(&mut self, value: &Value) {
+    /// Whether the file shows that `cluster` reaches another machine, and without TLS.
+    pub fn is_plain(&self, cluster: &str) -> bool {
+        self.plain.contains(cluster)
+    }
+
+    /// Whether another author's Wasm filter has this `vm_id`.
+    pub fn shares(&self, vm_id: &str) -> bool {
+        self.others.contains(vm_id)
+    }
+
+    fn walk(&mut self, value: &Value, ours: &[&Object]) {
         match value {
             Value::Object(object) => {
                 let clusters = object.get("clusters").and_then(Value::as_array);
-                self.clusters.extend(clusters.into_iter().flatten().filter_map(name));
+                clusters.into_iter().flatten().for_each(|cluster| self.cluster(cluster));
                 let kind = object.get("@type").and_then(Value::as_str);
                 if kind.is_some_and(|kind| kind.ends_with("envoy.config.cluster.v3.Cluster")) {
-                    self.clusters.extend(name(value));
+                    self.cluster(value);
                 }
                 self.more_clusters |= member(object, "cds_config").is_some();
-                object.values().for_each(|value| self.walk(value));
+                let vm = member(object, "vm_config").and_then(Value::as_object);
+                if let Some(vm_id) = vm.and_then(|vm| member(vm, "vm_id")?.as_str())
+                    && !ours.iter().any(|plugin| core::ptr::eq(*plugin, object))
+                {
+                    self.others.insert(vm_id.to_owned());
+                }
+                object.values().for_each(|value| self.walk(value, ours));
             }
-            Value::Array(items) => items.iter().for_each(|item| self.walk(item)),
+            Value::Array(items) => items.iter().for_each(|item| self.walk(item, ours)),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
+
+    fn cluster(&mut self, cluster: &Value) {
+        let Some((object, name)) = cluster.as_object().zip(name(cluster)) else { return };
+        let secured = ["transport_socket", "transport_socket_matches"]
+            .iter()
+            .any(|name| member(object, name).is_some());
+        let mut addresses = Vec::new();
+        if let Some(assignment) = member(object, "load_assignment") {
+            each_address(assignment, &mut addresses);
+        }
+        if !secured && addresses.iter().any(|address| !is_loopback(address)) {
+            self.plain.insert(name.clone());
+        }
+        self.clusters.insert(name);
+    }
+}
+
+fn each_address<'d>(value: &'d Value, found: &mut Vec<&'d str>) {
+    match value {
+        Value::Object(object) => {
+            let socket = member(object, "socket_address");
+            found.extend(socket.and_then(|socket| socket.get("address")?.as_str()));
+            object.values().for_each(|value| each_address(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| each_address(item, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn is_loopback(address: &str) -> bool {
+    address == "localhost" || address.parse::<core::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn name(cluster: &Value) -> Option<String> {

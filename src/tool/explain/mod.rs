@@ -4,7 +4,9 @@
 //! - must not know: how to decide; every outcome told here is the engine's own
 //! - in: a policy and one request; out: text without the token and without any secret
 
+mod binding;
 mod outcome;
+mod proof;
 mod rule;
 mod text;
 mod token;
@@ -30,7 +32,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     policy: super::cli::PolicyArgs,
     /// Read the request from standard input, as a line of `scopegate decide`.
-    #[arg(long, conflicts_with_all = ["method", "scheme", "authority", "path", "headers", "token", "replies", "route", "route_rule"])]
+    #[arg(long, conflicts_with_all = ["method", "scheme", "authority", "path", "headers", "token", "replies", "route", "route_rule", "client_cert_sha256"])]
     line: bool,
     /// The method.
     #[arg(long, default_value = "GET")]
@@ -56,6 +58,9 @@ pub(super) struct Arguments {
     /// The rule that the route's metadata names.
     #[arg(long, value_name = "RULE")]
     route_rule: Option<String>,
+    /// The SHA-256 of the certificate that the client has on its connection, in hexadecimal digits.
+    #[arg(long, value_name = "HEX")]
+    client_cert_sha256: Option<String>,
     /// What an issuer replies, as in `replies` of a line of `decide`; several in the order in which they are asked.
     #[arg(long = "reply", value_name = "JSON")]
     replies: Vec<String>,
@@ -139,6 +144,7 @@ fn from_options(arguments: &Arguments) -> Result<Line, BadLine> {
         "path": arguments.path,
         "headers": headers,
         "route": {"name": arguments.route, "rule": arguments.route_rule},
+        "client_cert_sha256": arguments.client_cert_sha256,
         "replies": replies,
     });
     line::read(line.to_string().as_bytes())

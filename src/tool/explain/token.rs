@@ -1,5 +1,7 @@
 //! The token: where it stands, what it is, what it says, and whether that is to be believed.
 
+use super::binding;
+use super::proof;
 use super::text::Text;
 use crate::base::base64url;
 use crate::base::json::{self, Object};
@@ -8,7 +10,8 @@ use crate::jose::jws::{self, Unverified};
 use crate::jose::key_set::{KeySet, Origin};
 use crate::jose::verify::{NoAccelerator, verify};
 use crate::policy::{Access, Issuer, Keys, Policy};
-use crate::token::credential::{self, Found, Place};
+use crate::token::credential::{self, Found, Place, Scheme};
+use crate::token::dpop;
 use crate::token::grant::Grant;
 use crate::tool::driver::Judged;
 use crate::tool::request::{Reply, Request};
@@ -29,13 +32,16 @@ pub(super) fn tell(text: &mut Text, policy: &Policy, request: &Request, judged: 
         }
         Found::Malformed => text.line("token", "what stands in its place is not one token"),
         Found::Several => text.line("token", "there are several credentials; none is chosen"),
-        Found::Token(token) => {
+        Found::Token(token, scheme) => {
             let at = policy.places.iter().find(|place| {
                 !matches!(credential::find(&head, core::slice::from_ref(place)), Found::Nothing)
             });
             let at = at.map(place).unwrap_or_default();
             text.line("token", &format!("in {at}, {} characters", token.expose().len()));
-            kind(text, policy, token.expose(), judged);
+            kind(text, policy, token.expose(), request, judged);
+            if scheme == Scheme::Dpop {
+                proof::tell(text, policy, request, token.expose());
+            }
         }
     }
 }
@@ -43,9 +49,12 @@ pub(super) fn tell(text: &mut Text, policy: &Policy, request: &Request, judged: 
 /// Whatever stands where tokens may stand must not be shown, be it a token or not.
 fn hide_all(text: &mut Text, head: &RequestHead<'_>, policy: &Policy) {
     for place in &policy.places {
-        if let Found::Token(token) = credential::find(head, core::slice::from_ref(place)) {
+        if let Found::Token(token, _) = credential::find(head, core::slice::from_ref(place)) {
             text.hide(token.expose());
         }
+    }
+    for proof in head.values(dpop::FIELD.as_bytes()) {
+        text.hide(proof);
     }
 }
 
@@ -58,7 +67,7 @@ fn place(place: &Place) -> String {
     }
 }
 
-fn kind(text: &mut Text, policy: &Policy, token: &[u8], judged: &Judged) {
+fn kind(text: &mut Text, policy: &Policy, token: &[u8], request: &Request, judged: &Judged) {
     let note = judged.verdict.note();
     if jws::is_jws_shape(token) {
         text.line("", "a signed token (JWS)");
@@ -80,6 +89,7 @@ fn kind(text: &mut Text, policy: &Policy, token: &[u8], judged: &Judged) {
             text.line("claims", &format!("which {issuer} vouches for:"));
             claims(text, grant.claims());
             summary(text, grant);
+            binding::tell(text, policy, request, grant);
         }
         (None, Some(unverified)) => {
             text.line("claims", "which the token makes, and nobody vouches for:");

@@ -9,7 +9,9 @@ mod ec;
 mod ed25519;
 mod key;
 mod oct;
+mod proof;
 mod rsa;
 
 pub use self::rsa::RsaSigner;
 pub use key::{DEFAULT_RSA_BITS, MintError, PrivateKey};
+pub use proof::Subject;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::answers::{self, Answers};
 use super::dates;
 use super::expect::{self, Expectation};
+use super::proofs;
 use super::tokens::{self, Keys};
 use crate::base::time::UnixTime;
 use crate::tool::document;
@@ -103,7 +104,9 @@ pub fn read(suite: &Value, folder: &Path, now: Option<UnixTime>) -> Result<Suite
             clock = at.unwrap_or(clock);
             Ok(Case {
                 name: members.need("name", members::owned)?,
-                request: members.read("request", |request| request_of(request, &tokens))?.unwrap_or_default(),
+                request: members
+                    .read("request", |request| request_of(request, &tokens, &keys, (now, clock)))?
+                    .unwrap_or_default(),
                 now: clock,
                 moves_clock: at.is_some(),
                 envoy: members.read("envoy", members::owned)?,
@@ -138,26 +141,48 @@ fn moment(value: &Value, now: UnixTime) -> Result<UnixTime, Wrong> {
 
 type Tokens = std::collections::BTreeMap<String, String>;
 
-fn request_of(value: &Value, tokens: &Tokens) -> Result<Request, Wrong> {
-    const KNOWN: &[&str] =
-        &["method", "scheme", "authority", "path", "headers", "token", "route", "client_cert_sha256", "body"];
+fn request_of(
+    value: &Value,
+    tokens: &Tokens,
+    keys: &Keys,
+    times: (UnixTime, UnixTime),
+) -> Result<Request, Wrong> {
+    const KNOWN: &[&str] = &[
+        "method",
+        "scheme",
+        "authority",
+        "path",
+        "headers",
+        "token",
+        "dpop",
+        "route",
+        "client_cert_sha256",
+        "body",
+    ];
     let value = &substitute(value, tokens)?;
     let members = Members::of(value, KNOWN)?;
     let defaults = Request::default();
-    let mut headers = members.read("headers", members::fields)?.unwrap_or_default();
-    if let Some(token) = members.read("token", |name| token_named(members::text(name)?, tokens))? {
-        headers.insert(0, ("authorization".to_owned(), format!("Bearer {token}").into_bytes()));
-    }
-    Ok(Request {
+    let token = members.read("token", |name| token_named(members::text(name)?, tokens))?;
+    let mut request = Request {
         method: members.read("method", members::owned)?.unwrap_or(defaults.method),
         scheme: members.read("scheme", members::owned)?.unwrap_or(defaults.scheme),
         authority: members.read("authority", members::owned)?.unwrap_or(defaults.authority),
         path: members.read("path", members::owned)?.unwrap_or(defaults.path),
-        headers,
+        headers: members.read("headers", members::fields)?.unwrap_or_default(),
         route: members.read("route", request::route)?.unwrap_or_default(),
         client_cert_sha256: members.read("client_cert_sha256", request::certificate)?,
         body: members.read("body", members::bytes)?.unwrap_or_default(),
-    })
+    };
+    let proof = members.read("dpop", |proof| {
+        let token = token.ok_or_else(|| Wrong::new("is a proof without a `token`"))?;
+        proofs::make(proof, &request, token, keys, times)
+    })?;
+    if let Some(token) = token {
+        let scheme = if proof.is_some() { "DPoP" } else { "Bearer" };
+        request.headers.insert(0, ("authorization".to_owned(), format!("{scheme} {token}").into_bytes()));
+    }
+    request.headers.extend(proof.map(|proof| ("dpop".to_owned(), proof.into_bytes())));
+    Ok(request)
 }
 
 /// Replaces `${token:NAME}` in every text.

@@ -23,8 +23,10 @@
 //! ```
 //!
 //! `{in: 5m}` and `{ago: 5m}` stand for a NumericDate relative to the time that the suite was loaded for, also in tests
-//! to which `at: {in: 10m}` gives another clock. `"${token:NAME}"` in a request stands for the text of a token, and a list `keys` of key
-//! names in the policy or an answer for public JWKs.
+//! to which `at: {in: 10m}` gives another clock. `"${token:NAME}"` in a request stands for the text of a token, a list
+//! `keys` of key names in the policy or an answer for public JWKs, and `{thumbprint: NAME}` in a token or an answer for
+//! a key's thumbprint. With `dpop: {key: NAME}` beside `token` in a request the token is presented with a proof, as DPoP
+//! has it; `header` and `claims` there change what a good proof says.
 
 mod answers;
 mod compare;
@@ -32,6 +34,7 @@ mod dates;
 mod expect;
 mod load;
 pub mod native;
+mod proofs;
 mod tokens;
 
 pub use answers::{Answers, Issuers};

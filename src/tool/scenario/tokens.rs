@@ -11,6 +11,8 @@ use crate::jose::algorithm::Algorithm;
 use crate::tool::members::{self, Members, Wrong};
 use crate::tool::mint::{MintError, PrivateKey};
 
+const THUMBPRINT: &str = "thumbprint";
+
 /// Keys by name.
 pub(super) struct Keys(BTreeMap<String, PrivateKey>);
 
@@ -35,7 +37,8 @@ impl Keys {
         members::list(names, |name| self.named(name).map(PrivateKey::public_jwk)).map(Value::Array)
     }
 
-    /// Replaces every list `keys` that names keys of the suite by their public JWKs.
+    /// Replaces every list `keys` that names keys of the suite by their public JWKs, and every `{thumbprint: NAME}` by
+    /// the thumbprint of that key.
     pub(super) fn resolve(&self, value: &Value) -> Result<Value, Wrong> {
         let resolve = |(name, value): (&String, &Value)| {
             let value =
@@ -43,6 +46,11 @@ impl Keys {
             Ok((name.clone(), value.map_err(|wrong| wrong.inside(name))?))
         };
         match value {
+            Value::Object(object) if object.len() == 1 && object.contains_key(THUMBPRINT) => {
+                Members::of(value, &[THUMBPRINT])?
+                    .need(THUMBPRINT, |name| self.thumbprint(name))
+                    .map(Value::String)
+            }
             Value::Object(object) => object.iter().map(resolve).collect::<Result<_, _>>().map(Value::Object),
             Value::Array(_) => members::list(value, |item| self.resolve(item)).map(Value::Array),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(value.clone()),
@@ -57,7 +65,12 @@ impl Keys {
         })
     }
 
-    fn named(&self, name: &Value) -> Result<&PrivateKey, Wrong> {
+    fn thumbprint(&self, name: &Value) -> Result<String, Wrong> {
+        self.named(name)?.thumbprint().map_err(|error| cannot(&error))
+    }
+
+    /// The key that `name` names.
+    pub(super) fn named(&self, name: &Value) -> Result<&PrivateKey, Wrong> {
         self.0.get(members::text(name)?).ok_or_else(|| Wrong::new("names none of the file's `keys`"))
     }
 }
@@ -81,7 +94,7 @@ fn token_text(token: &Value, keys: &Keys, now: UnixTime) -> Result<String, Wrong
     if let Some(algorithm) = members.read("alg", members::owned)? {
         header.insert("alg".to_owned(), json!(algorithm));
     }
-    let claims = members.need("claims", |claims| dates::resolve(claims, now))?;
+    let claims = members.need("claims", |claims| keys.resolve(&dates::resolve(claims, now)?))?;
     let signed = members.read("sign", members::boolean)?.unwrap_or(true);
     let tampered = members.read("tamper", members::boolean)?.unwrap_or(false);
     let text = key.sign(&header, &claims).map_err(|error| cannot(&error))?;
@@ -102,7 +115,8 @@ fn tamper(signature: &str) -> String {
     base64url::encode(bytes)
 }
 
-fn cannot(error: &MintError) -> Wrong {
+/// Says that something cannot be made.
+pub(super) fn cannot(error: &MintError) -> Wrong {
     Wrong::new(format!("cannot be made: {error}"))
 }
 
@@ -148,6 +162,9 @@ mod tests {
         let key = &resolved["jwt"]["jwks"]["inline"]["keys"][0];
         assert!(key["kid"] == "one" && key.get("d").is_none());
         assert!(resolved["keys"] == document["keys"] && resolved["n"] == document["n"]);
+        let bound = keys().resolve(&json!({"cnf": {"jkt": {"thumbprint": "one"}}})).unwrap();
+        assert_eq!(bound["cnf"]["jkt"].as_str().map(str::len), Some(43));
+        assert!(keys().resolve(&json!({"thumbprint": "shared"})).is_err());
         let wrong = keys().resolve(&json!({"a": {"keys": ["one", "two"]}})).unwrap_err();
         assert_eq!(wrong.to_string(), "a.keys[1]: names none of the file's `keys`");
     }

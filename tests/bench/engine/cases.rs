@@ -14,6 +14,7 @@ use scopegate::jose::key_set::{KeySet, Origin};
 use scopegate::jose::verify::{NoAccelerator, verify};
 use scopegate::policy::authorize::authorize;
 use scopegate::policy::{Policy, Target};
+use scopegate::token::binding::Sender;
 use scopegate::token::expect::IssuerId;
 use scopegate::token::jwt;
 
@@ -115,10 +116,10 @@ fn checking_scope(material: &Material, tokens: Vec<String>) -> Result<Work, Stri
     let issuer = policy.issuer(IssuerId(0)).ok_or("no issuer")?;
     let grant = jwt::accept(verified, IssuerId(0), &issuer.expect, now())
         .map_err(|fault| format!("the token was not accepted: {fault}"))?;
-    let holder = policy.holder(grant);
+    let (holder, sender) = (policy.holder(grant), Sender::default());
     Ok(Box::new(move |_| {
         let rule = policy.rules.iter().next().ok_or("no rule")?;
-        let permit = authorize(std::hint::black_box(rule), &holder, now());
+        let permit = authorize(std::hint::black_box(rule), &holder, &sender, now());
         permit.map(drop).map_err(|_| "the scope was not enough".to_owned())
     }))
 }

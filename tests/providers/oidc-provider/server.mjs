@@ -25,6 +25,12 @@ const clients = [
     client_id: 'app', client_secret: 'secret-of-app', token_endpoint_auth_method: 'client_secret_basic',
     grant_types: ['client_credentials'], redirect_uris: [], response_types: [], scope: SCOPES,
   },
+  // Asks for tokens that are bound to its certificate (RFC 8705).
+  {
+    client_id: 'app-with-a-certificate', client_secret: 'secret-of-app', token_endpoint_auth_method: 'client_secret_basic',
+    grant_types: ['client_credentials'], redirect_uris: [], response_types: [], scope: SCOPES,
+    tls_client_certificate_bound_access_tokens: true,
+  },
   // Ask about tokens.
   {
     client_id: 'gateway', client_secret: 'a secret: with / signs & 100%', token_endpoint_auth_method: 'client_secret_basic',
@@ -104,6 +110,11 @@ function provider(issuer, keys) {
       devInteractions: { enabled: false },
       introspection: { enabled: true, allowedPolicy: (_ctx, client) => client.clientId.startsWith('gateway') },
       jwtIntrospection: { enabled: true },
+      // A proxy in front would have taken the certificate from the connection; here the client itself is believed.
+      mTLS: {
+        enabled: true, certificateBoundAccessTokens: true,
+        getCertificate: (ctx) => ctx.get('x-certificate') || undefined,
+      },
       revocation: { enabled: true },
       resourceIndicators: {
         enabled: true,

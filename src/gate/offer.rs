@@ -1,0 +1,57 @@
+//! How a refused client may present a token next: the schemes of its challenges (RFC 9449 section 7).
+
+use super::case::Client;
+use crate::policy::{Denial, Holder, Policy, Rule};
+use crate::token::binding::Proof;
+use crate::token::credential::Scheme;
+use crate::token::fault::TokenFault;
+
+/// The challenges of one answer.
+pub(super) struct Offer {
+    /// The schemes, at least one. The first is that of the credential at stake: what was wrong is said there.
+    schemes: &'static [Scheme],
+    /// How proofs may be signed, names with spaces between them.
+    pub(super) algorithms: String,
+}
+
+impl Offer {
+    /// What is offered to `client` under `rule`, whose token, where it is good, is that of `holder`. Where a token has
+    /// to be bound to a key, or this one is, only that is offered: a bearer token is not what helps.
+    pub(super) fn new(
+        policy: &Policy,
+        client: &Client,
+        rule: Option<&Rule>,
+        holder: Option<&Holder>,
+        denial: &Denial,
+    ) -> Self {
+        let Some(dpop) = &policy.dpop else {
+            return Self { schemes: &[Scheme::Bearer], algorithms: String::new() };
+        };
+        let wanted = rule.and_then(|rule| rule.access.proof());
+        let takes_bearer = policy.places.iter().any(|place| place.scheme() == Scheme::Bearer);
+        let needs_key = wanted == Some(Proof::Dpop) || !takes_bearer;
+        let has_key = *denial == Denial::BadToken(TokenFault::BindingUnproven)
+            && holder.is_some_and(|holder| holder.confirmation().names_key());
+        let schemes: &[Scheme] = if client.dpop || needs_key || has_key {
+            &[Scheme::Dpop]
+        } else if wanted == Some(Proof::MutualTls) {
+            &[Scheme::Bearer]
+        } else {
+            &[Scheme::Bearer, Scheme::Dpop]
+        };
+        let names: Vec<&str> = dpop.terms.algorithms.iter().map(|algorithm| algorithm.name()).collect();
+        Self { schemes, algorithms: names.join(" ") }
+    }
+
+    /// The scheme of the credential at stake.
+    pub(super) fn at_stake(&self) -> Scheme {
+        self.schemes.first().copied().unwrap_or(Scheme::Bearer)
+    }
+
+    /// The schemes to challenge with in an answer with this `status`: another scheme helps only whoever has no good
+    /// token.
+    pub(super) fn schemes(&self, status: u16) -> impl Iterator<Item = Scheme> {
+        let most = if status == 401 { self.schemes.len() } else { 1 };
+        self.schemes.iter().copied().take(most)
+    }
+}

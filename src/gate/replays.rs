@@ -1,0 +1,184 @@
+//! Proofs that were used already, remembered until they are too old to be used again (RFC 9449 section 11.1).
+//!
+//! A fixed number of slots, a proof's digest says which; each holds digests and when they may be forgotten, and has
+//! room for so many. Where workers share a memory the slots lie there and are written only over what was read: of
+//! two workers with one proof one is first. What lies there may be a neighbour's: a slot without our tag has lost what
+//! was in it, and whatever could have been in it is refused until it would be too old anyway. Nothing is ever
+//! forgotten to make room.
+
+use core::cell::{Cell, RefCell};
+use core::time::Duration;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::shared::{SharedSlots, TAG, tag};
+use crate::base::digest::DigestKey;
+use crate::base::time::UnixTime;
+
+/// How many slots there are. Those before the first belong to issuers' answers.
+const SLOTS: u32 = 4096;
+const FIRST: u32 = super::shared::SLOTS;
+
+/// How often a slot is tried that other workers write to.
+const TRIES: usize = 32;
+
+/// A proof that is about to be used.
+pub(super) struct Use<'p> {
+    /// What it is known by.
+    pub(super) identity: &'p [u8],
+    /// When it was made.
+    pub(super) made: UnixTime,
+    /// From when on it is too old.
+    pub(super) until: UnixTime,
+}
+
+/// What is known of a proof.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Seen {
+    /// It was not used before, and now it is.
+    Never,
+    /// It was.
+    Before,
+    /// Nobody knows, or there is no room to remember it.
+    Unknown,
+}
+
+/// The used proofs of one worker, or of all of them.
+pub(super) struct Replays {
+    key: DigestKey,
+    shared: Option<Rc<dyn SharedSlots>>,
+    own: OwnSlots,
+    /// The host turned out to share nothing.
+    alone: Cell<bool>,
+    room: usize,
+    clock_skew: Duration,
+}
+
+impl Replays {
+    /// A memory for at least `capacity` proofs of clients whose clocks are off by at most `clock_skew`, in `shared`
+    /// slots or in slots of its own; whoever shares them has the same `key`.
+    pub(super) fn new(
+        capacity: usize,
+        clock_skew: Duration,
+        key: DigestKey,
+        shared: Option<Rc<dyn SharedSlots>>,
+    ) -> Self {
+        // Digests do not fill slots evenly: with room for twice the mean, and a few, none is full before its time.
+        let room = capacity.div_ceil(SLOTS as usize) * 2 + 8;
+        Self { key, shared, own: OwnSlots::default(), alone: Cell::new(false), room, clock_skew }
+    }
+
+    /// Whether the proof is used for the first time at `now`. It is remembered then.
+    pub(super) fn note(&self, proof: &Use<'_>, now: UnixTime) -> Seen {
+        let digest = self.key.digest(IDENTITIES, proof.identity).as_u128();
+        let slot = FIRST + digest as u32 % SLOTS;
+        for _ in 0..TRIES {
+            if let Some(seen) = self.try_note(slot, digest, proof, now) {
+                return seen;
+            }
+        }
+        Seen::Unknown
+    }
+
+    /// `None` where another worker was quicker.
+    fn try_note(&self, slot: u32, digest: u128, proof: &Use<'_>, now: UnixTime) -> Option<Seen> {
+        let slots = self.slots();
+        let found = slots.read(slot);
+        let version = found.as_ref().map(|(_, version)| *version);
+        let (mut bucket, lost) = match &found {
+            None => (Bucket::default(), false),
+            Some((bytes, _)) => match Bucket::read(bytes, &self.key, slot) {
+                Some(bucket) => (bucket, false),
+                None => (Bucket { lost: Some(now.plus(self.clock_skew)), used: Vec::new() }, true),
+            },
+        };
+        bucket.used.retain(|(_, until)| now < *until);
+        let seen = if bucket.used.iter().any(|(used, _)| *used == digest) {
+            Seen::Before
+        } else if bucket.lost.is_some_and(|lost| proof.made <= lost) || bucket.used.len() >= self.room {
+            Seen::Unknown
+        } else {
+            bucket.used.push((digest, proof.until));
+            Seen::Never
+        };
+        if seen != Seen::Never && !lost {
+            return Some(seen);
+        }
+        if slots.write(slot, &bucket.write(&self.key, slot), version) {
+            return Some(seen);
+        }
+        // Nothing is there and nothing can be put there.
+        if found.is_none() && self.shared.is_some() && slots.read(slot).is_none() {
+            self.alone.set(true);
+        }
+        None
+    }
+
+    fn slots(&self) -> &dyn SharedSlots {
+        match &self.shared {
+            Some(shared) if !self.alone.get() => &**shared,
+            Some(_) | None => &self.own,
+        }
+    }
+}
+
+/// The realm of proofs' digests; tags have the numbers of slots.
+const IDENTITIES: u32 = u32::MAX;
+
+/// What lies in a slot.
+#[derive(Default, PartialEq, Eq, Debug)]
+struct Bucket {
+    /// What was remembered before it was lost: proofs made until then, by clients' clocks.
+    lost: Option<UnixTime>,
+    /// Digests of used proofs, and from when on they are too old.
+    used: Vec<(u128, UnixTime)>,
+}
+
+impl Bucket {
+    /// Tag, time of the loss, and digest and time of each proof, numbers little-endian.
+    fn write(&self, key: &DigestKey, slot: u32) -> Vec<u8> {
+        let mut bytes = vec![0; TAG];
+        bytes.extend(self.lost.map_or(i64::MIN, UnixTime::as_millis).to_le_bytes());
+        for (digest, until) in &self.used {
+            bytes.extend(digest.to_le_bytes());
+            bytes.extend(until.as_millis().to_le_bytes());
+        }
+        let tag = tag(key, slot, bytes.get(TAG..).unwrap_or_default());
+        bytes.splice(..TAG, tag);
+        bytes
+    }
+
+    /// `None` for what nobody of us wrote.
+    fn read(bytes: &[u8], key: &DigestKey, slot: u32) -> Option<Self> {
+        let (found, content) = bytes.split_first_chunk::<TAG>()?;
+        if tag(key, slot, content) != *found {
+            return None;
+        }
+        let (lost, mut content) = content.split_first_chunk::<8>()?;
+        let lost = i64::from_le_bytes(*lost);
+        let mut used = Vec::new();
+        while let Some((digest, rest)) = content.split_first_chunk::<16>() {
+            let (until, rest) = rest.split_first_chunk::<8>()?;
+            used.push((u128::from_le_bytes(*digest), UnixTime::from_millis(i64::from_le_bytes(*until))));
+            content = rest;
+        }
+        Some(Self { lost: (lost != i64::MIN).then_some(UnixTime::from_millis(lost)), used })
+    }
+}
+
+/// Slots that nobody else writes to.
+#[derive(Default)]
+struct OwnSlots(RefCell<HashMap<u32, Vec<u8>>>);
+
+impl SharedSlots for OwnSlots {
+    fn read(&self, slot: u32) -> Option<(Vec<u8>, u32)> {
+        Some((self.0.try_borrow().ok()?.get(&slot)?.clone(), 0))
+    }
+
+    fn write(&self, slot: u32, bytes: &[u8], _: Option<u32>) -> bool {
+        self.0.try_borrow_mut().map(|mut slots| slots.insert(slot, bytes.to_vec())).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests;

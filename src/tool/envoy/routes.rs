@@ -1,0 +1,175 @@
+//! What routes do to a filter: choose again after it, or switch it off.
+
+use serde_json::Value;
+
+use super::find::member;
+use crate::base::json::Object;
+
+/// Advice about the routes of `manager`, as far as they stand in the same file, for the filter `plugin` with `policy`.
+pub(super) fn advise(manager: &Object, plugin: &Object, policy: &Value, advice: &mut Vec<String>) {
+    let Some(entry) = entry_of(manager, plugin) else { return };
+    if entry.get("disabled") == Some(&Value::Bool(true)) {
+        advice.push(
+            "the filter is `disabled` in http_filters: it checks nothing but where a route switches it on"
+                .to_owned(),
+        );
+    }
+    let name = member(entry, "name").and_then(Value::as_str).unwrap_or_default();
+    let Some(configuration) = member(manager, "route_config").and_then(Value::as_object) else { return };
+    switched_off(configuration, name, "the route_config", advice);
+    let (fields, parameters) = (edited_fields(policy), edited_parameters(policy));
+    for host in objects(member(configuration, "virtual_hosts")) {
+        switched_off(host, name, &named("virtual host", host, 0), advice);
+        for (index, route) in objects(member(host, "routes")).enumerate() {
+            let place = named("route", route, index);
+            switched_off(route, name, &place, advice);
+            let Some(matched) = member(route, "match").and_then(Value::as_object) else { continue };
+            for (kind, members, edited) in
+                [("header", "headers", &fields), ("query parameter", "query_parameters", &parameters)]
+            {
+                let names = objects(member(matched, members)).filter_map(|one| member(one, "name")?.as_str());
+                for name in names.filter(|name| edited.contains(&name.to_ascii_lowercase())) {
+                    advice.push(format!(
+                        "{place} matches on the {kind} {name:?}, which the filter changes: Envoy then chooses the route \
+                         again, after the decision: match on something else"
+                    ));
+                }
+            }
+        }
+    }
+}
+
+/// The entry of `http_filters` that holds `plugin`.
+fn entry_of<'d>(manager: &'d Object, plugin: &Object) -> Option<&'d Object> {
+    objects(member(manager, "http_filters")).find(|entry| {
+        let config = member(entry, "typed_config");
+        let configs = [config, config.and_then(|config| config.get("value"))].into_iter().flatten();
+        configs
+            .filter_map(|config| config.get("config")?.as_object())
+            .any(|config| core::ptr::eq(config, plugin))
+    })
+}
+
+fn switched_off(holder: &Object, name: &str, place: &str, advice: &mut Vec<String>) {
+    let own = member(holder, "typed_per_filter_config").and_then(|configs| configs.get(name));
+    if own.and_then(|own| own.get("disabled")) == Some(&Value::Bool(true)) {
+        advice.push(format!(
+            "{place} switches the filter off: requests there pass without a check, and with whatever identity headers a \
+             client sends: leave that to a rule with `access: anonymous`"
+        ));
+    }
+}
+
+/// Fields that the filter sets or takes away, in lower case.
+fn edited_fields(policy: &Value) -> Vec<String> {
+    let upstream = policy.get("upstream");
+    let claims = upstream.and_then(|upstream| upstream.get("claims_header")).and_then(Value::as_str);
+    let headers = upstream.and_then(|upstream| upstream.get("headers")).and_then(Value::as_object);
+    let mut names: Vec<&str> = headers.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    names.extend(claims);
+    match places(policy) {
+        Places::Usual => names.push("authorization"),
+        Places::Told(places) => {
+            names.extend(places.iter().filter_map(|place| place.get("header")?.as_str()));
+            names.extend(places.iter().filter_map(|place| place.get("cookie")).map(|_| "cookie"));
+        }
+        Places::Kept => {}
+    }
+    names.iter().map(|name| name.to_ascii_lowercase()).collect()
+}
+
+/// Query parameters that the filter takes away, in lower case: close enough to be told.
+fn edited_parameters(policy: &Value) -> Vec<String> {
+    let Places::Told(places) = places(policy) else { return Vec::new() };
+    let names = places.iter().filter_map(|place| place.get("query")?.as_str());
+    names.map(str::to_ascii_lowercase).collect()
+}
+
+/// Where tokens are taken out.
+enum Places<'p> {
+    Usual,
+    Told(&'p [Value]),
+    Kept,
+}
+
+fn places(policy: &Value) -> Places<'_> {
+    let Some(token) = policy.get("token") else { return Places::Usual };
+    if token.get("forward") == Some(&Value::Bool(true)) {
+        return Places::Kept;
+    }
+    token.get("from").and_then(Value::as_array).map_or(Places::Usual, |places| Places::Told(places))
+}
+
+fn objects(list: Option<&Value>) -> impl Iterator<Item = &Object> {
+    list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object)
+}
+
+fn named(what: &str, object: &Object, index: usize) -> String {
+    match member(object, "name").and_then(Value::as_str) {
+        Some(name) => format!("{what} {name:?}"),
+        None => format!("{what} {index}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn told(policy: &Value, entry: Value, configuration: Value) -> String {
+        let mut entry = entry;
+        entry["name"] = json!("gate");
+        entry["typed_config"] = json!({"config": {"name": "scopegate"}});
+        let manager = json!({"http_filters": [{"name": "other"}, entry], "route_config": configuration});
+        let plugin = manager["http_filters"][1]["typed_config"]["config"].as_object().unwrap();
+        let mut advice = Vec::new();
+        advise(manager.as_object().unwrap(), plugin, policy, &mut advice);
+        advice.join("\n")
+    }
+
+    fn matching(name: &str, matched: &Value) -> Value {
+        json!({"virtual_hosts": [{"name": "api", "routes": [{"name": name, "match": matched}]}]})
+    }
+
+    #[test]
+    fn a_route_that_matches_on_what_the_filter_changes_is_told() {
+        let policy = json!({"upstream": {"headers": {"x-auth-subject": "sub"}, "claims_header": "x-claims"}});
+        for name in ["X-Auth-Subject", "x-claims", "authorization"] {
+            let advice = told(&policy, json!({}), matching("one", &json!({"headers": [{"name": name}]})));
+            assert!(
+                advice.starts_with("route \"one\" matches on the header ") && advice.contains(name),
+                "{advice}"
+            );
+        }
+        let query = json!({"token": {"from": [{"query": "access_token"}, {"cookie": "session"}]}});
+        let matched =
+            json!({"query_parameters": [{"name": "access_token"}], "headers": [{"name": "cookie"}]});
+        assert_eq!(told(&query, json!({}), matching("one", &matched)).lines().count(), 2);
+    }
+
+    #[test]
+    fn a_route_that_matches_on_anything_else_is_not() {
+        let (usual, matched) = (json!({}), json!({"headers": [{"name": ":method"}, {"name": "x-version"}]}));
+        assert_eq!(told(&usual, json!({}), matching("one", &matched)), "");
+        let kept = json!({"token": {"forward": true}});
+        let matched = json!({"headers": [{"name": "authorization"}]});
+        assert_eq!(told(&kept, json!({}), matching("one", &matched)), "");
+    }
+
+    #[test]
+    fn whoever_switches_the_filter_off_is_told() {
+        let off =
+            json!({"gate": {"@type": "x/envoy.config.route.v3.FilterConfig", "disabled": true}, "other": {}});
+        let other = json!({"other": {"disabled": true}, "gate": {"disabled": false}});
+        let configuration = |of: &Value| {
+            json!({"typedPerFilterConfig": of, "virtual_hosts": [
+                {"name": "api", "typed_per_filter_config": of, "routes": [{"typed_per_filter_config": of}]}]})
+        };
+        let advice = told(&json!({}), json!({}), configuration(&off));
+        let places: Vec<_> =
+            advice.lines().filter_map(|line| line.split_once(" switches")).map(|(place, _)| place).collect();
+        assert_eq!(places, ["the route_config", "virtual host \"api\"", "route 0"]);
+        assert_eq!(told(&json!({}), json!({}), configuration(&other)), "");
+        assert!(told(&json!({}), json!({"disabled": true}), json!({})).contains("checks nothing"));
+    }
+}
