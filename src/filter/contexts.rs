@@ -1,12 +1,12 @@
-//! The proxy's callbacks.
+//! What the host's contexts stand for: a root for each configured filter in this worker, a stream for each request.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
-
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, ContextType, LogLevel};
 
 use super::accelerator::HostSignatures;
 use super::envoy::Envoy;
+use super::host::{CallToken, ContextId};
 use super::skin::{Hold, Skin};
 use super::slots::SharedData;
 use super::{abi, configuration};
@@ -14,158 +14,155 @@ use crate::config;
 use crate::gate::Gate;
 use crate::policy::Policy;
 
-proxy_wasm::main! {{
-    // The SDK logs what it does itself; that is of no use to an operator.
-    proxy_wasm::set_log_level(LogLevel::Warn);
-    proxy_wasm::set_root_context(|id| Box::new(Root { id, skin: None }));
-}}
-
-/// One configured filter in one worker.
-struct Root {
-    id: u32,
-    skin: Option<Rc<Skin<Envoy>>>,
-}
-
-/// One request.
-struct Stream {
-    id: u32,
-    skin: Rc<Skin<Envoy>>,
-}
-
-impl Root {
-    fn skin_for(&self, policy: Policy) -> Result<Rc<Skin<Envoy>>, &'static str> {
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(|_| "the proxy has no random numbers")?;
-        let (own, queue) = seed.split_first_chunk::<16>().ok_or("the proxy has no random numbers")?;
-        let common = SharedData::agree(*own);
-        let gate = Gate::new(Rc::new(policy), *own, Rc::new(HostSignatures::default()))
-            .sharing(Rc::new(SharedData), common)
-            .signing_with(Rc::new(HostSignatures::default()));
-        Ok(Rc::new(Skin::new(Envoy::new(queue), self.id, gate)))
-    }
-}
-
-impl Context for Root {
-    fn on_http_call_response(&mut self, token: u32, fields: usize, _body_size: usize, _trailers: usize) {
-        if let Some(skin) = &self.skin {
-            skin.reply(token, fields);
-        }
-    }
-}
-
-impl RootContext for Root {
-    /// A pure function of the configuration and the VM's environment variables: a worker that refuses what the others
-    /// took would be left without the filter, and let everything through.
-    fn on_configure(&mut self, _size: usize) -> bool {
-        let document = abi::buffer(abi::PLUGIN_CONFIGURATION, usize::MAX)
-            .map_err(|fault| fault.to_string())
-            .and_then(|bytes| configuration::document(&bytes).map_err(str::to_owned));
-        let document = match document {
-            Ok(document) => document,
-            Err(problem) => {
-                abi::log(CRITICAL, &format!("scopegate: {problem}"));
-                return false;
-            }
-        };
-        let policy = match config::compile(&document, &|name| std::env::var(name).ok()) {
-            Ok(policy) => policy,
-            Err(problems) => {
-                for problem in problems {
-                    abi::log(CRITICAL, &format!("scopegate: {problem}"));
-                }
-                return false;
-            }
-        };
-        match self.skin_for(policy) {
-            Ok(skin) => {
-                skin.tick();
-                self.skin = Some(skin);
-            }
-            // Not a fault of the configuration: until there are random numbers every request is answered with 503.
-            Err(problem) => abi::log(CRITICAL, &format!("scopegate: {problem}")),
-        }
-        true
-    }
-
-    fn on_tick(&mut self) {
-        if let Some(skin) = &self.skin {
-            skin.tick();
-        }
-    }
-
-    fn on_queue_ready(&mut self, queue: u32) {
-        if let Some(skin) = &self.skin
-            && skin.host().is_awake(queue)
-        {
-            skin.woken();
-        }
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
-    }
-
-    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
-        match &self.skin {
-            Some(skin) => Some(Box::new(Stream { id, skin: Rc::clone(skin) })),
-            None => Some(Box::new(Unconfigured)),
-        }
-    }
-}
-
 /// The ABI's level for what keeps the filter from working.
 const CRITICAL: u32 = 5;
 
-impl Context for Stream {}
+/// A policy at work; none before there is a good configuration.
+type Configured = Option<Rc<Skin<Envoy>>>;
 
-impl HttpContext for Stream {
-    fn on_http_request_headers(&mut self, _fields: usize, _end_of_stream: bool) -> Action {
-        action(self.skin.request(self.id))
-    }
+thread_local! {
+    // A worker's VM has one thread.
+    static CONTEXTS: RefCell<Contexts> = const { RefCell::new(Contexts::new()) };
+}
 
-    // With `allow_on_headers_stop_iteration` a pause at the head does not hold back what follows.
-    fn on_http_request_body(&mut self, _size: usize, _end_of_stream: bool) -> Action {
-        action(self.skin.rest(self.id))
-    }
+struct Contexts {
+    roots: BTreeMap<ContextId, Configured>,
+    /// A request stays with the policy that was in force when it began.
+    streams: BTreeMap<ContextId, Configured>,
+}
 
-    fn on_http_request_trailers(&mut self, _fields: usize) -> Action {
-        action(self.skin.rest(self.id))
+impl Contexts {
+    const fn new() -> Self {
+        Self { roots: BTreeMap::new(), streams: BTreeMap::new() }
     }
 }
 
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.skin.gone(self.id);
-    }
+/// Does `work` on the contexts, which are never borrowed while the host is called: it may call back.
+fn with<T>(work: impl FnOnce(&mut Contexts) -> T) -> Option<T> {
+    CONTEXTS.with(|contexts| contexts.try_borrow_mut().ok().map(|mut contexts| work(&mut contexts)))
 }
 
-const fn action(hold: Hold) -> Action {
-    match hold {
-        Hold::Release => Action::Continue,
-        Hold::Keep => Action::Pause,
-    }
+fn root(context: ContextId) -> Configured {
+    with(|contexts| contexts.roots.get(&context).cloned()).flatten().flatten()
 }
 
-/// A request that comes before there is a policy.
-struct Unconfigured;
+fn stream(context: ContextId) -> Configured {
+    with(|contexts| contexts.streams.get(&context).cloned()).flatten().flatten()
+}
 
-impl Context for Unconfigured {}
-
-impl HttpContext for Unconfigured {
-    fn on_http_request_headers(&mut self, _fields: usize, _end_of_stream: bool) -> Action {
-        let retry_after = super::pairs::write(&[("retry-after", "1")]);
-        let details = "scopegate_not_configured";
-        if let Err(fault) = abi::send_local_response(503, details, "", &retry_after, None) {
-            abi::log(CRITICAL, &fault.to_string());
+/// A new context: a stream of the root `parent`, or a root where `parent` is 0.
+pub(super) fn create(context: ContextId, parent: ContextId) {
+    with(|contexts| {
+        if parent == 0 {
+            contexts.roots.insert(context, None);
+        } else {
+            let skin = contexts.roots.get(&parent).cloned().flatten();
+            contexts.streams.insert(context, skin);
         }
-        Action::Pause
-    }
+    });
+}
 
-    fn on_http_request_body(&mut self, _size: usize, _end_of_stream: bool) -> Action {
-        Action::Pause
+/// The context is gone.
+pub(super) fn delete(context: ContextId) {
+    let gone = with(|contexts| match contexts.streams.remove(&context) {
+        Some(skin) => skin,
+        None => {
+            contexts.roots.remove(&context);
+            None
+        }
+    });
+    if let Some(skin) = gone.flatten() {
+        skin.gone(context);
     }
+}
 
-    fn on_http_request_trailers(&mut self, _fields: usize) -> Action {
-        Action::Pause
+/// Takes the configuration of a root; whether it is good. A pure function of the configuration and the VM's
+/// environment variables: a worker that refuses what the others took would be left without the filter, and let
+/// everything through.
+pub(super) fn configure(context: ContextId) -> bool {
+    let document = abi::buffer(abi::PLUGIN_CONFIGURATION, usize::MAX)
+        .map_err(|fault| fault.to_string())
+        .and_then(|bytes| configuration::document(&bytes).map_err(str::to_owned));
+    let document = match document {
+        Ok(document) => document,
+        Err(problem) => {
+            abi::log(CRITICAL, &format!("scopegate: {problem}"));
+            return false;
+        }
+    };
+    let policy = match config::compile(&document, &|name| std::env::var(name).ok()) {
+        Ok(policy) => policy,
+        Err(problems) => {
+            for problem in problems {
+                abi::log(CRITICAL, &format!("scopegate: {problem}"));
+            }
+            return false;
+        }
+    };
+    match skin_for(policy, context) {
+        Ok(skin) => {
+            with(|contexts| contexts.roots.insert(context, Some(Rc::clone(&skin))));
+            skin.tick();
+        }
+        // Not a fault of the configuration: until there are random numbers every request is answered with 503.
+        Err(problem) => abi::log(CRITICAL, &format!("scopegate: {problem}")),
     }
+    true
+}
+
+fn skin_for(policy: Policy, root: ContextId) -> Result<Rc<Skin<Envoy>>, &'static str> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|_| "the proxy has no random numbers")?;
+    let (own, queue) = seed.split_first_chunk::<16>().ok_or("the proxy has no random numbers")?;
+    let common = SharedData::agree(*own);
+    let gate = Gate::new(Rc::new(policy), *own, Rc::new(HostSignatures::default()))
+        .sharing(Rc::new(SharedData), common)
+        .signing_with(Rc::new(HostSignatures::default()));
+    Ok(Rc::new(Skin::new(Envoy::new(queue), root, gate)))
+}
+
+/// Time has passed for a root.
+pub(super) fn tick(context: ContextId) {
+    if let Some(skin) = root(context) {
+        skin.tick();
+    }
+}
+
+/// Something is in `queue`, which the root may have registered.
+pub(super) fn queue_ready(context: ContextId, queue: u32) {
+    if let Some(skin) = root(context)
+        && skin.host().is_awake(queue)
+    {
+        skin.woken();
+    }
+}
+
+/// The reply to a root's `call` is there, with so many fields; without any it has failed.
+pub(super) fn reply(context: ContextId, call: CallToken, fields: usize) {
+    if let Some(skin) = root(context) {
+        skin.reply(call, fields);
+    }
+}
+
+/// The head of a request is there.
+pub(super) fn request_head(context: ContextId) -> Hold {
+    match stream(context) {
+        Some(skin) => skin.request(context),
+        None => unconfigured(),
+    }
+}
+
+/// A part of a request's body, or its trailers. With `allow_on_headers_stop_iteration` a pause at the head does not
+/// hold them back.
+pub(super) fn request_rest(context: ContextId) -> Hold {
+    stream(context).map_or(Hold::Keep, |skin| skin.rest(context))
+}
+
+/// Answers a request that comes before there is a policy.
+fn unconfigured() -> Hold {
+    let retry_after = super::pairs::write(&[("retry-after", "1")]);
+    if let Err(fault) = abi::send_local_response(503, "scopegate_not_configured", "", &retry_after, None) {
+        abi::log(CRITICAL, &fault.to_string());
+    }
+    Hold::Keep
 }

@@ -4,8 +4,6 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use proxy_wasm::hostcalls;
-
 use super::abi;
 use super::host::{CallToken, ContextId, Host, HostFault, Level};
 use super::pairs;
@@ -126,10 +124,8 @@ impl Host for Envoy {
             (":path", callout.path.expose().as_str()),
         ];
         fields.extend(callout.fields.expose().iter().map(|(name, value)| (*name, value.as_str())));
-        let body = Some(callout.body.expose().as_bytes()).filter(|body| !body.is_empty());
-        // The SDK's: it has to know the number to route the reply to the root.
-        hostcalls::dispatch_http_call(&callout.cluster, fields, body, Vec::new(), callout.timeout)
-            .map_err(|status| HostFault { call: "proxy_http_call", status: status as u32 })
+        let timeout = u32::try_from(callout.timeout.as_millis()).unwrap_or(u32::MAX);
+        abi::http_call(&callout.cluster, &pairs::write(&fields), callout.body.expose(), timeout)
     }
 
     fn reply_fields(&self) -> Result<Vec<u8>, HostFault> {

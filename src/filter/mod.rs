@@ -1,4 +1,4 @@
-//! The skin towards Envoy; the only place that may name `proxy_wasm`.
+//! The skin towards Envoy; the only place that knows the proxy's ABI.
 //!
 //! - knows: how a proxy hands over requests, how verdicts are carried out, what is logged and counted
 //! - must not know: how anything is decided

@@ -22,6 +22,7 @@ mod authority;
 mod bound;
 mod glewlwyd;
 mod introspected;
+mod mcp;
 mod policies;
 mod signed;
 
@@ -41,6 +42,9 @@ fn main() -> ExitCode {
             signed::add(&mut ring, &calm, overlap, at_once);
             introspected::add(&mut ring, &calm, &keys);
             bound::add(&mut ring, &calm);
+            if let Err(problem) = mcp::add(&mut ring, &calm) {
+                trials.push(Trial::test("mcp::starts", move || Err(Failed::from(problem))));
+            }
         }
         Err(problem) => {
             trials.push(Trial::test("oidc_provider::starts", move || Err(Failed::from(problem))));

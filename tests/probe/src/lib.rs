@@ -14,9 +14,11 @@ mod http;
 mod jose;
 #[path = "../../../src/filter"]
 mod filter {
+    #[path = "abi/calls.rs"]
     mod abi;
     mod accelerator;
     mod host;
+    mod pairs;
 
     /// The proxy.
     pub(crate) fn proxy() -> impl crate::jose::verify::Accelerator {

@@ -1,31 +1,28 @@
-//! The host's functions, declared.
-//!
-//! The SDK's wrappers panic on any status that they do not expect, read texts as UTF-8 or panic, and cannot name the
-//! details of an answer. Here every status is a value. What the host hands over lies in memory that it had allocated
-//! by the SDK's `proxy_on_memory_allocate`, a boxed slice of just that size, which this side owns from then on.
-#![allow(unsafe_code, reason = "calls of host functions, and memory that the host fills")]
+//! The host's functions. What the host hands over lies in memory that it had allocated by
+//! `proxy_on_memory_allocate`, a vector of just that capacity, which this side owns from then on.
 
 use core::ptr::null_mut;
 
-use super::host::HostFault;
+use crate::filter::host::HostFault;
+use crate::filter::pairs;
 
 /// `BufferType::HttpCallResponseBody`.
-pub(super) const CALL_RESPONSE_BODY: u32 = 4;
+pub(in crate::filter) const CALL_RESPONSE_BODY: u32 = 4;
 /// `BufferType::PluginConfiguration`.
-pub(super) const PLUGIN_CONFIGURATION: u32 = 7;
+pub(in crate::filter) const PLUGIN_CONFIGURATION: u32 = 7;
 /// `MapType::HttpRequestHeaders`.
-pub(super) const REQUEST_HEADERS: u32 = 0;
+pub(in crate::filter) const REQUEST_HEADERS: u32 = 0;
 /// `MapType::HttpCallResponseHeaders`.
-pub(super) const CALL_RESPONSE_HEADERS: u32 = 6;
+pub(in crate::filter) const CALL_RESPONSE_HEADERS: u32 = 6;
 /// `StreamType::HttpRequest`.
 const HTTP_REQUEST: u32 = 0;
 /// `MetricType::Counter`.
-pub(super) const COUNTER: u32 = 0;
+pub(in crate::filter) const COUNTER: u32 = 0;
 /// `MetricType::Gauge`.
-pub(super) const GAUGE: u32 = 1;
+pub(in crate::filter) const GAUGE: u32 = 1;
 const OK: u32 = 0;
 /// The status of a host function that does not exist.
-pub(super) const NOT_FOUND: u32 = 1;
+pub(in crate::filter) const NOT_FOUND: u32 = 1;
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
@@ -82,6 +79,18 @@ unsafe extern "C" {
     fn proxy_define_metric(kind: u32, name: *const u8, size: usize, metric: *mut u32) -> u32;
     fn proxy_increment_metric(metric: u32, offset: i64) -> u32;
     fn proxy_record_metric(metric: u32, value: u64) -> u32;
+    fn proxy_http_call(
+        cluster: *const u8,
+        cluster_size: usize,
+        fields: *const u8,
+        fields_size: usize,
+        body: *const u8,
+        body_size: usize,
+        trailers: *const u8,
+        trailers_size: usize,
+        timeout: u32,
+        call: *mut u32,
+    ) -> u32;
     fn proxy_call_foreign_function(
         name: *const u8,
         name_size: usize,
@@ -108,40 +117,40 @@ fn bytes(
     if data.is_null() || size == 0 {
         return Ok(Vec::new());
     }
-    // SAFETY: not null, and allocated by the SDK's `proxy_on_memory_allocate` as a boxed slice of `size` bytes.
+    // SAFETY: not null, and allocated by `proxy_on_memory_allocate` as a vector with the capacity `size`.
     Ok(unsafe { Vec::from_raw_parts(data, size, size) })
 }
 
-pub(super) fn log(level: u32, line: &str) {
+pub(in crate::filter) fn log(level: u32, line: &str) {
     // A log line that is lost is lost.
     // SAFETY: the host reads `line` during the call.
     let _ = unsafe { proxy_log(level, line.as_ptr(), line.len()) };
 }
 
-pub(super) fn log_level() -> Result<u32, HostFault> {
+pub(in crate::filter) fn log_level() -> Result<u32, HostFault> {
     let mut level = 0;
     // SAFETY: the host writes one number during the call.
     done("proxy_get_log_level", unsafe { proxy_get_log_level(&raw mut level) }).map(|()| level)
 }
 
-pub(super) fn set_tick_period(milliseconds: u32) -> Result<(), HostFault> {
+pub(in crate::filter) fn set_tick_period(milliseconds: u32) -> Result<(), HostFault> {
     // SAFETY: passes a number.
     done("proxy_set_tick_period_milliseconds", unsafe { proxy_set_tick_period_milliseconds(milliseconds) })
 }
 
-pub(super) fn buffer(kind: u32, longest: usize) -> Result<Vec<u8>, HostFault> {
+pub(in crate::filter) fn buffer(kind: u32, longest: usize) -> Result<Vec<u8>, HostFault> {
     // SAFETY: see `bytes`.
     bytes("proxy_get_buffer_bytes", |data, size| unsafe {
         proxy_get_buffer_bytes(kind, 0, longest, data, size)
     })
 }
 
-pub(super) fn fields(map: u32) -> Result<Vec<u8>, HostFault> {
+pub(in crate::filter) fn fields(map: u32) -> Result<Vec<u8>, HostFault> {
     // SAFETY: see `bytes`.
     bytes("proxy_get_header_map_pairs", |data, size| unsafe { proxy_get_header_map_pairs(map, data, size) })
 }
 
-pub(super) fn replace_request_field(name: &str, value: &str) -> Result<(), HostFault> {
+pub(in crate::filter) fn replace_request_field(name: &str, value: &str) -> Result<(), HostFault> {
     // SAFETY: the host reads both texts during the call.
     let status = unsafe {
         proxy_replace_header_map_value(
@@ -155,13 +164,13 @@ pub(super) fn replace_request_field(name: &str, value: &str) -> Result<(), HostF
     done("proxy_replace_header_map_value", status)
 }
 
-pub(super) fn remove_request_field(name: &str) -> Result<(), HostFault> {
+pub(in crate::filter) fn remove_request_field(name: &str) -> Result<(), HostFault> {
     // SAFETY: the host reads the name during the call.
     let status = unsafe { proxy_remove_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len()) };
     done("proxy_remove_header_map_value", status)
 }
 
-pub(super) fn property(path: &[&str]) -> Result<Vec<u8>, HostFault> {
+pub(in crate::filter) fn property(path: &[&str]) -> Result<Vec<u8>, HostFault> {
     let path = path.join("\0");
     // SAFETY: the host reads the path during the call; see `bytes`.
     bytes("proxy_get_property", |data, size| unsafe {
@@ -169,18 +178,18 @@ pub(super) fn property(path: &[&str]) -> Result<Vec<u8>, HostFault> {
     })
 }
 
-pub(super) fn set_property(name: &str, value: &str) -> Result<(), HostFault> {
+pub(in crate::filter) fn set_property(name: &str, value: &str) -> Result<(), HostFault> {
     // SAFETY: the host reads both texts during the call.
     let status = unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
     done("proxy_set_property", status)
 }
 
-pub(super) fn continue_request() -> Result<(), HostFault> {
+pub(in crate::filter) fn continue_request() -> Result<(), HostFault> {
     // SAFETY: passes a number.
     done("proxy_continue_stream", unsafe { proxy_continue_stream(HTTP_REQUEST) })
 }
 
-pub(super) fn send_local_response(
+pub(in crate::filter) fn send_local_response(
     status: u16,
     details: &str,
     body: &str,
@@ -203,12 +212,12 @@ pub(super) fn send_local_response(
     done("proxy_send_local_response", answered)
 }
 
-pub(super) fn set_effective_context(context: u32) -> Result<(), HostFault> {
+pub(in crate::filter) fn set_effective_context(context: u32) -> Result<(), HostFault> {
     // SAFETY: passes a number.
     done("proxy_set_effective_context", unsafe { proxy_set_effective_context(context) })
 }
 
-pub(super) fn shared_data(key: &str) -> Result<(Vec<u8>, u32), HostFault> {
+pub(in crate::filter) fn shared_data(key: &str) -> Result<(Vec<u8>, u32), HostFault> {
     let mut version = 0;
     // SAFETY: the host reads the key and writes one number during the call; see `bytes`.
     let value = bytes("proxy_get_shared_data", |data, size| unsafe {
@@ -217,50 +226,50 @@ pub(super) fn shared_data(key: &str) -> Result<(Vec<u8>, u32), HostFault> {
     Ok((value, version))
 }
 
-pub(super) fn set_shared_data(key: &str, value: &[u8], version: u32) -> Result<(), HostFault> {
+pub(in crate::filter) fn set_shared_data(key: &str, value: &[u8], version: u32) -> Result<(), HostFault> {
     // SAFETY: the host reads both during the call.
     let status =
         unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), version) };
     done("proxy_set_shared_data", status)
 }
 
-pub(super) fn register_queue(name: &str) -> Result<u32, HostFault> {
+pub(in crate::filter) fn register_queue(name: &str) -> Result<u32, HostFault> {
     let mut queue = 0;
     // SAFETY: the host reads the name and writes one number during the call.
     let status = unsafe { proxy_register_shared_queue(name.as_ptr(), name.len(), &raw mut queue) };
     done("proxy_register_shared_queue", status).map(|()| queue)
 }
 
-pub(super) fn enqueue(queue: u32, value: &[u8]) -> Result<(), HostFault> {
+pub(in crate::filter) fn enqueue(queue: u32, value: &[u8]) -> Result<(), HostFault> {
     // SAFETY: the host reads the value during the call.
     done("proxy_enqueue_shared_queue", unsafe {
         proxy_enqueue_shared_queue(queue, value.as_ptr(), value.len())
     })
 }
 
-pub(super) fn dequeue(queue: u32) -> Result<Vec<u8>, HostFault> {
+pub(in crate::filter) fn dequeue(queue: u32) -> Result<Vec<u8>, HostFault> {
     // SAFETY: see `bytes`.
     bytes("proxy_dequeue_shared_queue", |data, size| unsafe { proxy_dequeue_shared_queue(queue, data, size) })
 }
 
-pub(super) fn record(metric: u32, value: u64) -> Result<(), HostFault> {
+pub(in crate::filter) fn record(metric: u32, value: u64) -> Result<(), HostFault> {
     // SAFETY: passes numbers.
     done("proxy_record_metric", unsafe { proxy_record_metric(metric, value) })
 }
 
-pub(super) fn define_metric(kind: u32, name: &str) -> Result<u32, HostFault> {
+pub(in crate::filter) fn define_metric(kind: u32, name: &str) -> Result<u32, HostFault> {
     let mut metric = 0;
     // SAFETY: the host reads the name and writes one number during the call.
     let status = unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut metric) };
     done("proxy_define_metric", status).map(|()| metric)
 }
 
-pub(super) fn increment(metric: u32, by: i64) -> Result<(), HostFault> {
+pub(in crate::filter) fn increment(metric: u32, by: i64) -> Result<(), HostFault> {
     // SAFETY: passes numbers.
     done("proxy_increment_metric", unsafe { proxy_increment_metric(metric, by) })
 }
 
-pub(super) fn call_foreign(name: &str, arguments: &[u8]) -> Result<Vec<u8>, HostFault> {
+pub(in crate::filter) fn call_foreign(name: &str, arguments: &[u8]) -> Result<Vec<u8>, HostFault> {
     // SAFETY: the host reads name and arguments during the call; see `bytes`.
     bytes("proxy_call_foreign_function", |data, size| unsafe {
         proxy_call_foreign_function(
@@ -272,4 +281,31 @@ pub(super) fn call_foreign(name: &str, arguments: &[u8]) -> Result<Vec<u8>, Host
             size,
         )
     })
+}
+
+/// Sends a request to `cluster`; `timeout` is in milliseconds. The number of the call, which comes back with its reply.
+pub(in crate::filter) fn http_call(
+    cluster: &str,
+    fields: &[u8],
+    body: &str,
+    timeout: u32,
+) -> Result<u32, HostFault> {
+    let trailers = pairs::write(&[]);
+    let mut call = 0;
+    // SAFETY: the host reads all texts and writes one number during the call.
+    let status = unsafe {
+        proxy_http_call(
+            cluster.as_ptr(),
+            cluster.len(),
+            fields.as_ptr(),
+            fields.len(),
+            body.as_ptr(),
+            body.len(),
+            trailers.as_ptr(),
+            trailers.len(),
+            timeout,
+            &raw mut call,
+        )
+    };
+    done("proxy_http_call", status).map(|()| call)
 }
