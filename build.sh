@@ -300,7 +300,7 @@ fuzz() { # [TARGET…] [--seconds NUMBER] [--save] [-OPTION OF LIBFUZZER…]
     build_fuzz || return
     for name in "${names[@]}"; do
         fuzz_target "$name" -max_total_time="$seconds" ${options[@]+"${options[@]}"} || status=1
-        [ -z "$save" ] || "$target/debug/fuzz-$name" -merge=1 "fuzz/corpus/$name" "$target/fuzz/$name/corpus" 2>&1 | tail -n 1
+        [ -z "$save" ] || "$target/debug/fuzz-$name" -merge=1 -use_counters=0 "fuzz/corpus/$name" "$target/fuzz/$name/corpus" 2>&1 | tail -n 1
     done
     return "$status"
 }

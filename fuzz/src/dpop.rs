@@ -28,8 +28,11 @@ const SKEW: i64 = 5;
 /// A proof, and what is true of it where one of our keys has signed it.
 struct Proof {
     text: Vec<u8>,
-    signed: Option<(&'static str, Map<String, Value>, Map<String, Value>)>,
+    signed: Option<Signed>,
 }
+
+/// Whose key has signed what: its `kid`, the header and the claims.
+type Signed = (&'static str, Map<String, Value>, Map<String, Value>);
 
 /// Takes a request with a proof.
 pub fn run(input: &[u8]) {
