@@ -217,7 +217,7 @@ reproduce() {
     local home=${CARGO_HOME:-$HOME/.cargo} elsewhere=$target/elsewhere file sum
     rm -rf "$elsewhere"
     mkdir -p "$elsewhere/some/folder" "$elsewhere/cargo/registry"
-    cp -R Cargo.toml Cargo.lock src tests envoy "$elsewhere/some/folder"
+    cp -R Cargo.toml Cargo.lock src tests envoy fuzz "$elsewhere/some/folder"
     ln -s "$home/registry/index" "$home/registry/cache" "$elsewhere/cargo/registry"
     for file in config.toml config; do
         [ ! -f "$home/$file" ] || cp "$home/$file" "$elsewhere/cargo"
