@@ -743,6 +743,44 @@ fn what_one_worker_was_told_the_others_need_not_ask() {
 }
 
 #[test]
+fn what_several_issuers_told_one_worker_the_others_need_not_ask() {
+    let mut policy = asking();
+    policy["issuers"]["second"] = policy["issuers"]["idp"].clone();
+    policy["issuers"]["second"]["introspection"]["cluster"] = json!("second");
+    let slots = Rc::new(Slots::default());
+    let (mut one, mut two) = (worker(&policy, &slots), worker(&policy, &slots));
+    assert!(parked(&open(&mut one, 1, "token", at(0))));
+    for said in [json!({"active": false}), active()] {
+        let asks = ask(&mut one, at(0));
+        answer(&mut one, asks[0].0, &said, at(0));
+    }
+    assert_eq!(one.waiting(), 0);
+    assert_eq!(reason(&settled(open(&mut two, 1, "token", at(1)))), "admitted", "neither is asked again");
+}
+
+#[test]
+fn an_answer_is_shared_for_no_longer_than_it_calls_the_token_good() {
+    let key = PrivateKey::generate(Algorithm::Es256, Some("k")).unwrap();
+    let claims = json!({"iss": "https://idp.example.com", "scope": "read", "exp": START + 600});
+    let token = key.sign(&serde_json::Map::new(), &claims).unwrap();
+    let mut policy = asking();
+    policy["issuers"]["idp"]["issuer"] = json!("https://idp.example.com");
+    policy["issuers"]["idp"]["jwt"] = json!({"jwks": {"inline": {"keys": [key.public_jwk()]}}});
+    policy["issuers"]["idp"]["introspection"]["use_for"] = json!("all");
+    let slots = Rc::new(Slots::default());
+    let (mut one, mut two) = (worker(&policy, &slots), worker(&policy, &slots));
+    assert!(parked(&open(&mut one, 1, &token, at(0))));
+    let asks = ask(&mut one, at(0));
+    let shorter = json!({"active": true, "exp": START + 5});
+    assert_eq!(reason(&answer(&mut one, asks[0].0, &shorter, at(0))[0].verdict), "admitted");
+    assert_eq!(reason(&settled(open(&mut two, 1, &token, at(4)))), "admitted");
+    for worker in [&mut one, &mut two] {
+        assert!(parked(&open(worker, 2, &token, at(5))), "whatever the token says of itself");
+    }
+    assert_eq!(ask(&mut two, at(5)).len(), 1, "the old answer keeps nobody from asking");
+}
+
+#[test]
 fn workers_with_the_same_question_ask_it_once() {
     let slots = Rc::new(Slots::default());
     let (mut one, mut two) = (worker(&asking(), &slots), worker(&asking(), &slots));
