@@ -16,7 +16,7 @@ use super::refuse::Outage;
 use super::route::{Route, route};
 use super::shared::{Shared, SharedSlots, Turn};
 use super::step::{Ask, AskId, Event, Facts, RequestId, Step, Verdict, Woken};
-use crate::base::digest::DigestKey;
+use crate::base::digest::{Digest, DigestKey};
 use crate::base::secret::Secret;
 use crate::base::time::UnixTime;
 use crate::http::head::RequestHead;
@@ -24,7 +24,7 @@ use crate::http::message::{Callout, HeaderEdits, Reply};
 use crate::jose::sign::{NoSigner, Signer};
 use crate::jose::verify::Accelerator;
 use crate::policy::{Denial, Policy};
-use crate::token::credential::{self, Found, Scheme};
+use crate::token::credential::{self, Candidate, Found, Scheme};
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
 use crate::token::introspection::{self, Question, Silence};
@@ -123,7 +123,13 @@ impl Gate {
                 return Step::Settle(self.refused(About::request(&client, rule), &denial, stripped()));
             }
         };
-        let found = credential::find(head, &self.policy.places);
+        let candidate = credential::candidate(head, &self.policy.places);
+        let (digest, known) = self.recall(&candidate, now);
+        let found = match (&known, candidate) {
+            // A token that is known was looked at before.
+            (Some(_), Candidate::Text(text, scheme)) => Found::Token(Secret::new(text.to_vec()), scheme),
+            (_, candidate) => candidate.check(),
+        };
         client.dpop = matches!(&found, Found::Token(_, Scheme::Dpop));
         client.nonce = self.nonce(now);
         let about = About::request(&client, decider.rule());
@@ -135,7 +141,7 @@ impl Gate {
             },
             Err(denial) => return Step::Settle(self.refused(about, &denial, stripped())),
         };
-        let digest = self.memory.digest(token.expose());
+        let digest = digest.unwrap_or_else(|| self.memory.digest(token.expose()));
         let edits = strip_all(&self.policy, head);
         let proof = client.dpop.then(|| self.presented(head, facts));
         let mut case = Case {
@@ -151,11 +157,27 @@ impl Gate {
             issuer: None,
             heard: Vec::new(),
         };
-        let found = self.advance(&mut case, now);
+        let found = match known {
+            Some(known) => self.confirm(&mut case, known, now),
+            None => self.advance(&mut case, now),
+        };
         if certificate::matters(&found) {
             case.certificate = certificate::of_sender(&self.policy, head, facts);
         }
         self.conclude(id, case, found, now).map_or(Step::Park, Step::Settle)
+    }
+
+    /// The digest of a text that may be a token, and what is known of a token with just this text whose signature was
+    /// verified here.
+    fn recall(&self, candidate: &Candidate<'_>, now: UnixTime) -> (Option<Digest>, Option<Rc<Known>>) {
+        match candidate {
+            // Nothing longer is ever remembered.
+            Candidate::Text(text, _) if text.len() <= self.policy.limits.token_bytes => {
+                let digest = self.memory.digest(text);
+                (Some(digest), self.memory.verified(digest, now))
+            }
+            Candidate::Text(..) | Candidate::Found(_) => (None, None),
+        }
     }
 
     /// The callouts that have to be sent now, each exactly once.

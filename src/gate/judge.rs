@@ -66,7 +66,12 @@ impl Gate {
     }
 
     /// A token whose signature is good is good, unless its issuer wants to be asked about every token.
-    fn confirm(&mut self, case: &mut Case, known: Rc<Known>, now: UnixTime) -> Result<Rc<Known>, Stop> {
+    pub(super) fn confirm(
+        &mut self,
+        case: &mut Case,
+        known: Rc<Known>,
+        now: UnixTime,
+    ) -> Result<Rc<Known>, Stop> {
         let issuer = known.holder.grant().issuer();
         let introspection = self.policy.issuer(issuer).and_then(|issuer| issuer.introspection.as_ref());
         if introspection.is_some_and(|introspection| introspection.use_for == UseFor::All) {

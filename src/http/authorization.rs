@@ -6,7 +6,7 @@
 pub enum Presented<'h> {
     /// A credential of another scheme: none of ours.
     Foreign,
-    /// The text after the scheme; [`is_token68`] holds for it unless it is longer than one looks.
+    /// The text after the scheme, which [`check`] has yet to look at.
     Token(&'h [u8]),
     /// The scheme is ours and what follows is not one token68.
     Malformed,
@@ -14,26 +14,45 @@ pub enum Presented<'h> {
     Several,
 }
 
-/// Reads one field value under `scheme` (compared without case). With `scheme` empty the whole value is the token.
-pub fn read<'h>(value: &'h [u8], scheme: &[u8]) -> Presented<'h> {
+/// Finds the token in one field value under `scheme` (compared without case). With `scheme` empty the whole value is
+/// the token. Its text is not looked at: a token that is known has been looked at before.
+pub fn find<'h>(value: &'h [u8], scheme: &[u8]) -> Presented<'h> {
     let value = value.trim_ascii();
     if value.is_empty() {
         return Presented::Malformed;
     }
-    // A proxy joins repeated fields with a comma, which no token68 holds.
-    if value.contains(&b',') {
-        return if is_ours(value, scheme) { Presented::Several } else { Presented::Foreign };
-    }
     if scheme.is_empty() {
-        return token(value);
+        return Presented::Token(value);
     }
+    let several = || value.contains(&b',') && is_ours(value, scheme);
     if !has_scheme(value, scheme) {
-        return Presented::Foreign;
+        return if several() { Presented::Several } else { Presented::Foreign };
     }
     let rest = value.get(scheme.len()..).unwrap_or_default();
     match rest.iter().position(|byte| *byte != b' ') {
-        Some(start) if start > 0 => token(rest.get(start..).unwrap_or_default()),
+        Some(start) if start > 0 => Presented::Token(rest.get(start..).unwrap_or_default()),
+        _ if several() => Presented::Several,
         _ => Presented::Malformed,
+    }
+}
+
+/// Looks at the text that [`find`] found. A token passes when it is one token68, or longer than one looks.
+pub fn check(text: &[u8]) -> Presented<'_> {
+    // A proxy joins repeated fields with a comma, which no token68 holds.
+    if text.contains(&b',') {
+        Presented::Several
+    } else if text.len() > LONGEST_LOOK || is_token68(text) {
+        Presented::Token(text)
+    } else {
+        Presented::Malformed
+    }
+}
+
+/// Finds the token in one field value, as [`find`] does, and looks at it.
+pub fn read<'h>(value: &'h [u8], scheme: &[u8]) -> Presented<'h> {
+    match find(value, scheme) {
+        Presented::Token(text) => check(text),
+        other @ (Presented::Foreign | Presented::Malformed | Presented::Several) => other,
     }
 }
 
@@ -47,7 +66,7 @@ pub fn is_ours(value: &[u8], scheme: &[u8]) -> bool {
 pub fn is_token68(text: &[u8]) -> bool {
     let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
     let body = text.get(..text.len().saturating_sub(padding)).unwrap_or_default();
-    // Every token passes here, remembered or not: a table is quicker than the comparisons it stands for.
+    // Every token that is not remembered passes here: a table is quicker than the comparisons it stands for.
     let allowed = |byte: &u8| TOKEN68.get(usize::from(*byte)).copied().unwrap_or(false);
     !body.is_empty() && body.iter().all(allowed)
 }
@@ -70,10 +89,6 @@ static TOKEN68: [bool; 256] = {
 
 /// The longest text whose characters are looked at; no limit on tokens is higher.
 const LONGEST_LOOK: usize = 1 << 16;
-
-fn token(text: &[u8]) -> Presented<'_> {
-    if text.len() > LONGEST_LOOK || is_token68(text) { Presented::Token(text) } else { Presented::Malformed }
-}
 
 fn has_scheme(value: &[u8], scheme: &[u8]) -> bool {
     value.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))

@@ -1,5 +1,7 @@
 //! The one credential in a request, or none, or too many (RFC 6750 section 2, RFC 9449 section 7.1).
 
+use std::borrow::Cow;
+
 use super::dpop;
 use crate::base::secret::Secret;
 use crate::http::authorization::{self, Presented};
@@ -58,23 +60,46 @@ pub enum Found {
     Several,
 }
 
+/// What stands in a token's place, before its text was looked at.
+pub enum Candidate<'h> {
+    /// The text of the only credential, whatever it is.
+    Text(&'h [u8], Scheme),
+    /// What there is besides.
+    Found(Found),
+}
+
+impl Candidate<'_> {
+    /// Looks at the text.
+    pub fn check(self) -> Found {
+        match self {
+            Self::Text(text, scheme) => found(authorization::check(text), scheme),
+            Self::Found(found) => found,
+        }
+    }
+}
+
 /// Looks for a credential in all `places` of `head`.
 pub fn find(head: &RequestHead<'_>, places: &[Place]) -> Found {
-    let mut found = Found::Nothing;
+    candidate(head, places).check()
+}
+
+/// Looks for a credential in all `places` of `head`, and not at the text of one that stands alone in a field.
+pub fn candidate<'h>(head: &RequestHead<'h>, places: &[Place]) -> Candidate<'h> {
+    let mut candidate = Candidate::Found(Found::Nothing);
     for place in places {
         let here = look(head, place);
-        found = match (found, here) {
-            (Found::Nothing, here) => here,
-            (found, Found::Nothing) => found,
-            _ => return Found::Several,
+        candidate = match (candidate, here) {
+            (Candidate::Found(Found::Nothing), here) => here,
+            (candidate, Candidate::Found(Found::Nothing)) => candidate,
+            _ => return Candidate::Found(Found::Several),
         };
     }
-    found
+    candidate
 }
 
 /// The edits that take the token out of a request, and its proof, so that the upstream does not see them.
 pub fn strip(head: &RequestHead<'_>, places: &[Place], edits: &mut HeaderEdits) {
-    let mut target = head.path.to_vec();
+    let mut target = Cow::Borrowed(head.path);
     for place in places {
         match place {
             Place::Header { name, scheme } => {
@@ -84,7 +109,7 @@ pub fn strip(head: &RequestHead<'_>, places: &[Place], edits: &mut HeaderEdits) 
                     edits.remove.push(name.clone());
                 }
             }
-            Place::Query(name) => target = form::without(&target, name.as_bytes()),
+            Place::Query(name) => target = Cow::Owned(form::without(&target, name.as_bytes())),
             Place::Cookie(name) => strip_cookie(head, name, edits),
         }
     }
@@ -93,7 +118,7 @@ pub fn strip(head: &RequestHead<'_>, places: &[Place], edits: &mut HeaderEdits) 
     {
         edits.remove.push(dpop::FIELD.to_owned());
     }
-    if target != head.path {
+    if *target != *head.path {
         // Text whatever else the client wrote there: the token must not stay because of it.
         edits.set.push((":path".to_owned(), form::target_text(&target)));
     }
@@ -114,20 +139,28 @@ fn strip_cookie(head: &RequestHead<'_>, name: &str, edits: &mut HeaderEdits) {
     }
 }
 
-fn look(head: &RequestHead<'_>, place: &Place) -> Found {
-    let found = |presented| match presented {
+fn found(presented: Presented<'_>, scheme: Scheme) -> Found {
+    match presented {
         Presented::Foreign => Found::Nothing,
-        Presented::Token(token) => Found::Token(Secret::new(Vec::from(token)), place.scheme()),
+        Presented::Token(token) => Found::Token(Secret::new(Vec::from(token)), scheme),
         Presented::Malformed => Found::Malformed,
         Presented::Several => Found::Several,
-    };
-    match place {
+    }
+}
+
+fn look<'h>(head: &RequestHead<'h>, place: &Place) -> Candidate<'h> {
+    Candidate::Found(match place {
         Place::Header { name, scheme } => {
             let scheme = scheme.as_deref().unwrap_or_default().as_bytes();
             let mut values = head.values(name.as_bytes());
             match (values.next(), values.next()) {
                 (None, _) => Found::Nothing,
-                (Some(value), None) => found(authorization::read(value, scheme)),
+                (Some(value), None) => match authorization::find(value, scheme) {
+                    Presented::Token(text) => return Candidate::Text(text, place.scheme()),
+                    other @ (Presented::Foreign | Presented::Malformed | Presented::Several) => {
+                        found(other, place.scheme())
+                    }
+                },
                 // Joined as a proxy joins them, so that every skin sees the same.
                 (Some(first), Some(second)) => {
                     let mut joined = [first, second].join(&b","[..]);
@@ -135,7 +168,7 @@ fn look(head: &RequestHead<'_>, place: &Place) -> Found {
                         joined.push(b',');
                         joined.extend(value);
                     }
-                    found(authorization::read(&joined, scheme))
+                    found(authorization::read(&joined, scheme), place.scheme())
                 }
             }
         }
@@ -144,7 +177,7 @@ fn look(head: &RequestHead<'_>, place: &Place) -> Found {
             let values = head.values(b"cookie").flat_map(|field| cookie::values(field, name.as_bytes()));
             single(values.map(<[u8]>::to_vec).collect())
         }
-    }
+    })
 }
 
 fn single(values: Vec<Vec<u8>>) -> Found {
