@@ -97,11 +97,10 @@ impl Bench {
                 let tool = self.own_target().join("debug/scopegate");
                 let output = self.output(Command::new(tool).args(["test", file]))?;
                 let said = text(output.stdout);
-                let mut lines = said.lines().filter(|line| line.contains(&format!("{file}: {name}")));
-                lines
-                    .next()
-                    .map(|line| line.starts_with("ok "))
-                    .ok_or_else(|| format!("{test} was not run: {said}"))
+                let place = format!(" {file}: {name}");
+                let is_it = |line: &str| line.ends_with(&place) || line.contains(&format!("{place}: "));
+                let line = said.lines().find(|line| is_it(line));
+                line.map(|line| line.starts_with("ok ")).ok_or_else(|| format!("{test} was not run: {said}"))
             }
             Reference::Envoy { test } => {
                 self.build(&["build", "--lib", "--target", "wasm32-wasip1"])?;
