@@ -103,7 +103,7 @@ impl Bench {
                 line.map(|line| line.starts_with("ok ")).ok_or_else(|| format!("{test} was not run: {said}"))
             }
             Reference::Envoy { test } => {
-                self.build(&["build", "--lib", "--target", "wasm32-wasip1"])?;
+                self.build(&["build", "--lib", "--target", "wasm32-wasip1", "--profile", "measure"])?;
                 self.cargo_test(&["--test", "envoy"], test)
             }
         }
@@ -138,7 +138,7 @@ impl Bench {
         command
             .current_dir(self.tree.root())
             .env("CARGO_TARGET_DIR", self.own_target())
-            .env("SCOPEGATE_WASM", self.own_target().join("wasm32-wasip1/debug/scopegate.wasm"))
+            .env("SCOPEGATE_WASM", self.own_target().join("wasm32-wasip1/measure/scopegate.wasm"))
             .env("SCOPEGATE_ENVOY", self.target.join("tools/envoy"))
             .output()
             .map_err(|error| format!("{command:?}: {error}"))
