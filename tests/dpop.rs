@@ -96,7 +96,8 @@ impl World {
         let fields = base.iter().chain(fields).map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         self.next.set(self.next.get() + 1);
         let head = RequestHead::from_pairs(fields);
-        let facts = Facts { tls: head.scheme == b"https", ..Facts::default() };
+        let tls = || head.scheme == b"https";
+        let facts = Facts { tls: Some(&tls), ..Facts::default() };
         match gate.open(RequestId(self.next.get()), &head, &facts, now) {
             Step::Settle(verdict) => verdict,
             Step::Park => panic!("parked"),
@@ -539,7 +540,7 @@ fn an_opaque_token_is_bound_by_what_its_issuer_says() {
     // Both wait for the same answer with the same proof: one is first.
     for id in [1, 2] {
         assert!(matches!(
-            gate.open(RequestId(id), &head, &Facts { tls: true, ..Facts::default() }, at(0)),
+            gate.open(RequestId(id), &head, &Facts { tls: Some(&|| true), ..Facts::default() }, at(0)),
             Step::Park
         ));
     }

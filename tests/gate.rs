@@ -311,6 +311,55 @@ fn the_protected_resource_describes_itself_and_is_linked() {
     );
 }
 
+#[test]
+fn what_tokens_have_to_be_bound_to_is_advertised() {
+    let mut policy = asking();
+    policy["dpop"] = json!({"algorithms": ["ES256", "EdDSA"]});
+    policy["protected_resource"] = json!([
+        {"resource": "https://api.example.com/keys"},
+        {"resource": "https://api.example.com/certificates"},
+        {"resource": "https://api.example.com/else"},
+    ]);
+    policy["rules"] = json!([
+        {"name": "keys", "match": {"paths": ["/keys/**"]}, "require": {"proof": "dpop"}},
+        {"name": "certificates", "match": {"paths": ["/certificates/**"]}, "require": {"any_of": [{"proof": "mtls"}, {"scopes": ["a"]}]}},
+        {"name": "else", "match": {"paths": ["/else/**"]}, "require": {}},
+    ]);
+    let mut gate = gate(&policy);
+    let mut advertised = |id, name: &str| {
+        let path = format!("/.well-known/oauth-protected-resource/{name}");
+        let Verdict::Refuse { response, .. } = settled(open_with(&mut gate, id, &[(":path", &path)], at(0)))
+        else {
+            panic!("not answered")
+        };
+        let document: Value = serde_json::from_str(&response.body).unwrap();
+        assert_eq!(document["dpop_signing_alg_values_supported"], json!(["ES256", "EdDSA"]));
+        ["dpop_bound_access_tokens_required", "tls_client_certificate_bound_access_tokens"]
+            .map(|name| document[name].clone())
+    };
+    assert_eq!(advertised(1, "keys"), [json!(true), json!(null)]);
+    assert_eq!(advertised(2, "certificates"), [json!(null), json!(true)]);
+    assert_eq!(advertised(3, "else"), [json!(null), json!(null)]);
+}
+
+#[test]
+fn what_is_not_enforced_is_not_advertised() {
+    let mut policy = asking();
+    policy["mode"] = json!("observe");
+    policy["token"] = json!({"from": [{"cookie": "session"}]});
+    policy["protected_resource"] = json!({"resource": "https://api.example.com/"});
+    let Verdict::Refuse { response, .. } = settled(open_with(
+        &mut gate(&policy),
+        1,
+        &[(":path", "/.well-known/oauth-protected-resource")],
+        at(0),
+    )) else {
+        panic!("not answered")
+    };
+    let document: Value = serde_json::from_str(&response.body).unwrap();
+    assert_eq!(document, json!({"resource": "https://api.example.com/"}));
+}
+
 /// Events in any order, with stale ids and late replies, against the invariants: a request settles at most once, an
 /// admission has a token that its issuer called good for that rule, nothing waits past its deadline, and the waiting
 /// room keeps its bound.
@@ -720,6 +769,44 @@ fn what_one_worker_was_told_the_others_need_not_ask() {
     assert_eq!(answer(&mut one, asks[0].0, &active(), at(0)).len(), 1);
     assert_eq!(reason(&settled(open(&mut two, 1, "token", at(59)))), "admitted");
     assert!(parked(&open(&mut two, 2, "token", at(60))), "and for no longer than the first may use it");
+}
+
+#[test]
+fn what_several_issuers_told_one_worker_the_others_need_not_ask() {
+    let mut policy = asking();
+    policy["issuers"]["second"] = policy["issuers"]["idp"].clone();
+    policy["issuers"]["second"]["introspection"]["cluster"] = json!("second");
+    let slots = Rc::new(Slots::default());
+    let (mut one, mut two) = (worker(&policy, &slots), worker(&policy, &slots));
+    assert!(parked(&open(&mut one, 1, "token", at(0))));
+    for said in [json!({"active": false}), active()] {
+        let asks = ask(&mut one, at(0));
+        answer(&mut one, asks[0].0, &said, at(0));
+    }
+    assert_eq!(one.waiting(), 0);
+    assert_eq!(reason(&settled(open(&mut two, 1, "token", at(1)))), "admitted", "neither is asked again");
+}
+
+#[test]
+fn an_answer_is_shared_for_no_longer_than_it_calls_the_token_good() {
+    let key = PrivateKey::generate(Algorithm::Es256, Some("k")).unwrap();
+    let claims = json!({"iss": "https://idp.example.com", "scope": "read", "exp": START + 600});
+    let token = key.sign(&serde_json::Map::new(), &claims).unwrap();
+    let mut policy = asking();
+    policy["issuers"]["idp"]["issuer"] = json!("https://idp.example.com");
+    policy["issuers"]["idp"]["jwt"] = json!({"jwks": {"inline": {"keys": [key.public_jwk()]}}});
+    policy["issuers"]["idp"]["introspection"]["use_for"] = json!("all");
+    let slots = Rc::new(Slots::default());
+    let (mut one, mut two) = (worker(&policy, &slots), worker(&policy, &slots));
+    assert!(parked(&open(&mut one, 1, &token, at(0))));
+    let asks = ask(&mut one, at(0));
+    let shorter = json!({"active": true, "exp": START + 5});
+    assert_eq!(reason(&answer(&mut one, asks[0].0, &shorter, at(0))[0].verdict), "admitted");
+    assert_eq!(reason(&settled(open(&mut two, 1, &token, at(4)))), "admitted");
+    for worker in [&mut one, &mut two] {
+        assert!(parked(&open(worker, 2, &token, at(5))), "whatever the token says of itself");
+    }
+    assert_eq!(ask(&mut two, at(5)).len(), 1, "the old answer keeps nobody from asking");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Imports run one way: the layer table in `src/lib.rs` is read, and every `crate::` path in `src` is checked
-//! against it. So is where the crypto crates and the proxy's SDK are named.
+//! against it. So is where the crypto crates are named.
 #![cfg(test)]
 #![allow(
     clippy::unwrap_used,

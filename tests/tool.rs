@@ -627,3 +627,64 @@ fn every_scenario_of_the_repository_holds() {
     let failed: Vec<&str> = run.out.lines().filter(|line| !line.starts_with("ok ")).collect();
     assert!(run.code == 0 && files.len() >= 4, "{}", failed.join("\n"));
 }
+
+#[test]
+fn a_bound_token_is_proven_once_and_explained() {
+    let mint = |arguments: &[&str]| {
+        let made = run(&[&["mint"], arguments].concat(), "");
+        assert_eq!((made.code, made.err.as_str()), (0, ""), "{arguments:?}");
+        made.out.trim().to_owned()
+    };
+    let key = file("dpop-issuer.json", &mint(&["key", "--alg", "ES256"]));
+    let device = file("dpop-device.json", &mint(&["key", "--alg", "EdDSA"]));
+    let mut policy = policy();
+    policy["dpop"] = json!({});
+    let jwks: Value = serde_json::from_str(&mint(&["jwks", &key])).unwrap();
+    policy["issuers"]["corp"]["jwt"] = json!({"jwks": {"inline": jwks}, "algorithms": ["ES256"]});
+    let policy = file("dpop-policy.json", &policy.to_string());
+    let common = ["--iss", "https://idp.example.com", "--aud", "orders-api", "--scope", "read:orders"];
+    let token = mint(&[&["token", "--key", &key, "--dpop-key", &device], &common[..]].concat());
+    let uri = "https://api.example.com/orders/1";
+    let proof =
+        |more: &[&str]| mint(&[&["proof", "--key", &device, "--uri", uri, "--token", &token], more].concat());
+    let request = |proof: &str, id: u64| {
+        let headers = json!([["authorization", format!("DPoP {token}")], ["dpop", proof]]);
+        json!({"id": id, "method": "GET", "authority": "api.example.com", "path": "/orders/1", "headers": headers})
+    };
+    let good = proof(&[]);
+    let proofs = [
+        &good,
+        &good,
+        &proof(&["--method", "PUT"]),
+        &proof(&["--issued-ago", "2m"]),
+        &proof(&["--claims", r#"{"ath": null}"#]),
+        &proof(&["--header", r#"{"typ": "JWT"}"#]),
+        &proof(&["--nonce", "unasked"]),
+    ];
+    let sent: Vec<Value> = proofs.iter().zip(0..).map(|(proof, id)| request(proof, id)).collect();
+    let decided = run(&["decide", "--policy", &policy], &lines(&sent));
+    let reasons: Vec<Value> = decided.lines().iter().map(|line| line["reason"].clone()).collect();
+    let invalid = "proof_invalid";
+    assert_eq!(reasons, ["admitted", "proof_replayed", invalid, invalid, invalid, invalid, "admitted"]);
+
+    let explain = |proof: &str| {
+        let told = run(&["explain", "--policy", &policy, "--line"], &lines(&[request(proof, 1)]));
+        assert!(!told.out.contains(proof) && !told.out.contains(&token), "{}", told.out);
+        told.out
+    };
+    let told = explain(&good);
+    for words in [
+        "after DPoP",
+        "has to be about GET https://api.example.com/orders/1",
+        "its signature holds, with the key of thumbprint",
+        "admit, admitted",
+        "does not see authorization, dpop",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let told = explain(&proof(&["--method", "PUT"]));
+    assert!(told.contains("htm: \"PUT\"") && told.contains("its htm is not the method"), "{told}");
+    let symmetric = file("dpop-symmetric.json", &mint(&["key", "--alg", "HS256"]));
+    let refused = run(&["mint", "token", "--key", &key, "--dpop-key", &symmetric], "");
+    assert!(refused.code == 1 && refused.err.contains("nothing can be bound to it"), "{}", refused.err);
+}

@@ -1,13 +1,15 @@
 //! A memory with two bounds: how many entries, and until when each of them.
 
 use core::hash::Hash;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
+use super::table::Table;
 use super::time::UnixTime;
 
-/// At most `capacity` entries, each with a deadline; when it is full the oldest entry makes room.
+/// At most `capacity` entries, each with a deadline; when it is full the oldest entry makes room. Keys have to be such
+/// that no stranger can choose them: see [`Table`].
 pub struct Expiring<K, V> {
-    entries: HashMap<K, Entry<V>>,
+    entries: Table<K, Entry<V>>,
     /// Keys in the order of their insertion; an entry that was replaced or removed leaves a stale turn behind.
     order: VecDeque<(K, u64)>,
     capacity: usize,
@@ -23,7 +25,7 @@ struct Entry<V> {
 impl<K: Hash + Eq + Copy, V> Expiring<K, V> {
     /// An empty memory for `capacity` entries; with 0 it remembers nothing.
     pub fn new(capacity: usize) -> Self {
-        Self { entries: HashMap::new(), order: VecDeque::new(), capacity, turn: 0 }
+        Self { entries: Table::default(), order: VecDeque::new(), capacity, turn: 0 }
     }
 
     /// The value of `key`, unless its deadline has come.

@@ -10,4 +10,5 @@ pub mod expiring;
 pub mod hex;
 pub mod json;
 pub mod secret;
+pub mod table;
 pub mod time;

@@ -5,7 +5,8 @@ use super::error::{ConfigError, Problems};
 use super::issuers::{Issuers, issuers};
 use super::reader::{Members, Node};
 use super::requirements::Requirements;
-use super::responses::{limits, protected_resource, responses};
+use super::resources::resources;
+use super::responses::{limits, responses};
 use super::rules::{MODES, rules};
 use super::scopes::implications;
 use super::secret::Environment;
@@ -13,7 +14,7 @@ use super::token::{certificate_source, token};
 use super::upstream::upstream;
 use super::values::choice;
 use crate::base::json;
-use crate::policy::{Access, CorsPreflight, Policy, Rules, Unmatched, Vocabulary};
+use crate::policy::{Access, CorsPreflight, Policy, Resources, Rules, Unmatched, Vocabulary};
 
 const KEYS: &[&str] = &[
     "issuers",
@@ -70,7 +71,7 @@ fn policy(members: &Members<'_>, environment: Environment<'_>) -> Policy {
     if issuers.is_empty() && members.get("issuers").is_none() && needs_issuer(&rules, unmatched) {
         members.missing::<()>("issuers", "at least one issuer: a rule needs tokens");
     }
-    Policy {
+    let mut policy = Policy {
         issuers,
         rules,
         unmatched,
@@ -80,7 +81,7 @@ fn policy(members: &Members<'_>, environment: Environment<'_>) -> Policy {
         forward_token,
         certificate_source: certificate_source(members),
         responses: responses(members),
-        protected_resource: protected_resource(members),
+        resources: Resources::default(),
         cors_preflight: members
             .get("cors_preflight")
             .and_then(|node| choice(&node, PREFLIGHT))
@@ -89,7 +90,9 @@ fn policy(members: &Members<'_>, environment: Environment<'_>) -> Policy {
         mode: members.get("mode").and_then(|node| choice(&node, MODES)).unwrap_or_default(),
         limits: limits(members),
         vocabulary,
-    }
+    };
+    policy.resources = Resources::new(resources(members), &policy);
+    policy
 }
 
 const UNMATCHED: &[(&str, Unmatched)] = &[

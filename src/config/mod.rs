@@ -6,6 +6,7 @@
 //! - one file a subject; `reader` carries the place and the problems, so that reading goes on after the first
 
 mod client;
+mod details;
 mod document;
 mod dpop;
 mod error;
@@ -16,6 +17,7 @@ mod keys;
 mod names;
 mod reader;
 mod requirements;
+mod resources;
 mod responses;
 mod rules;
 mod scopes;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use super::details::details;
 use super::names::{nearest, quoted};
 use super::reader::{Members, Node};
 use super::scopes::scopes;
@@ -19,6 +20,7 @@ const KEYS: &[&str] = &[
     "any_scope",
     "clients",
     "claims",
+    "authorization_details",
     "audiences",
     "acr",
     "max_age",
@@ -103,6 +105,10 @@ impl<'d> Requirements<'d> {
             any_scope: scopes("any_scope"),
             clients: list("clients"),
             claims: members.get("claims").map(|node| claims(&node)).unwrap_or_default(),
+            authorization_details: members
+                .get("authorization_details")
+                .map(|node| details(&node))
+                .unwrap_or_default(),
             audiences: list("audiences"),
             acr: members.get("acr").map(|node| acr(&node)).unwrap_or_default(),
             max_age: members.get("max_age").and_then(|node| span(&node)),

@@ -1,10 +1,8 @@
-//! `responses`, `protected_resource`, `limits`: what clients are told, and how much is kept.
+//! `responses`, `limits`: what refused clients are told, and how much is kept.
 
 use super::reader::Members;
-use super::values::{choice, number, uri};
-use crate::http::path::Path;
-use crate::http::uri::Uri;
-use crate::policy::{BodyForm, Limits, ProtectedResource, Responses};
+use super::values::{choice, number};
+use crate::policy::{BodyForm, Limits, Responses};
 
 /// What refused clients of `policy` are told.
 pub(super) fn responses(policy: &Members<'_>) -> Responses {
@@ -27,34 +25,6 @@ pub(super) fn responses(policy: &Members<'_>) -> Responses {
         responses.describe = describe;
     }
     responses
-}
-
-/// The protected resource of `policy`.
-pub(super) fn protected_resource(policy: &Members<'_>) -> Option<ProtectedResource> {
-    let members = policy.get("protected_resource")?.members(&["resource", "path"])?;
-    let example = "the resource's URI, like https://api.example.com";
-    let resource =
-        members.need("resource", example).and_then(|node| uri(&node, example).zip(node.value().as_str()));
-    let path = members.get("path").map(|node| {
-        let path = node.text("a path").unwrap_or_default();
-        let is_normal = Path::normalize(path.as_bytes()).is_ok_and(|normal| normal.as_str() == path);
-        if !path.is_empty() && !is_normal {
-            node.refuse(
-                "is not a path in its normal form",
-                "write a path like /.well-known/oauth-protected-resource",
-            );
-        }
-        path.to_owned()
-    });
-    let (uri, resource) = resource?;
-    Some(ProtectedResource { resource: resource.to_owned(), path: path.unwrap_or_else(|| well_known(&uri)) })
-}
-
-/// Where the metadata of the resource at `uri` belongs (RFC 9728 section 3.1).
-fn well_known(uri: &Uri) -> String {
-    const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
-    let path = uri.path().split('?').next().unwrap_or_default().trim_end_matches('/');
-    format!("{WELL_KNOWN}{path}")
 }
 
 /// The limits of `policy`.

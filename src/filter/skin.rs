@@ -19,7 +19,6 @@ use crate::gate::{Ask, AskId, Facts, Gate, Note, RequestId, Step, Verdict, Woken
 use crate::http::head::RequestHead;
 use crate::http::message::{Answer, FieldValue, Reply, Response};
 use crate::policy::FilterState;
-use crate::token::dpop;
 
 /// What the proxy is to do with a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -116,11 +115,14 @@ impl<H: Host> Skin<H> {
         };
         let route = policy.rules.uses_routes().then(|| self.host.property(&["xds", "route_name"])).flatten();
         let rule = policy.route_metadata.then(|| self.host.property(&RULE_OF_ROUTE)).flatten();
-        let proves = policy.dpop.is_some() && head.first(dpop::FIELD.as_bytes()).is_some();
-        let tls = proves && self.host.property(&TLS).is_some_and(|version| !version.is_empty());
+        let tls = || self.host.property(&TLS).is_some_and(|version| !version.is_empty());
         let certificate = || hex::decode(&self.host.property(&CERTIFICATE)?);
-        let facts =
-            Facts { route: route.as_deref(), rule: rule.as_deref(), tls, certificate: Some(&certificate) };
+        let facts = Facts {
+            route: route.as_deref(),
+            rule: rule.as_deref(),
+            tls: Some(&tls),
+            certificate: Some(&certificate),
+        };
         let now = self.host.now();
         match self.borrow_mut(|gate| gate.open(RequestId(stream), &head, &facts, now)) {
             None => self.reentered(stream),
@@ -339,6 +341,11 @@ impl<H: Host> Skin<H> {
 
     fn note(&self, note: &Note) {
         self.count(if note.observed { "observed" } else { "decision" }, note.reason);
+        if let Some(rule) = note.rule.as_ref().filter(|_| note.observed)
+            && let Ok(mut counters) = self.counters.try_borrow_mut()
+        {
+            counters.observe(rule, note.reason);
+        }
         if self.verbose.get() {
             let rule = note.rule.as_deref().unwrap_or("-");
             let issuer = note.issuer.as_deref().unwrap_or("-");

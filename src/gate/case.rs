@@ -12,7 +12,8 @@ use crate::base::time::UnixTime;
 use crate::http::head::RequestHead;
 use crate::http::host;
 use crate::http::message::HeaderEdits;
-use crate::policy::{Policy, RuleId};
+use crate::http::path::Path;
+use crate::policy::{Policy, ProtectedResource, RuleId};
 use crate::token::binding::Thumbprint;
 use crate::token::credential;
 use crate::token::dpop;
@@ -101,6 +102,8 @@ pub(super) struct Client {
     pub(super) host: String,
     /// It wants its status as gRPC has it.
     pub(super) grpc: bool,
+    /// The protected resource that the request is for.
+    pub(super) resource: Option<Rc<ProtectedResource>>,
     /// It presents its token as one that is bound to a key.
     pub(super) dpop: bool,
     /// The nonce for its next proof, where one is asked for.
@@ -108,9 +111,11 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn of(head: &RequestHead<'_>) -> Self {
+    pub(super) fn of(policy: &Policy, head: &RequestHead<'_>) -> Self {
         let host = host::of_authority(head.authority).unwrap_or_default();
-        Self { host, grpc: head.is_grpc(), dpop: false, nonce: None }
+        let resource = || policy.resources.of(&host, Path::normalize(head.path).ok().as_ref()).cloned();
+        let resource = (!policy.resources.is_empty()).then(resource).flatten();
+        Self { host, grpc: head.is_grpc(), resource, dpop: false, nonce: None }
     }
 }
 

@@ -25,7 +25,6 @@ use crate::jose::sign::{NoSigner, Signer};
 use crate::jose::verify::Accelerator;
 use crate::policy::{Denial, Policy};
 use crate::token::credential::{self, Found, Scheme};
-use crate::token::dpop;
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
 use crate::token::introspection::{self, Question, Silence};
@@ -105,7 +104,7 @@ impl Gate {
 
     /// Judges the request `id`, or parks it.
     pub fn open(&mut self, id: RequestId, head: &RequestHead<'_>, facts: &Facts<'_>, now: UnixTime) -> Step {
-        let mut client = Client::of(head);
+        let mut client = Client::of(&self.policy, head);
         if self.policy.is_closed() {
             return Step::Settle(self.unknown(
                 About::request(&client, None),
@@ -138,8 +137,7 @@ impl Gate {
         };
         let digest = self.memory.digest(token.expose());
         let edits = strip_all(&self.policy, head);
-        let target = || self.policy.dpop.as_ref().and_then(|dpop| dpop.target(head, facts.tls));
-        let proof = client.dpop.then(|| dpop::Presented::of(head, target()));
+        let proof = client.dpop.then(|| self.presented(head, facts));
         let mut case = Case {
             decider,
             token,

@@ -142,8 +142,10 @@ impl Gate {
             return;
         };
         match (heard, reply) {
-            (Heard::Good(_), Reply::Answered(answer)) => {
-                shared.tell(id, digest, answer, now, now.plus(introspection.ttl));
+            (Heard::Good(known), Reply::Answered(answer)) => {
+                let fresh = now.plus(introspection.ttl);
+                let end = known.holder.grant().window().until;
+                shared.tell(id, digest, answer, now, end.map_or(fresh, |end| fresh.min(end)));
             }
             (Heard::Refused(_), Reply::Answered(answer)) => {
                 shared.tell(id, digest, answer, now, now.plus(introspection.negative_ttl));

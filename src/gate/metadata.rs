@@ -1,54 +1,59 @@
-//! What this resource says about itself (RFC 9728).
+//! What a resource says about itself (RFC 9728).
 
-use serde_json::json;
+use serde_json::{Map, json};
 
 use crate::http::message::{FieldValue, Response};
 use crate::jose::algorithm::Algorithm;
 use crate::policy::{Policy, ProtectedResource};
 use crate::token::credential::Place;
 
-/// The address of the metadata document (section 3): the resource's origin with the policy's path.
-pub(super) fn uri(resource: &ProtectedResource) -> String {
-    let after_scheme = resource.resource.find("://").map_or(0, |at| at + 3);
-    let (scheme, rest) = resource.resource.split_at_checked(after_scheme).unwrap_or_default();
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    format!("{scheme}{authority}{}", resource.path)
-}
-
-/// The metadata document (section 2): only what is enforced is advertised.
+/// The metadata document (section 2): only what is enforced is advertised, and a list that would be empty is left out
+/// (section 3.2).
 pub(super) fn document(policy: &Policy, resource: &ProtectedResource) -> Response {
-    let issuers: Vec<&str> =
-        policy.issuers.iter().filter_map(|issuer| issuer.expect.issuer.as_deref()).collect();
+    let terms = &resource.terms;
     let mut methods: Vec<&str> = policy.places.iter().filter_map(method).collect();
+    methods.sort_unstable();
     methods.dedup();
-    let mut document = json!({
-        "resource": resource.resource,
-        "authorization_servers": issuers,
-        "bearer_methods_supported": methods,
-    });
     let proofs = policy.dpop.as_ref().map(|dpop| dpop.terms.algorithms.iter().map(Algorithm::name));
-    if let (Some(members), Some(names)) = (document.as_object_mut(), proofs) {
-        members.insert("dpop_signing_alg_values_supported".to_owned(), names.collect());
+    let proofs: Vec<&str> = proofs.into_iter().flatten().collect();
+    let mut document = Map::new();
+    document.insert("resource".to_owned(), json!(resource.resource));
+    let lists = [
+        ("authorization_servers", json!(terms.issuers)),
+        ("scopes_supported", json!(terms.scopes)),
+        ("bearer_methods_supported", json!(methods)),
+        ("dpop_signing_alg_values_supported", json!(proofs)),
+    ];
+    for (name, list) in lists {
+        if list.as_array().is_some_and(|list| !list.is_empty()) {
+            document.insert(name.to_owned(), list);
+        }
     }
-    let scopes = policy.vocabulary.scopes();
-    if let Some(members) = document.as_object_mut().filter(|_| !scopes.is_empty()) {
-        members.insert("scopes_supported".to_owned(), json!(scopes));
+    if terms.mutual_tls {
+        document.insert("tls_client_certificate_bound_access_tokens".to_owned(), json!(true));
     }
+    if terms.dpop_alone {
+        document.insert("dpop_bound_access_tokens_required".to_owned(), json!(true));
+    }
+    document.extend(resource.texts.iter().map(|(name, text)| ((*name).to_owned(), json!(text))));
     Response {
         status: 200,
         fields: vec![
             ("content-type", FieldValue::lossy("application/json")),
             ("cache-control", FieldValue::lossy("max-age=3600")),
         ],
-        body: document.to_string(),
+        body: json!(document).to_string(),
         grpc_status: None,
     }
 }
 
-/// The RFC's word for a place; it has none for cookies and headers of one's own.
+/// RFC 6750's word for a place (section 2); it has none for cookies, other headers and other schemes.
 fn method(place: &Place) -> Option<&'static str> {
     match place {
-        Place::Header { name, .. } => (name == "authorization").then_some("header"),
+        Place::Header { name, scheme } => {
+            let is_bearer = scheme.as_ref().is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"));
+            (name == "authorization" && is_bearer).then_some("header")
+        }
         Place::Query(_) => Some("query"),
         Place::Cookie(_) => None,
     }

@@ -7,12 +7,14 @@ use super::engine::Gate;
 use super::refuse::Outage;
 use super::replays::{Replays, Seen, Use};
 use super::shared::SharedSlots;
+use super::step::Facts;
 use crate::base::base64url;
 use crate::base::digest::DigestKey;
 use crate::base::time::UnixTime;
+use crate::http::head::RequestHead;
 use crate::jose::hash::HashName;
 use crate::policy::{Denial, Policy};
-use crate::token::dpop::Proven;
+use crate::token::dpop::{Presented, Proven};
 use crate::token::fault::TokenFault;
 
 /// For how long a new nonce is given out, in seconds. It stays good for as long again.
@@ -64,6 +66,12 @@ impl Gate {
     /// The nonce that clients are to use now, where one is asked for.
     pub(super) fn nonce(&self, now: UnixTime) -> Option<String> {
         self.proofs.as_ref()?.nonces(now).into_iter().next()
+    }
+
+    /// What comes in `head` with a token that is bound to a key.
+    pub(super) fn presented(&self, head: &RequestHead<'_>, facts: &Facts<'_>) -> Presented {
+        let tls = facts.tls.is_some_and(|look| look());
+        Presented::of(head, self.policy.dpop.as_ref().and_then(|dpop| dpop.target(head, tls)))
     }
 
     /// What the sender of `case` has proven with a DPoP proof; `None` where the token came without the scheme for one.

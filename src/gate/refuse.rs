@@ -5,7 +5,6 @@ use core::time::Duration;
 use serde_json::json;
 
 use super::case::Client;
-use super::metadata;
 use super::offer::Offer;
 use crate::http::message::{FieldValue, Response};
 use crate::policy::{BodyForm, Denial, Policy};
@@ -101,9 +100,10 @@ pub(super) fn denial(policy: &Policy, client: &Client, denial: &Denial, offer: &
             if scheme == Scheme::Dpop {
                 challenge = challenge.with("algs", Some(&offer.algorithms));
             }
-            if telling.status == 401 {
-                let uri = policy.protected_resource.as_ref().map(metadata::uri);
-                challenge = challenge.with("resource_metadata", uri.as_deref());
+            // Where a token of another kind or with more in it would help, there is how to get one.
+            if telling.status != 400 {
+                let metadata = client.resource.as_ref().map(|resource| &*resource.metadata);
+                challenge = challenge.with("resource_metadata", metadata);
             }
             // A field each: clients that know only one scheme find it at the beginning.
             fields.push(("www-authenticate", challenge.value()));
@@ -119,9 +119,15 @@ fn parameters(challenge: Challenge, denial: &Denial) -> Challenge {
     match denial {
         Denial::ScopeInsufficient { scope }
         | Denial::ClientNotAllowed { scope }
-        | Denial::ClaimMismatch { scope } => challenge.with("scope", Some(scope)),
-        Denial::AuthenticationTooWeak { acr_values } => challenge.with("acr_values", Some(acr_values)),
-        Denial::AuthenticationTooOld { max_age } => challenge.with("max_age", Some(&max_age.to_string())),
+        | Denial::ClaimMismatch { scope }
+        | Denial::AuthorizationDetailsInsufficient { scope } => challenge.with("scope", Some(scope)),
+        Denial::AuthenticationTooWeak(login) | Denial::AuthenticationTooOld(login) => {
+            let max_age = login.max_age.map(|seconds| seconds.to_string());
+            challenge
+                .with("acr_values", Some(&login.acr_values))
+                .with("max_age", max_age.as_deref())
+                .with("scope", Some(&login.scope))
+        }
         Denial::NoCredential
         | Denial::CredentialMalformed
         | Denial::CredentialAmbiguous
@@ -152,10 +158,14 @@ fn tell(denial: &Denial) -> (Telling, Option<ErrorCode>) {
         Denial::ClaimMismatch { .. } => {
             (403, Some(InsufficientScope), "The access token lacks a needed claim")
         }
-        Denial::AuthenticationTooWeak { .. } => {
+        // RFC 9396 has no error code for resources.
+        Denial::AuthorizationDetailsInsufficient { .. } => {
+            (403, Some(InsufficientScope), "The access token lacks an authorization detail")
+        }
+        Denial::AuthenticationTooWeak(_) => {
             (401, Some(InsufficientUserAuthentication), "A stronger login is needed")
         }
-        Denial::AuthenticationTooOld { .. } => {
+        Denial::AuthenticationTooOld(_) => {
             (401, Some(InsufficientUserAuthentication), "A more recent login is needed")
         }
         Denial::Unmatched | Denial::RuleDenied | Denial::RuleUnknown => (403, None, "Access is denied"),

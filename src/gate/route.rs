@@ -34,7 +34,7 @@ pub(super) fn route(
         Err(_) if has_no_path(head) => None,
         Err(ambiguous) => return Route::Denied(Denial::PathAmbiguous(ambiguous), None),
     };
-    if let Some(response) = own_metadata(policy, head, path.as_ref()) {
+    if let Some(response) = own_metadata(policy, head, client, path.as_ref()) {
         return Route::Metadata(response);
     }
     if let Some(permit) = policy::preflight(policy, head) {
@@ -94,8 +94,12 @@ fn has_no_path(head: &RequestHead<'_>) -> bool {
     }
 }
 
-fn own_metadata(policy: &Policy, head: &RequestHead<'_>, path: Option<&Path<'_>>) -> Option<Response> {
-    let resource = policy.protected_resource.as_ref()?;
-    let asked = matches!(head.method, b"GET" | b"HEAD") && path?.as_str() == resource.path;
-    asked.then(|| metadata::document(policy, resource))
+fn own_metadata(
+    policy: &Policy,
+    head: &RequestHead<'_>,
+    client: &Client,
+    path: Option<&Path<'_>>,
+) -> Option<Response> {
+    let resource = policy.resources.described_at(&client.host, path?)?;
+    matches!(head.method, b"GET" | b"HEAD").then(|| metadata::document(policy, resource))
 }

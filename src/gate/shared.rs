@@ -1,9 +1,9 @@
 //! Issuers' answers, shared between the workers of one proxy; and which worker asks.
 //!
-//! A fixed number of slots, a token's digest says which. What lies in a slot came from a memory that others may write
-//! to: it counts only with a tag that nobody can make who does not know the issuer's client secret and the workers'
-//! common seed. An answer is shared as the issuer gave it and understood anew by whoever reads it: no worker takes a
-//! grant from another, let alone a verdict.
+//! A fixed number of slots, a token's digest and the issuer say which. What lies in a slot came from a memory that
+//! others may write to: it counts only with a tag that nobody can make who does not know the issuer's client secret and
+//! the workers' common seed. An answer is shared as the issuer gave it and understood anew by whoever reads it: no
+//! worker takes a grant from another, let alone a verdict.
 
 use core::time::Duration;
 use std::rc::Rc;
@@ -93,7 +93,7 @@ impl Shared {
     /// by itself.
     pub(super) fn take_turn(&self, issuer: IssuerId, digest: Digest, now: UnixTime, until: UnixTime) -> Turn {
         let Some(key) = self.key(issuer) else { return Turn::Ours };
-        let slot = slot(digest);
+        let slot = slot(issuer, digest);
         let version = match self.slots.read(slot) {
             None => None,
             Some((bytes, version)) => {
@@ -143,13 +143,14 @@ impl Shared {
 
     fn read(&self, issuer: IssuerId, digest: Digest) -> Option<(Record, u32)> {
         let key = self.key(issuer)?;
-        let (bytes, version) = self.slots.read(slot(digest))?;
-        Some((Record::read(&bytes, key, slot(digest), digest)?, version))
+        let slot = slot(issuer, digest);
+        let (bytes, version) = self.slots.read(slot)?;
+        Some((Record::read(&bytes, key, slot, digest)?, version))
     }
 
     fn write(&self, issuer: IssuerId, digest: Digest, record: &Record) {
         let Some(key) = self.key(issuer) else { return };
-        let slot = slot(digest);
+        let slot = slot(issuer, digest);
         let version = self.slots.read(slot).map(|(_, version)| version);
         // A slot that another worker has written to in this moment is theirs.
         let _ = self.slots.write(slot, &record.write(key, slot, digest), version);
@@ -160,8 +161,9 @@ impl Shared {
     }
 }
 
-fn slot(digest: Digest) -> u32 {
-    digest.as_u128() as u32 % SLOTS
+/// Issuers that are asked about the same token have a slot each: none overwrites what another said.
+fn slot(issuer: IssuerId, digest: Digest) -> u32 {
+    (digest.as_u128() as u32).wrapping_add(issuer.0) % SLOTS
 }
 
 /// What lies in a slot: a turn that is taken, or an answer.

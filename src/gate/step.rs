@@ -25,8 +25,8 @@ pub struct Facts<'a> {
     pub route: Option<&'a [u8]>,
     /// The rule that the route's metadata names.
     pub rule: Option<&'a [u8]>,
-    /// Whether the connection is one over TLS. Matters only to requests with a DPoP proof.
-    pub tls: bool,
+    /// Looks up whether the connection is one over TLS. Left until a proof makes it matter.
+    pub tls: Option<&'a dyn Fn() -> bool>,
     /// Looks up the client certificate of the connection, which the proxy has seen its sender prove. A call of the
     /// proxy, and so left until a token makes it matter.
     pub certificate: Option<&'a dyn Fn() -> Option<Thumbprint>>,

@@ -29,7 +29,8 @@ impl<'h> RequestHead<'h> {
     /// A head made of name and value pairs, pseudo fields (`:method`, `:path`, …) among them; names in lower case.
     /// Of a pseudo field that stands twice the last one counts; a proxy lets none through.
     pub fn from_pairs(pairs: impl IntoIterator<Item = (&'h [u8], &'h [u8])>) -> Self {
-        let mut head = Self::default();
+        let pairs = pairs.into_iter();
+        let mut head = Self { fields: Vec::with_capacity(pairs.size_hint().0), ..Self::default() };
         for (name, value) in pairs {
             match name {
                 b":method" => head.method = value,

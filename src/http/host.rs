@@ -1,5 +1,7 @@
 //! The host a request is for.
 
+use std::borrow::Cow;
+
 /// The host within an `authority`: lower case, without port (RFC 3986 section 3.2.2) and without the dot that may end
 /// a name (RFC 1034 section 3.1): a server behind us takes both spellings for one host. `None` when there is none,
 /// or when it holds anything but letters, digits, `-`, `.`, `_` and, in brackets, an address: user information and
@@ -12,7 +14,7 @@ pub fn of_authority(authority: &[u8]) -> Option<String> {
             if address.is_empty() || !plain {
                 return None;
             }
-            (format!("[{address}]"), after.strip_prefix(':').or(after.is_empty().then_some(""))?)
+            (Cow::Owned(format!("[{address}]")), after.strip_prefix(':').or(after.is_empty().then_some(""))?)
         }
         None => {
             let (host, port) = text.split_once(':').unwrap_or((text, ""));
@@ -22,7 +24,7 @@ pub fn of_authority(authority: &[u8]) -> Option<String> {
             if host.is_empty() || !plain {
                 return None;
             }
-            (host.to_owned(), port)
+            (Cow::Borrowed(host), port)
         }
     };
     let good = host.len() <= LONGEST && port.bytes().all(|byte| byte.is_ascii_digit());

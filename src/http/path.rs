@@ -22,6 +22,11 @@ impl<'a> Path<'a> {
         if raw.first() != Some(&b'/') {
             return Err(Ambiguous::NotAbsolute);
         }
+        if is_plain(raw)
+            && let Ok(text) = core::str::from_utf8(raw)
+        {
+            return Ok(Self(Cow::Borrowed(text)));
+        }
         let text = match core::str::from_utf8(raw) {
             Ok(text) if !raw.iter().any(|byte| needs_work(*byte)) => Cow::Borrowed(text),
             _ => Cow::Owned(decode(raw)?),
@@ -31,7 +36,7 @@ impl<'a> Path<'a> {
     }
 
     /// The segments between the slashes; a path that ends in `/` has an empty last one.
-    pub fn segments(&self) -> impl Iterator<Item = &str> {
+    pub fn segments(&self) -> impl Iterator<Item = &str> + Clone {
         self.0.strip_prefix('/').unwrap_or_default().split('/')
     }
 
@@ -69,6 +74,19 @@ impl fmt::Display for Ambiguous {
             Self::BrokenEscape => "it has a broken percent escape",
         })
     }
+}
+
+/// Whether a path is in normal form at first sight: nothing to decode, and no segment that is empty, begins with a dot
+/// or has parameters and no name. Almost every path is, and so costs one look at each byte.
+fn is_plain(raw: &[u8]) -> bool {
+    let mut after_slash = false;
+    for byte in raw {
+        if needs_work(*byte) || after_slash && matches!(byte, b'/' | b'.' | b';') {
+            return false;
+        }
+        after_slash = *byte == b'/';
+    }
+    true
 }
 
 const fn needs_work(byte: u8) -> bool {

@@ -33,16 +33,15 @@ pub enum Denial {
         /// All scopes that the rule needs, space-delimited; may be empty.
         scope: String,
     },
+    /// The token's authorization details lack something (RFC 9396).
+    AuthorizationDetailsInsufficient {
+        /// All scopes that the rule needs, space-delimited; may be empty.
+        scope: String,
+    },
     /// The login was of another kind (RFC 9470).
-    AuthenticationTooWeak {
-        /// The kinds that would do, space-delimited.
-        acr_values: String,
-    },
+    AuthenticationTooWeak(Login),
     /// The login was too long ago, or nobody knows when it was (RFC 9470).
-    AuthenticationTooOld {
-        /// How many seconds ago it may have been.
-        max_age: u64,
-    },
+    AuthenticationTooOld(Login),
     /// No rule matches.
     Unmatched,
     /// A rule says so.
@@ -51,6 +50,18 @@ pub enum Denial {
     RuleUnknown,
     /// The path has more than one reading.
     PathAmbiguous(Ambiguous),
+}
+
+/// What a rule asks of the login behind a token, and what the token that follows must have besides: all of it is told
+/// at once, so that one more login is enough.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Login {
+    /// The kinds that would do, space-delimited; empty for any.
+    pub acr_values: String,
+    /// How many seconds ago it may have been; `None` for any time.
+    pub max_age: Option<u64>,
+    /// All scopes that the rule needs, space-delimited; may be empty.
+    pub scope: String,
 }
 
 impl Denial {
@@ -65,8 +76,9 @@ impl Denial {
             Self::ScopeInsufficient { .. } => "scope_insufficient",
             Self::ClientNotAllowed { .. } => "client_not_allowed",
             Self::ClaimMismatch { .. } => "claim_mismatch",
-            Self::AuthenticationTooWeak { .. } => "authentication_too_weak",
-            Self::AuthenticationTooOld { .. } => "authentication_too_old",
+            Self::AuthorizationDetailsInsufficient { .. } => "authorization_details_insufficient",
+            Self::AuthenticationTooWeak(_) => "authentication_too_weak",
+            Self::AuthenticationTooOld(_) => "authentication_too_old",
             Self::Unmatched => "unmatched",
             Self::RuleDenied => "rule_denied",
             Self::RuleUnknown => "rule_unknown",
@@ -87,11 +99,14 @@ impl fmt::Display for Denial {
             Self::ScopeInsufficient { scope } => write!(f, "the rule needs the scopes {scope}"),
             Self::ClientNotAllowed { .. } => f.write_str("the rule does not take tokens of this client"),
             Self::ClaimMismatch { .. } => f.write_str("a claim does not have the value that the rule needs"),
-            Self::AuthenticationTooWeak { acr_values } => {
-                write!(f, "the rule needs a login of the kind {acr_values}")
+            Self::AuthorizationDetailsInsufficient { .. } => {
+                f.write_str("the token's authorization details do not have all that the rule needs")
             }
-            Self::AuthenticationTooOld { max_age } => {
-                write!(f, "the rule needs a login of the last {max_age} seconds")
+            Self::AuthenticationTooWeak(login) => {
+                write!(f, "the rule needs a login of the kind {}", login.acr_values)
+            }
+            Self::AuthenticationTooOld(login) => {
+                write!(f, "the rule needs a login of the last {} seconds", login.max_age.unwrap_or_default())
             }
             Self::Unmatched => f.write_str("no rule matches the request"),
             Self::RuleDenied => f.write_str("the rule denies the request"),

@@ -4,10 +4,11 @@
 //! number, 0 for "any") to the first rule with that combination. A request walks its own segments, literal and
 //! parameter side by side, and looks up its few combinations in each table that it reaches.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 
 use super::matcher::{CONNECT, HostPattern, Matcher, PathPattern, Segment, Target};
 use super::rules::Unreachable;
+use crate::base::table::Table;
 
 /// Where all rules can be found.
 #[derive(Debug, Default)]
@@ -15,7 +16,7 @@ pub(super) struct Index {
     /// The first is the root.
     nodes: Vec<Node>,
     /// The first is that of the rules without paths.
-    tables: Vec<Table>,
+    tables: Vec<FirstRules>,
     hosts: Hosts,
     methods: Numbers,
     routes: Numbers,
@@ -26,7 +27,7 @@ pub(super) struct Index {
 /// What follows after the segments so far.
 #[derive(Debug, Default)]
 struct Node {
-    literals: HashMap<String, usize>,
+    literals: Table<String, usize>,
     parameter: Option<usize>,
     /// The table of the patterns that end here.
     end: Option<usize>,
@@ -34,12 +35,16 @@ struct Node {
     open: Option<usize>,
 }
 
-type Table = HashMap<Key, u32>;
+/// The first rule for each combination.
+type FirstRules = Table<Key, u32>;
 
 /// Host, method and route.
 type Key = (u32, u32, u32);
 
 const ANY: u32 = 0;
+
+/// The node that nothing has led to yet.
+const ROOT: usize = 0;
 
 /// The table of rules without paths.
 const PATHLESS: usize = 0;
@@ -60,18 +65,23 @@ impl<'s> Step<'s> {
     }
 }
 
-/// The numbers to look for.
+/// The numbers to look for. Where no rule asks for a host (or method, or route) there is just one, and nothing to
+/// allocate.
 struct Wanted {
-    hosts: Vec<u32>,
-    methods: Vec<u32>,
-    routes: Vec<u32>,
+    hosts: Cow<'static, [u32]>,
+    methods: Cow<'static, [u32]>,
+    routes: Cow<'static, [u32]>,
 }
+
+/// Only what holds for any host, method or route.
+const NOTHING_ELSE: Cow<'static, [u32]> = Cow::Borrowed(&[ANY]);
 
 impl Index {
     /// The index of the rules with these matchers, in their order.
     pub(super) fn new(matchers: &[&Matcher]) -> Result<Self, Vec<Unreachable>> {
-        let mut index = Self { nodes: vec![Node::default()], tables: vec![Table::new()], ..Self::default() };
-        let mut entries = Entries::new();
+        let mut index =
+            Self { nodes: vec![Node::default()], tables: vec![FirstRules::default()], ..Self::default() };
+        let mut entries = Entries::default();
         let mut unreachable = Vec::new();
         for ((rule, matcher), number) in matchers.iter().enumerate().zip(0..) {
             if let Some(covered_by) = index.covering(matcher, matchers, &entries) {
@@ -94,37 +104,58 @@ impl Index {
             methods: self.methods.matching(Some(target.method), target.method != CONNECT),
             routes: self.routes.matching(target.route, true),
         };
-        let mut reached = vec![PATHLESS];
+        let mut first: Option<u32> = None;
+        let mut lookups = 0;
+        let mut look = |table: usize| {
+            let Some(table) = self.tables.get(table).filter(|table| !table.is_empty()) else { return };
+            for rule in wanted.keys().filter_map(|key| table.get(&key)) {
+                first = Some(first.map_or(*rule, |first| first.min(*rule)));
+            }
+            lookups += wanted.combinations();
+        };
+        look(PATHLESS);
         if let Some(path) = target.path {
             // One segment more than any pattern has tells as much as all the others.
-            let steps: Vec<_> = path.segments().take(self.depth + 1).map(Step::Text).collect();
-            *work += self.walk(&steps, false, &mut reached);
+            let steps = path.segments().take(self.depth + 1).map(Step::Text);
+            *work += self.walk(steps, false, look);
         }
-        let tables = reached.iter().filter_map(|table| self.tables.get(*table));
-        let lookups = tables.flat_map(|table| wanted.keys().map(|key| table.get(&key)));
-        lookups.inspect(|_| *work += 1).flatten().min().copied()
+        *work += lookups;
+        first
     }
 
-    /// Adds to `reached` every table whose pattern matches all that `steps` (and `**`, when `open`) match. Returns how
+    /// Tells `reached` every table whose pattern matches all that `steps` (and `**`, when `open`) match. Returns how
     /// many nodes it took.
-    fn walk(&self, steps: &[Step<'_>], open: bool, reached: &mut Vec<usize>) -> usize {
+    fn walk<'s>(
+        &self,
+        steps: impl Iterator<Item = Step<'s>> + Clone,
+        open: bool,
+        mut reached: impl FnMut(usize),
+    ) -> usize {
         let mut visited = 0;
-        let mut pending = vec![(0, steps)];
-        while let Some((node, steps)) = pending.pop() {
-            let Some(node) = self.nodes.get(node) else { continue };
+        // Where a literal and a parameter both fit, the parameter waits here.
+        let mut pending = Vec::new();
+        let mut here = Some((ROOT, steps));
+        while let Some((number, mut steps)) = here.take().or_else(|| pending.pop()) {
+            let Some(node) = self.nodes.get(number) else { continue };
             visited += 1;
-            reached.extend(node.open);
-            let Some((step, rest)) = steps.split_first() else {
-                reached.extend(node.end.filter(|_| !open));
+            node.open.into_iter().for_each(&mut reached);
+            let Some(step) = steps.next() else {
+                node.end.filter(|_| !open).into_iter().for_each(&mut reached);
                 continue;
             };
             let (literal, parameter) = match step {
                 Step::Text(text) => {
-                    (node.literals.get(*text).copied(), node.parameter.filter(|_| !text.is_empty()))
+                    (node.literals.get(text).copied(), node.parameter.filter(|_| !text.is_empty()))
                 }
                 Step::Parameter => (None, node.parameter),
             };
-            pending.extend(literal.into_iter().chain(parameter).map(|node| (node, rest)));
+            here = match (literal, parameter) {
+                (Some(literal), Some(parameter)) => {
+                    pending.push((parameter, steps.clone()));
+                    Some((literal, steps))
+                }
+                (one, None) | (None, one) => one.map(|node| (node, steps)),
+            };
         }
         visited
     }
@@ -157,7 +188,7 @@ impl Index {
         let Some(node) = self.nodes.get_mut(node) else { return PATHLESS };
         let table = *if pattern.open { &mut node.open } else { &mut node.end }.get_or_insert(next);
         if table == next {
-            self.tables.push(Table::new());
+            self.tables.push(FirstRules::default());
         }
         table
     }
@@ -177,7 +208,7 @@ impl Index {
 }
 
 /// Every rule of each combination; needed only while the index is made.
-type Entries = HashMap<(usize, Key), Vec<u32>>;
+type Entries = Table<(usize, Key), Vec<u32>>;
 
 impl Index {
     /// The first rule so far that covers `matcher`. Such a rule covers each single combination of it, so only the
@@ -209,8 +240,8 @@ impl Index {
     fn tables_covering(&self, path: Option<&PathPattern>) -> Vec<usize> {
         let mut tables = vec![PATHLESS];
         if let Some(path) = path {
-            let steps: Vec<_> = path.segments.iter().map(Step::of).collect();
-            self.walk(&steps, path.open, &mut tables);
+            let steps = path.segments.iter().map(Step::of);
+            self.walk(steps, path.open, |table| tables.push(table));
         }
         tables
     }
@@ -237,6 +268,10 @@ impl Index {
 }
 
 impl Wanted {
+    fn combinations(&self) -> usize {
+        self.hosts.len() * self.methods.len() * self.routes.len()
+    }
+
     fn keys(&self) -> impl Iterator<Item = Key> {
         let pairs = self.hosts.iter().flat_map(|host| self.methods.iter().map(|method| (*host, *method)));
         pairs.flat_map(|(host, method)| self.routes.iter().map(move |route| (host, method, *route)))
@@ -245,7 +280,7 @@ impl Wanted {
 
 /// Texts, numbered from 1.
 #[derive(Debug, Default)]
-struct Numbers(HashMap<Vec<u8>, u32>);
+struct Numbers(Table<Vec<u8>, u32>);
 
 impl Numbers {
     fn number(&mut self, text: &str) -> u32 {
@@ -253,7 +288,10 @@ impl Numbers {
         *self.0.entry(text.as_bytes().to_vec()).or_insert(next)
     }
 
-    fn matching(&self, text: Option<&[u8]>, any: bool) -> Vec<u32> {
+    fn matching(&self, text: Option<&[u8]>, any: bool) -> Cow<'static, [u32]> {
+        if any && self.0.is_empty() {
+            return NOTHING_ELSE;
+        }
         let exact = text.and_then(|text| self.0.get(text).copied());
         exact.into_iter().chain(any.then_some(ANY)).collect()
     }
@@ -262,8 +300,8 @@ impl Numbers {
 /// Host patterns, numbered from 1.
 #[derive(Debug, Default)]
 struct Hosts {
-    exact: HashMap<String, u32>,
-    below: HashMap<String, u32>,
+    exact: Table<String, u32>,
+    below: Table<String, u32>,
     /// The length of the longest name in `below`: a longer one need not be looked up, however long the request's is.
     longest: usize,
 }
@@ -280,13 +318,15 @@ impl Hosts {
         }
     }
 
-    fn matching(&self, host: Option<&str>) -> Vec<u32> {
-        let Some(host) = host else { return vec![ANY] };
+    fn matching(&self, host: Option<&str>) -> Cow<'static, [u32]> {
+        let Some(host) = host.filter(|_| !self.exact.is_empty() || !self.below.is_empty()) else {
+            return NOTHING_ELSE;
+        };
         let exact = self.exact.get(host).copied();
         exact.into_iter().chain(self.above(host)).chain([ANY]).collect()
     }
 
-    fn covering(&self, pattern: &HostPattern) -> Vec<u32> {
+    fn covering(&self, pattern: &HostPattern) -> Cow<'static, [u32]> {
         match pattern {
             HostPattern::Exact(name) => self.matching(Some(name)),
             HostPattern::Below(name) => {
@@ -305,12 +345,12 @@ impl Hosts {
     }
 }
 
-fn any_or<T>(entries: &[T], number: impl FnMut(&T) -> u32) -> Vec<u32> {
-    if entries.is_empty() { vec![ANY] } else { entries.iter().map(number).collect() }
+fn any_or<T>(entries: &[T], number: impl FnMut(&T) -> u32) -> Cow<'static, [u32]> {
+    if entries.is_empty() { NOTHING_ELSE } else { entries.iter().map(number).collect() }
 }
 
-fn each_or_any<T>(entries: &[T], numbers: impl FnMut(&T) -> Vec<u32>) -> Vec<Vec<u32>> {
-    if entries.is_empty() { vec![vec![ANY]] } else { entries.iter().map(numbers).collect() }
+fn each_or_any<T>(entries: &[T], numbers: impl FnMut(&T) -> Cow<'static, [u32]>) -> Vec<Cow<'static, [u32]>> {
+    if entries.is_empty() { vec![NOTHING_ELSE] } else { entries.iter().map(numbers).collect() }
 }
 
 #[cfg(test)]

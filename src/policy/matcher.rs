@@ -101,7 +101,7 @@ impl HostPattern {
         }
     }
 
-    fn covers(&self, other: &Self) -> bool {
+    pub(super) fn covers(&self, other: &Self) -> bool {
         let is_below = |name: &str, parent: &str| {
             name.strip_suffix(parent)
                 .and_then(|labels| labels.strip_suffix('.'))
@@ -142,7 +142,7 @@ impl PathPattern {
         Ok(Self { segments, open: false })
     }
 
-    fn covers(&self, other: &Self) -> bool {
+    pub(super) fn covers(&self, other: &Self) -> bool {
         let is_long_enough = if self.open {
             other.segments.len() >= self.segments.len()
         } else {

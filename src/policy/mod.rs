@@ -3,29 +3,33 @@
 //! - knows: issuers, rules and which of them decides, requirements, the permit
 //! - must not know: bytes of configuration, replies, status codes, the proxy
 //! - in: plain values that `config` has checked; out: the rule of a request, and a permit or a denial
-//! - RFC 6750, 9449, 9470
+//! - RFC 6750, 9396, 9449, 9470, 9728
 
 pub mod authorize;
 pub mod denial;
+pub mod details;
 pub mod dpop;
 mod index;
 pub mod issuer;
 pub mod matcher;
+mod overlap;
 pub mod requirement;
+pub mod resource;
 pub mod rules;
 pub mod settings;
 pub mod vocabulary;
 
 pub use authorize::{Permit, anonymous, authenticated, authorize, observed, preflight, unmatched};
-pub use denial::Denial;
+pub use denial::{Denial, Login};
+pub use details::WantedDetail;
 pub use dpop::Dpop;
 pub use issuer::{Fetch, Introspection, Issuer, KeySource, Keys, OnOutage, UseFor};
 pub use matcher::{HostPattern, Matcher, PathPattern, Target};
 pub use requirement::{ClaimTest, Holder, Requirement, Wanted};
+pub use resource::{ProtectedResource, Resources, Terms};
 pub use rules::{Access, Rule, RuleId, Rules, Unreachable};
 pub use settings::{
-    BodyForm, CertificateSource, CorsPreflight, FilterState, Limits, Mode, ProtectedResource, Responses,
-    Unmatched, Upstream,
+    BodyForm, CertificateSource, CorsPreflight, FilterState, Limits, Mode, Responses, Unmatched, Upstream,
 };
 pub use vocabulary::Vocabulary;
 
@@ -54,8 +58,8 @@ pub struct Policy {
     pub upstream: Upstream,
     /// What a refused client is told.
     pub responses: Responses,
-    /// The protected resource metadata that is served and linked.
-    pub protected_resource: Option<ProtectedResource>,
+    /// The protected resources, whose metadata is served and linked.
+    pub resources: Resources,
     /// What happens to CORS preflights.
     pub cors_preflight: CorsPreflight,
     /// Whether a route's metadata may name the rule.
@@ -81,7 +85,7 @@ impl Policy {
             certificate_source: CertificateSource::Connection,
             upstream: Upstream::default(),
             responses: Responses::default(),
-            protected_resource: None,
+            resources: Resources::default(),
             cors_preflight: CorsPreflight::Check,
             route_metadata: false,
             mode: Mode::Enforce,

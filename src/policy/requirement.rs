@@ -2,10 +2,12 @@
 
 use core::cmp::Ordering;
 use core::time::Duration;
+use std::collections::BTreeSet;
 
 use serde_json::{Number, Value};
 
-use super::denial::Denial;
+use super::denial::{Denial, Login};
+use super::details::WantedDetail;
 use super::vocabulary::{ScopeBits, Vocabulary};
 use crate::base::time::UnixTime;
 use crate::token::binding::{Confirmation, Proof};
@@ -27,6 +29,8 @@ pub struct Wanted {
     pub clients: Vec<String>,
     /// Each claim (or JSON pointer) passes its test.
     pub claims: Vec<(String, ClaimTest)>,
+    /// Each is among the token's authorization details (RFC 9396).
+    pub authorization_details: Vec<WantedDetail>,
     /// One of these is in `aud`.
     pub audiences: Vec<String>,
     /// `acr` is one of these.
@@ -133,9 +137,21 @@ impl Requirement {
             || self.any_of.iter().any(Self::mentions_key)
     }
 
+    /// Whether a token that is bound to a certificate is asked for, here or in one of the members.
+    pub(super) fn mentions_certificate(&self) -> bool {
+        matches!(self.wanted.proof, Some(Proof::MutualTls | Proof::Any))
+            || self.any_of.iter().any(Self::mentions_certificate)
+    }
+
     /// The scopes every one of which is needed, whatever else is.
     pub fn required_scopes(&self) -> &[String] {
         &self.wanted.scopes
+    }
+
+    /// Adds to `numbers` those of all scopes that this names.
+    pub(super) fn name_scopes(&self, numbers: &mut BTreeSet<u32>) {
+        numbers.extend(self.all_scopes.iter().chain(&self.any_scope));
+        self.any_of.iter().for_each(|member| member.name_scopes(numbers));
     }
 
     /// Whether `holder` satisfies this at `now`. Cheap and general questions come first, so that the answer is the
@@ -163,6 +179,9 @@ impl Requirement {
         {
             return Err(Denial::ClaimMismatch { scope: self.scope_text("") });
         }
+        if !wanted.authorization_details.iter().all(|detail| detail.is_held(grant)) {
+            return Err(Denial::AuthorizationDetailsInsufficient { scope: self.scope_text("") });
+        }
         self.check_login(grant, now)?;
         self.check_any_of(holder, now)
     }
@@ -170,15 +189,20 @@ impl Requirement {
     fn check_login(&self, grant: &Grant, now: UnixTime) -> Result<(), Denial> {
         let acr = grant.claim("acr").and_then(Value::as_str);
         if !is_met(&self.wanted.acr, |wanted| acr == Some(wanted)) {
-            return Err(Denial::AuthenticationTooWeak { acr_values: self.wanted.acr.join(" ") });
+            return Err(Denial::AuthenticationTooWeak(self.login()));
         }
         let Some(max_age) = self.wanted.max_age else { return Ok(()) };
         let login = claims::time(grant.claims(), "auth_time").ok().flatten();
         if login.is_some_and(|login| login.plus(max_age) >= now) {
             Ok(())
         } else {
-            Err(Denial::AuthenticationTooOld { max_age: max_age.as_secs() })
+            Err(Denial::AuthenticationTooOld(self.login()))
         }
+    }
+
+    fn login(&self) -> Login {
+        let max_age = self.wanted.max_age.map(|max_age| max_age.as_secs());
+        Login { acr_values: self.wanted.acr.join(" "), max_age, scope: self.scope_text("") }
     }
 
     fn check_any_of(&self, holder: &Holder, now: UnixTime) -> Result<(), Denial> {
@@ -206,13 +230,20 @@ impl Requirement {
             }
             Denial::ClientNotAllowed { scope } => Denial::ClientNotAllowed { scope: self.scope_text(&scope) },
             Denial::ClaimMismatch { scope } => Denial::ClaimMismatch { scope: self.scope_text(&scope) },
+            Denial::AuthorizationDetailsInsufficient { scope } => {
+                Denial::AuthorizationDetailsInsufficient { scope: self.scope_text(&scope) }
+            }
+            Denial::AuthenticationTooWeak(login) => {
+                Denial::AuthenticationTooWeak(Login { scope: self.scope_text(&login.scope), ..login })
+            }
+            Denial::AuthenticationTooOld(login) => {
+                Denial::AuthenticationTooOld(Login { scope: self.scope_text(&login.scope), ..login })
+            }
             other @ (Denial::NoCredential
             | Denial::CredentialMalformed
             | Denial::CredentialAmbiguous
             | Denial::BadToken(_)
             | Denial::IssuerNotAllowed
-            | Denial::AuthenticationTooWeak { .. }
-            | Denial::AuthenticationTooOld { .. }
             | Denial::Unmatched
             | Denial::RuleDenied
             | Denial::RuleUnknown
@@ -238,8 +269,10 @@ fn is_met<T>(wanted: &[T], is_there: impl FnMut(&T) -> bool) -> bool {
 const fn rank(denial: &Denial) -> u8 {
     match denial {
         Denial::ScopeInsufficient { .. } => 0,
-        Denial::ClientNotAllowed { .. } | Denial::ClaimMismatch { .. } => 1,
-        Denial::AuthenticationTooWeak { .. } | Denial::AuthenticationTooOld { .. } => 2,
+        Denial::ClientNotAllowed { .. }
+        | Denial::ClaimMismatch { .. }
+        | Denial::AuthorizationDetailsInsufficient { .. } => 1,
+        Denial::AuthenticationTooWeak(_) | Denial::AuthenticationTooOld(_) => 2,
         Denial::BadToken(_) => 3,
         Denial::IssuerNotAllowed => 4,
         Denial::NoCredential

@@ -114,15 +114,6 @@ pub enum BodyForm {
     None,
 }
 
-/// Protected resource metadata (RFC 9728).
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ProtectedResource {
-    /// The resource identifier.
-    pub resource: String,
-    /// Where the filter serves the metadata.
-    pub path: String,
-}
-
 /// Bounds on sizes and numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {

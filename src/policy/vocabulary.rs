@@ -1,6 +1,6 @@
 //! The scopes that a policy speaks of, numbered; and which scopes stand for which others.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What every scope is worth in a policy: its own number, and those of all that it implies.
 #[derive(Clone, Debug, Default)]
@@ -45,12 +45,11 @@ impl Vocabulary {
             implications.iter().map(|(left, _)| (left.clone(), self.worth(left, &direct))).collect();
     }
 
-    /// The scopes that rules name, in the order in which they are named first.
-    pub fn scopes(&self) -> Vec<&str> {
-        let mut scopes: Vec<(&str, u32)> =
-            self.numbers.iter().map(|(scope, number)| (scope.as_str(), *number)).collect();
-        scopes.sort_by_key(|(_, number)| *number);
-        scopes.into_iter().map(|(scope, _)| scope).collect()
+    /// The scopes that have these numbers, in the order in which rules name them first.
+    pub(super) fn names(&self, numbers: &BTreeSet<u32>) -> Vec<String> {
+        let mut scopes: Vec<_> = self.numbers.iter().filter(|(_, number)| numbers.contains(number)).collect();
+        scopes.sort_by_key(|(_, number)| **number);
+        scopes.into_iter().map(|(scope, _)| scope.clone()).collect()
     }
 
     /// Which scopes of the policy a token holds that names `scopes`.

@@ -57,7 +57,7 @@ impl Driver {
         let facts = Facts {
             route: request.route.name.as_deref().map(str::as_bytes),
             rule: request.route.rule.as_deref().map(str::as_bytes),
-            tls: request.is_over_tls(),
+            tls: Some(&|| request.is_over_tls()),
             certificate: Some(&certificate),
         };
         let mut verdict = match self.gate.open(id, &request.head(), &facts, now) {

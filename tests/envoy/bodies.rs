@@ -9,9 +9,11 @@ use crate::support::deadline::{PATIENCE, poll, stays};
 use crate::support::issuer::Answer;
 
 pub(crate) fn add(ring: &mut Ring) {
-    for (mode, plan) in
-        [("", introspected()), ("_while_iteration_stops", introspected().stopping_iteration())]
-    {
+    for (mode, plan) in [
+        ("", introspected()),
+        ("_while_iteration_stops", introspected().stopping_iteration()),
+        ("_in_a_composite_filter", introspected().in_a_composite()),
+    ] {
         let mut test =
             |name: &str, run: fn(&Site)| ring.test(&format!("bodies::{name}{mode}"), plan.clone(), run);
         test("a_body_waits_for_the_verdict_and_then_goes_whole", waits_and_goes_whole);

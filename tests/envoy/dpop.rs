@@ -10,12 +10,14 @@ use scopegate::jose::algorithm::Algorithm;
 use scopegate::tool::mint::{PrivateKey, Subject};
 use serde_json::{Map, Value, json};
 
+use crate::authority::Authority;
 use crate::policies::{ASKED, introspected, opaque, verifying};
 use crate::ring::{Plan, Ring, Site, alone};
 use crate::support::client::{Connection, Request};
 use crate::support::deadline::{PATIENCE, poll, unix_now};
 use crate::support::envoy::Launch;
 use crate::support::issuer::Answer;
+use crate::support::tls::Client;
 use crate::tokens::{jwks, key, signed};
 
 const URI: &str = "http://api.example.com/orders/1";
@@ -35,6 +37,10 @@ pub(crate) fn add(ring: &mut Ring) {
     let overwriting = json!({"scheme_header_transformation": {"scheme_to_overwrite": "https"}});
     let plan = cast.plan(json!({})).manager(overwriting);
     ring.test("dpop::the_scheme_field_is_not_asked", plan, move |site| in_the_clear(site, &cast));
+    let (cast, authority) = (Cast::new(), Authority::new());
+    let client = authority.client(None);
+    let plan = cast.plan(json!({})).over_tls(authority.listens(false), &client);
+    ring.test("dpop::over_tls_a_proof_is_about_https", plan, move |site| over_tls(site, &cast, &client));
     ring.test("dpop::an_opaque_token_is_bound_by_its_issuers_word", Cast::asking(), asked);
 }
 
@@ -108,6 +114,18 @@ fn seen_uri(site: &Site, cast: &Cast) {
     let with_query = proof(&cast.client, URI, &cast.token, json!({}));
     let request = Request::get("/orders/1?page=3").field("authorization", format!("DPoP {}", cast.token));
     site.admits(&request.field("dpop", with_query));
+}
+
+fn over_tls(site: &Site, cast: &Cast, client: &Client) {
+    let uri = "https://api.example.com/orders/1";
+    site.admits(&cast.order(uri).over(client));
+    site.admits(&cast.order("https://api.example.com:443/orders/1").over(client));
+    for proto in ["http", "https"] {
+        site.admits(&cast.order(uri).field("x-forwarded-proto", proto).over(client));
+        // What somebody overheard in the clear is worth nothing here.
+        let overheard = cast.order(URI).field("x-forwarded-proto", proto).over(client);
+        site.refuses(&overheard, 401, "proof_invalid");
+    }
 }
 
 /// Envoy's `:scheme` follows `x-forwarded-proto`, which any client can send, and whatever it is told to follow.

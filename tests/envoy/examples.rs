@@ -2,21 +2,24 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use libtest_mimic::Trial;
+use scopegate::base::time::UnixTime;
 use scopegate::tool::document;
-use scopegate::tool::mint::PrivateKey;
-use serde_json::{Value, json};
+use scopegate::tool::mint::{PrivateKey, Subject};
+use serde_json::{Map, Value, json};
 
 use crate::authority::{Authority, Identity};
 use crate::ring::trial;
 use crate::support::client::{Request, exchange};
-use crate::support::deadline::{PATIENCE, poll};
+use crate::support::deadline::{PATIENCE, poll, unix_now};
 use crate::support::envoy::{Envoy, Launch};
 use crate::support::places;
 use crate::support::tls::Client;
+use crate::support::wire::text;
 use crate::tokens::{jwks, key, signed};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -28,7 +31,10 @@ pub(crate) fn trials() -> Vec<Trial> {
             runs("both", opaque_token, ORDERS);
         }),
         trial("examples::per_route_runs", || runs("per-route", signed_token, ROUTES)),
+        trial("examples::composite_runs", || runs("composite", signed_token, POLICIES)),
+        trial("examples::composite_lets_nothing_pass_that_no_policy_covers", composite_fails_closed),
         trial("examples::mtls_runs", mtls_runs),
+        trial("examples::dpop_runs", dpop_runs),
         trial("examples::manifests_hold_good_policies", manifests_are_checked),
         trial("examples::manifests_fit_their_schemas", manifests_fit),
     ]
@@ -55,6 +61,43 @@ const ROUTES: &[Asked] = &[
     ("GET", "/elsewhere", true, 403),
 ];
 
+const POLICIES: &[Asked] = &[
+    ("GET", "/orders/7", false, 401),
+    ("GET", "/orders/7", true, 200),
+    ("POST", "/orders/7", true, 403),
+    ("GET", "/reports/7", false, 401),
+    ("POST", "/reports/7", true, 200),
+    ("GET", "/elsewhere", false, 403),
+    ("GET", "/elsewhere", true, 403),
+];
+
+/// The mistakes that Envoy itself takes for a wish to have no policy: a name that no policy has, and the filter switched
+/// off on a route.
+fn composite_fails_closed() {
+    const OWN: &str = "filter_chain_name: reports}}";
+    const LAST: &str = "- {match: {prefix: /}, direct_response";
+    const OFF: &str = r#"{"@type": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true}"#;
+    let change = |text: String| {
+        assert!(text.contains(OWN) && text.contains(LAST));
+        let off = format!(
+            "- {{match: {{prefix: /off}}, typed_per_filter_config: {{policy: {OFF}}}, direct_response: {{status: 200}}}}\n{}",
+            " ".repeat(24)
+        );
+        text.replace(OWN, "filter_chain_name: report}}").replace(LAST, &format!("{off}{LAST}"))
+    };
+    let asked: &[Asked] = &[
+        ("GET", "/orders/7", true, 200),
+        ("GET", "/reports/7", false, 403),
+        ("GET", "/reports/7", true, 403),
+        ("GET", "/off", true, 403),
+        ("GET", "/elsewhere", true, 403),
+    ];
+    let folder = runs_with("composite", "composite-mistaken", change, signed_token, asked);
+    let file = folder.join("envoy.yaml");
+    let checked = Command::new(places::tool().unwrap()).arg("check").arg(file).output().unwrap();
+    assert!(text(&checked.stdout).contains(r#"filter_chain_name "report""#), "{checked:?}");
+}
+
 fn signed_token(key: &PrivateKey) -> String {
     signed(key, &json!({}), json!({"aud": "orders-api", "scope": "read:orders"}))
 }
@@ -65,8 +108,20 @@ fn opaque_token(_: &PrivateKey) -> String {
 
 /// Runs the example `name` and asks it.
 fn runs(name: &str, token: fn(&PrivateKey) -> String, asked: &[Asked]) {
+    drop(runs_with(name, name, |text| text, token, asked));
+}
+
+/// As [`runs`], with the text changed first; returns the folder in which it is.
+fn runs_with(
+    name: &str,
+    folder: &str,
+    change: impl Fn(String) -> String,
+    token: fn(&PrivateKey) -> String,
+    asked: &[Asked],
+) -> PathBuf {
+    let folder = places::scratch(&format!("example-{folder}")).unwrap();
     let key = key("example");
-    let envoy = start(name, &[("jwks.json", jwks(&[&key]).to_string())]);
+    let envoy = start(name, &folder, change, &[("jwks.json", jwks(&[&key]).to_string())]);
     let port = envoy.port("api").unwrap();
     let token = token(&key);
     let ask = |(method, path, with_token, _): &Asked| {
@@ -80,6 +135,20 @@ fn runs(name: &str, token: fn(&PrivateKey) -> String, asked: &[Asked]) {
         assert_eq!(ask(one), one.3, "{name}: {one:?}");
     }
     assert_eq!(envoy.traps(), Vec::<String>::new());
+    folder
+}
+
+/// A port that is free still when Envoy binds it, which on a busy machine is half a minute later: below the ports that
+/// the system hands out for port 0, and no other test of this run gets it.
+fn port_for_later() -> u16 {
+    const FIRST: u32 = 10_240;
+    const COUNT: u32 = 20_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Runs side by side begin far from each other.
+    let start = std::process::id().wrapping_mul(7_919);
+    let candidates = std::iter::repeat_with(|| start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)));
+    let mut ports = candidates.take(100).filter_map(|number| u16::try_from(FIRST + number % COUNT).ok());
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 /// A bound token, sent by its own client, by another, and by one that the listener does not take.
@@ -93,7 +162,8 @@ fn mtls_runs() {
         ("server.pem", server.pem()),
         ("server.key", server.key_pem()),
     ];
-    let envoy = start("mtls", &files);
+    let folder = places::scratch("example-mtls").unwrap();
+    let envoy = start("mtls", &folder, |text| text, &files);
     let port = envoy.port("api").unwrap();
     let token = |cnf: Value| {
         signed(&key, &json!({}), json!({"aud": "orders-api", "scope": "read:orders", "cnf": cnf}))
@@ -116,12 +186,40 @@ fn mtls_runs() {
     assert_eq!(envoy.traps(), Vec::<String>::new());
 }
 
-/// Starts the example `name` with these `files`, only its ports and the places of files filled in.
-fn start(name: &str, files: &[(&str, String)]) -> Envoy {
-    let folder = places::scratch(&format!("example-{name}")).unwrap();
-    let issuer = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+/// A bound token, with a proof, with the same once more, with another's, and with none.
+fn dpop_runs() {
+    let (key, device, thief) = (key("example"), key("device"), key("thief"));
+    let folder = places::scratch("example-dpop").unwrap();
+    let envoy = start("dpop", &folder, |text| text, &[("jwks.json", jwks(&[&key]).to_string())]);
+    let port = envoy.port("api").unwrap();
+    let uri = format!("http://127.0.0.1:{port}/orders/7");
+    let claims = |cnf: Value| json!({"aud": "orders-api", "scope": "read:orders", "cnf": cnf});
+    let bound = signed(&key, &json!({}), claims(json!({"jkt": device.thumbprint().unwrap()})));
+    let proof = |key: &PrivateKey| {
+        let subject =
+            Subject { method: "GET", uri: &uri, token: &bound, now: UnixTime::from_secs(unix_now()) };
+        key.proof(&subject, &Map::new(), &Map::new()).unwrap()
+    };
+    let ask = |proof: &str| {
+        let request = Request::new("GET", "/orders/7", &format!("127.0.0.1:{port}"));
+        let request = request.field("authorization", format!("DPoP {bound}")).field("dpop", proof);
+        exchange(port, &request).unwrap().status
+    };
+    let admitted = poll(PATIENCE, || (ask(&proof(&device)) == 200).then_some(()));
+    assert!(admitted.is_some(), "with a proof");
+    let used = proof(&device);
+    assert_eq!((ask(&used), ask(&used), ask(&proof(&thief)), ask("")), (200, 401, 401, 401));
+    let as_bearer = |token: &str| exchange(port, &Request::get("/orders/7").bearer(token)).unwrap().status;
+    assert_eq!((as_bearer(&bound), as_bearer(&signed(&key, &json!({}), claims(Value::Null)))), (401, 401));
+    assert_eq!(envoy.traps(), Vec::<String>::new());
+}
+
+/// Starts the example `name` in `folder` with these `files`, its text changed, and its ports and the places of files
+/// filled in.
+fn start(name: &str, folder: &Path, change: impl Fn(String) -> String, files: &[(&str, String)]) -> Envoy {
+    let issuer = port_for_later();
     let text = fs::read_to_string(places::root().join("envoy").join(name).join("envoy.yaml")).unwrap();
-    let mut text = text
+    let mut text = change(text)
         .replace("../../target/scopegate.wasm", &places::module().unwrap().to_string_lossy())
         .replace("port_value: 10002", &format!("port_value: {issuer}"))
         .replace("port_value: 10000", "port_value: 0")
@@ -133,7 +231,7 @@ fn start(name: &str, files: &[(&str, String)]) -> Envoy {
     }
     let config = folder.join("envoy.yaml");
     fs::write(&config, text).unwrap();
-    Envoy::start_with_file(&folder, &config, Launch::workers(1)).unwrap()
+    Envoy::start_with_file(folder, &config, Launch::workers(1)).unwrap()
 }
 
 /// Manifest, and the schema of its first document.

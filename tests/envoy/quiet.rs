@@ -5,18 +5,19 @@
 
 use libtest_mimic::Trial;
 use scopegate::base::base64url;
+use scopegate::base::time::UnixTime;
 use scopegate::http::form;
 use scopegate::jose::algorithm::{Algorithm, Algorithms};
 use scopegate::jose::jws::Unverified;
 use scopegate::jose::key_set::{KeySet, Origin};
 use scopegate::jose::verify::{NoAccelerator, verify};
-use scopegate::tool::mint::PrivateKey;
-use serde_json::{Value, json};
+use scopegate::tool::mint::{PrivateKey, Subject};
+use serde_json::{Map, Value, json};
 
 use crate::ring::{Plan, Site, alone, trial};
 use crate::support::canary::{self, Canary, tells_nothing};
 use crate::support::client::{Request, Response};
-use crate::support::deadline::{PATIENCE, poll};
+use crate::support::deadline::{PATIENCE, poll, unix_now};
 use crate::support::envoy::Launch;
 use crate::support::issuer::Answer;
 use crate::support::server::Received;
@@ -101,6 +102,7 @@ fn plan(keys: &Keys) -> Plan {
         "token": {"from": [{"header": "authorization", "scheme": "Bearer"}, {"query": "access_token"}, {"cookie": "session"}]},
         "rules": [{"name": "orders", "match": {"paths": ["/orders/**"]}, "require": {"scopes": ["orders"]}}],
         "upstream": {"headers": {"x-auth-subject": "sub"}, "filter_state": ["client", "issuer", "rule", "reason"]},
+        "dpop": {},
         "protected_resource": {"resource": "https://api.example.com", "path": "/.well-known/oauth-protected-resource"},
     });
     let plan = Plan::new(policy)
@@ -195,11 +197,6 @@ impl<'s> Watch<'s> {
     /// Every place and every kind of token that is admitted.
     fn good(&mut self) {
         let keys = self.keys;
-        let proof = signed(
-            &keys.signing,
-            &json!({"typ": "dpop+jwt", "jwk": keys.signing.public_jwk()}),
-            json!({"jti": PROOF}),
-        );
         for key in [&keys.signing, &keys.shared] {
             let token = self.token(key, &json!({}), json!({}));
             self.admitted(&order(&token));
@@ -212,12 +209,37 @@ impl<'s> Watch<'s> {
         let opaque = self.next_opaque();
         self.admitted(&order(&opaque));
         self.site.issuer.answers(LAST, unknown());
-        let bound = self.token(&keys.signing, &json!({}), json!({"cnf": {"jkt": PROOF}}));
-        for scheme in ["Bearer", "DPoP"] {
-            let request = Request::get("/orders/1")
-                .field("authorization", format!("{scheme} {bound}"))
-                .field("dpop", &proof);
-            self.responses.extend(self.site.keeps_out(&request));
+        self.bound();
+    }
+
+    /// A token that is bound to a key, and proofs that are good, used, wrong, broken or missing.
+    fn bound(&mut self) {
+        let client = PrivateKey::generate(Algorithm::Es256, None).unwrap();
+        let cnf = json!({"cnf": {"jkt": client.thumbprint().unwrap()}});
+        let token = self.token(&self.keys.signing, &json!({}), cnf);
+        let mut proof = |uri: &str| {
+            let subject = Subject { method: "GET", uri, token: &token, now: UnixTime::from_secs(unix_now()) };
+            let claims = json!({"jti": format!("{PROOF}-{}", uri.len())});
+            let proof = client.proof(&subject, &Map::new(), claims.as_object().unwrap()).unwrap();
+            let parts = ["the header of a proof", "the payload of a proof", "the signature of a proof"];
+            self.canaries
+                .extend(parts.iter().zip(proof.split('.')).map(|(name, part)| Canary::within(name, part)));
+            proof
+        };
+        let (good, wrong) =
+            (proof("http://api.example.com/orders/1"), proof(&format!("http://{PROOF}/orders/1")));
+        let with = |scheme: &str, proof: &str| {
+            Request::get("/orders/1").field("authorization", format!("{scheme} {token}")).field("dpop", proof)
+        };
+        self.admitted(&with("DPoP", &good));
+        for (request, reason) in [
+            (with("DPoP", &good), "proof_replayed"),
+            (with("DPoP", &wrong), "proof_invalid"),
+            (with("DPoP", PROOF), "proof_invalid"),
+            (with("DPoP", &with_one_bit_changed(&good, 3)), "proof_invalid"),
+            (with("Bearer", &good), "binding_unproven"),
+        ] {
+            self.refused(&request, 401, reason);
         }
     }
 
@@ -328,7 +350,7 @@ impl<'s> Watch<'s> {
         for received in &self.forwarded {
             tells_nothing(all(), &format!("{:?}", received.head), "a request to the application");
         }
-        assert!(self.responses.len() > 25 && self.forwarded.len() == 8, "{}", self.responses.len());
+        assert!(self.responses.len() > 25 && self.forwarded.len() == 9, "{}", self.responses.len());
         // The last decision has been logged: so have all before it.
         let logged = poll(PATIENCE, || site.envoy.log().contains("token_too_long").then_some(()));
         let log = site.envoy.log();

@@ -68,6 +68,12 @@ impl Plan {
         self
     }
 
+    /// With the filter inside of Envoy's composite filter.
+    pub(crate) fn in_a_composite(mut self) -> Self {
+        self.filter.composite = true;
+        self
+    }
+
     /// With a variable in the environment of the VM.
     pub(crate) fn environment(mut self, name: &str, value: &str) -> Self {
         self.filter.environment.insert(name.to_owned(), value.to_owned());

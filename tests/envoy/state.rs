@@ -4,7 +4,7 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use crate::policies::{ASKED, introspected, opaque};
-use crate::ring::{Ring, Site, alone};
+use crate::ring::{Plan, Ring, Site, alone};
 use crate::support::bootstrap::extension;
 use crate::support::client::Request;
 use crate::support::deadline::{PATIENCE, poll};
@@ -18,8 +18,18 @@ pub(crate) fn add(ring: &mut Ring) {
 }
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let name = "state::decisions_are_counted_under_their_reasons";
-    vec![alone(name, introspected(), Launch::workers(2), counters)]
+    let observing = "state::what_is_only_observed_is_counted_for_each_rule";
+    let nothing_enforced = "state::so_it_is_where_nothing_is_enforced";
+    vec![
+        alone(
+            "state::decisions_are_counted_under_their_reasons",
+            introspected(),
+            Launch::workers(2),
+            counters,
+        ),
+        alone(observing, rule_observing(), Launch::workers(2), rule_observed),
+        alone(nothing_enforced, all_observing(), Launch::workers(1), all_observed),
+    ]
 }
 
 fn access_log(site: &Site) {
@@ -85,16 +95,76 @@ fn counters(site: &Site) {
     }
     site.issuer.answers(ASKED, Answer::Reset);
     site.refuses(&Request::get("/orders/1").bearer("unlucky"), 503, "issuer_unavailable");
-    for (name, expected) in [
-        ("decision.admitted", admitted),
-        ("decision.token_missing", missing),
-        ("decision.issuer_unavailable", 1),
-        ("issuer.unavailable", 1),
-    ] {
-        let stat = format!("wasmcustom.scopegate.{name}");
-        let counted = poll(PATIENCE, || (site.envoy.stat(&stat) == expected).then_some(()));
-        assert!(counted.is_some(), "{name} is {}, not {expected}", site.envoy.stat(&stat));
-    }
+    counted(site, "decision.admitted", admitted);
+    counted(site, "decision.token_missing", missing);
+    counted(site, "decision.issuer_unavailable", 1);
+    counted(site, "issuer.unavailable", 1);
     let prometheus = site.envoy.admin("/stats/prometheus");
     assert!(prometheus.contains("scopegate_decision_admitted{} 7"), "{prometheus}");
+}
+
+/// Waits until `name` has this value.
+fn counted(site: &Site, name: &str, expected: u64) {
+    let stat = format!("wasmcustom.scopegate.{name}");
+    let counted = poll(PATIENCE, || (site.envoy.stat(&stat) == expected).then_some(()));
+    assert!(counted.is_some(), "{name} is {}, not {expected}", site.envoy.stat(&stat));
+}
+
+/// The names of all counters of observed requests.
+fn names(site: &Site) -> Vec<String> {
+    let stats = site.envoy.admin("/stats?filter=wasmcustom.scopegate.observed&usedonly");
+    let names = stats.lines().filter_map(|line| line.split_once(": ").map(|(name, _)| name));
+    let mut names: Vec<_> =
+        names.map(|name| name.trim_start_matches("wasmcustom.scopegate.observed.").to_owned()).collect();
+    names.sort();
+    names
+}
+
+fn rule_observing() -> Plan {
+    let mut plan = introspected();
+    if let Some(rules) = plan.filter.policy["rules"].as_array_mut() {
+        let planned = |name: &str, path: &str| json!({"name": name, "match": {"paths": [path]}, "mode": "observe", "require": {"scopes": ["planned"]}});
+        rules.splice(1..1, [planned("v2.0 orders/{id}", "/v2/{id}"), planned("v3", "/v3")]);
+    }
+    plan
+}
+
+fn rule_observed(site: &Site) {
+    for _ in 0..3 {
+        site.admits(&Request::get("/v2/7").bearer("opaque"));
+    }
+    site.admits(&Request::get("/v2/7"));
+    site.admits(&Request::get("/v3"));
+    // What a rule that enforces refuses is a decision.
+    site.refuses(&Request::get("/orders/1"), 401, "token_missing");
+    counted(site, "observed.v2_0_orders__id_.scope_insufficient", 3);
+    counted(site, "observed.v2_0_orders__id_.token_missing", 1);
+    counted(site, "observed.v3.token_missing", 1);
+    counted(site, "observed.scope_insufficient", 3);
+    counted(site, "observed.token_missing", 2);
+    counted(site, "decision.token_missing", 1);
+    let expected = [
+        "scope_insufficient",
+        "token_missing",
+        "v2_0_orders__id_.scope_insufficient",
+        "v2_0_orders__id_.token_missing",
+        "v3.token_missing",
+    ];
+    assert_eq!(names(site), expected);
+}
+
+fn all_observing() -> Plan {
+    let mut plan = introspected();
+    plan.filter.policy["mode"] = json!("observe");
+    plan
+}
+
+fn all_observed(site: &Site) {
+    site.admits(&Request::get("/orders/1"));
+    site.admits(&Request::get("/orders/1").bearer("opaque"));
+    site.admits(&Request::get("/nowhere"));
+    counted(site, "observed.orders.token_missing", 1);
+    counted(site, "observed.token_missing", 1);
+    counted(site, "observed.unmatched", 1);
+    assert_eq!(names(site), ["orders.token_missing", "token_missing", "unmatched"]);
 }

@@ -22,7 +22,9 @@ mod authority;
 mod bound;
 mod glewlwyd;
 mod introspected;
+mod mcp;
 mod policies;
+mod proven;
 mod signed;
 
 use support::oidc_provider::OidcProvider;
@@ -41,6 +43,10 @@ fn main() -> ExitCode {
             signed::add(&mut ring, &calm, overlap, at_once);
             introspected::add(&mut ring, &calm, &keys);
             bound::add(&mut ring, &calm);
+            proven::add(&mut ring, &calm);
+            if let Err(problem) = mcp::add(&mut ring, &calm) {
+                trials.push(Trial::test("mcp::starts", move || Err(Failed::from(problem))));
+            }
         }
         Err(problem) => {
             trials.push(Trial::test("oidc_provider::starts", move || Err(Failed::from(problem))));

@@ -62,6 +62,7 @@ fn planted() -> Planted {
                 "alg": "ES256", "audience": "https://idp.example.com"})),
         },
         "token": {"from": [{"header": "authorization", "scheme": "Bearer"}, {"query": "access_token"}, {"cookie": "session"}]},
+        "dpop": {},
         "rules": [{"name": "all", "match": {"paths": ["/**"]}, "require": {"scopes": ["read"]}}],
     });
     let d = |key: &PrivateKey| key.jwk()["d"].as_str().unwrap().to_owned();

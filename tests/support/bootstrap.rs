@@ -45,6 +45,8 @@ pub(crate) struct Filter {
     pub(crate) environment: BTreeMap<String, String>,
     /// `allow_on_headers_stop_iteration`: bodies reach the filter while it waits.
     pub(crate) stop_iteration: bool,
+    /// Inside of Envoy's composite filter, which chooses it for every request.
+    pub(crate) composite: bool,
     pub(crate) form: Form,
 }
 
@@ -134,7 +136,11 @@ impl Listener {
         let forward = json!({"cluster": self.scoped(APPLICATION), "timeout": "15s"});
         let mut routes: Vec<_> = self.routes.clone();
         for route in &mut routes {
+            let own = route["route"]["cluster"].as_str().map(|cluster| self.scoped(cluster));
             route["route"] = forward.clone();
+            if let Some(cluster) = own {
+                route["route"]["cluster"] = json!(cluster);
+            }
         }
         // The one matcher that takes `OPTIONS *` and every odd path as well.
         let rest = json!({"name": "rest", "match": {"safe_regex": {"regex": "(?s).*"}}, "route": forward});
@@ -167,8 +173,20 @@ impl Listener {
                 "capability_restriction_config": {"allowed_capabilities": capabilities()},
             },
         });
-        extension("scopegate", "http.wasm.v3.Wasm", json!({"config": plugin}))
+        let wasm = extension("scopegate", "http.wasm.v3.Wasm", json!({"config": plugin}));
+        if filter.composite { composite(&wasm) } else { wasm }
     }
+}
+
+/// `filter`, as the composite filter's choice for every request.
+fn composite(filter: &Value) -> Value {
+    let action =
+        extension("own", "http.composite.v3.ExecuteFilterAction", json!({"filter_chain_name": "own"}));
+    let composite = json!({
+        "named_filter_chains": {"own": {"typed_config": [filter]}},
+        "matcher": {"on_no_match": {"action": action}},
+    });
+    extension("composite", "http.composite.v3.Composite", composite)
 }
 
 const APPLICATION: &str = "application";

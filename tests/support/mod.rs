@@ -2,8 +2,8 @@
 //!
 //! `envoy` runs the real proxy, `bootstrap` writes its configuration, `server` records what arrives anywhere,
 //! `upstream` and `issuer` are such servers, `client` speaks raw HTTP/1.1 (`wire` reads it), over `tls` where a test
-//! wants it, `deadline` is the only clock. `oidc_provider` is a real issuer, `canary` a secret that is looked for.
-//! Nothing here knows what scopegate decides.
+//! wants it, `deadline` is the only clock. `oidc_provider` is a real issuer and runs as a program of `node`, `canary` a
+//! secret that is looked for. Nothing here knows what scopegate decides.
 #![allow(dead_code, reason = "every test binary and the demo use their own part of the kit")]
 
 pub(crate) mod bootstrap;
@@ -12,6 +12,7 @@ pub(crate) mod client;
 pub(crate) mod deadline;
 pub(crate) mod envoy;
 pub(crate) mod issuer;
+pub(crate) mod node;
 pub(crate) mod oidc_provider;
 pub(crate) mod places;
 pub(crate) mod server;

@@ -1,16 +1,15 @@
 //! oidc-provider, a real authorization server, as a child process: `tests/providers/oidc-provider/server.mjs` says what
 //! it can do.
 
-use std::fs::{self, File};
-use std::process::{Child, Command, Stdio};
-
 use scopegate::base::base64url;
+use scopegate::base::time::UnixTime;
 use scopegate::http::form;
-use serde_json::{Value, json};
+use scopegate::tool::mint::{PrivateKey, Subject};
+use serde_json::{Map, Value, json};
 
 use super::client::{Request, Response, exchange};
-use super::deadline::{PATIENCE, poll};
-use super::places;
+use super::deadline::unix_now;
+use super::node::NodeServer;
 
 /// The client that asks for tokens.
 pub(crate) const APP: (&str, &str) = ("app", "secret-of-app");
@@ -26,8 +25,7 @@ pub(crate) const SIGNING_GATEWAY: &str = "gateway-that-signs";
 
 /// A running oidc-provider; it ends with this value.
 pub(crate) struct OidcProvider {
-    child: Child,
-    port: u16,
+    server: NodeServer,
 }
 
 /// What kind of token is asked for.
@@ -71,42 +69,17 @@ impl OidcProvider {
     /// Starts one on a free port and waits until it serves; `name` keeps its files apart from those of others, and
     /// `keys` are public keys of [`SIGNING_GATEWAY`].
     pub(crate) fn start(name: &str, keys: &[Value]) -> Result<Self, String> {
-        let (modules, folder) = (places::oidc_provider()?, places::scratch(name)?);
-        let create = |name| File::create(folder.join(name)).map_err(|error| format!("{name}: {error}"));
-        let (output, log) = (folder.join("out"), folder.join("log"));
-        let child = Command::new("node")
-            .arg(places::root().join("tests/providers/oidc-provider/server.mjs"))
-            .arg(modules)
-            .arg(json!({"gatewayKeys": {"keys": keys}}).to_string())
-            // It ends when this pipe does, however we end.
-            .stdin(Stdio::piped())
-            .stdout(create("out")?)
-            .stderr(create("log")?)
-            .spawn()
-            .map_err(|error| format!("node does not start: {error}"))?;
-        let mut started = Self { child, port: 0 };
-        let ready = poll(PATIENCE, || {
-            if let Ok(Some(status)) = started.child.try_wait() {
-                return Some(Err(format!("oidc-provider ended with {status}")));
-            }
-            let said: Value = serde_json::from_str(&fs::read_to_string(&output).ok()?).ok()?;
-            started.port = u16::try_from(said["port"].as_u64()?).ok()?;
-            Some(Ok(()))
-        });
-        let words = || fs::read_to_string(&log).unwrap_or_default();
-        ready
-            .unwrap_or_else(|| Err("oidc-provider does not get ready".to_owned()))
-            .map_err(|problem| format!("{problem}; its words:\n{}", words()))?;
-        Ok(started)
+        let options = json!({"gatewayKeys": {"keys": keys}});
+        NodeServer::start("oidc-provider", name, &options).map(|server| Self { server })
     }
 
     pub(crate) const fn port(&self) -> u16 {
-        self.port
+        self.server.port()
     }
 
     /// Its name, and the beginning of all its addresses.
     pub(crate) fn issuer(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://127.0.0.1:{}", self.port())
     }
 
     /// A token by the client credentials grant.
@@ -117,6 +90,16 @@ impl OidcProvider {
     /// The same, bound to the client certificate whose DER is `certificate`.
     pub(crate) fn token_bound_to(&self, wanted: &Wanted<'_>, certificate: &[u8]) -> Result<String, String> {
         self.granted(BOUND_APP, wanted, &[("x-certificate", &base64url::encode_standard(certificate))])
+    }
+
+    /// A token by the client credentials grant, bound to `key` (RFC 9449).
+    pub(crate) fn token_bound_to_key(&self, wanted: &Wanted<'_>, key: &PrivateKey) -> Result<String, String> {
+        let uri = format!("{}/token", self.issuer());
+        let now = UnixTime::from_secs(unix_now());
+        let subject = Subject { method: "POST", uri: &uri, token: "", now };
+        let no_token = Map::from_iter([("ath".to_owned(), Value::Null)]);
+        let proof = key.proof(&subject, &Map::new(), &no_token).map_err(|error| error.to_string())?;
+        self.granted(APP, wanted, &[("dpop", &proof)])
     }
 
     fn granted(
@@ -145,7 +128,7 @@ impl OidcProvider {
     pub(crate) fn publish(&self, keys: &[(&str, &str)]) -> Result<(), String> {
         let keys: Vec<_> = keys.iter().map(|(kid, alg)| json!({"kid": kid, "alg": alg})).collect();
         let request = Request::new("PUT", "/control/keys", "control").body(Value::from(keys).to_string());
-        match exchange(self.port, &request) {
+        match exchange(self.port(), &request) {
             Ok(Response { status: 204, .. }) => Ok(()),
             other => Err(format!("oidc-provider does not change its keys: {other:?}")),
         }
@@ -153,7 +136,7 @@ impl OidcProvider {
 
     /// How many of its answers about tokens it has signed.
     pub(crate) fn signed_answers(&self) -> u64 {
-        let asked = exchange(self.port, &Request::new("GET", "/control/signed-answers", "control"));
+        let asked = exchange(self.port(), &Request::new("GET", "/control/signed-answers", "control"));
         asked.ok().and_then(|response| response.json().as_u64()).unwrap_or_default()
     }
 
@@ -174,20 +157,13 @@ impl OidcProvider {
             form::append(&mut body, name, value.as_bytes());
         }
         let credentials = base64url::encode_standard(format!("{id}:{secret}"));
-        let request = Request::new("POST", path, &format!("127.0.0.1:{}", self.port))
+        let request = Request::new("POST", path, &format!("127.0.0.1:{}", self.port()))
             .field("authorization", format!("Basic {credentials}"))
             .field("content-type", "application/x-www-form-urlencoded");
         fields.iter().fold(request, |request, (name, value)| request.field(name, value)).body(body)
     }
 
     fn answer(&self, request: &Request) -> Result<Response, String> {
-        exchange(self.port, request).map_err(|error| format!("oidc-provider does not answer: {error}"))
-    }
-}
-
-impl Drop for OidcProvider {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+        exchange(self.port(), request).map_err(|error| format!("oidc-provider does not answer: {error}"))
     }
 }

@@ -39,16 +39,16 @@ pub(crate) fn tool() -> Result<PathBuf, String> {
     find("SCOPEGATE_TOOL", &target().join("scopegate"), "the scopegate tool is not built", "./build.sh")
 }
 
-/// Where `build.sh` installed the modules of Node that the real issuer needs.
-pub(crate) fn oidc_provider() -> Result<PathBuf, String> {
-    let place = target().join("tools/oidc-provider");
-    let module = place.join("node_modules/oidc-provider/package.json");
-    if module.is_file() {
+/// Where `build.sh` installed the modules of Node that the programs in `tests/providers/NAME` need.
+pub(crate) fn node_modules(name: &str) -> Result<PathBuf, String> {
+    let place = target().join("tools").join(name);
+    let installed = place.join("installed.json");
+    if installed.is_file() {
         Ok(place)
     } else {
         Err(format!(
-            "oidc-provider is not installed: {} is not there; run ./build.sh providers",
-            module.display()
+            "{name} is not installed: {} is not there; run ./build.sh providers",
+            installed.display()
         ))
     }
 }

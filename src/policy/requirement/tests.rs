@@ -35,6 +35,7 @@ fn every_field_must_hold() {
         any_scope: texts(&["c", "d"]),
         clients: texts(&["app"]),
         claims: vec![("/org/id".into(), ClaimTest::OneOf(vec![json!(7)]))],
+        authorization_details: vec![WantedDetail { kind: "order".into(), ..WantedDetail::default() }],
         audiences: texts(&["api"]),
         acr: texts(&["gold"]),
         max_age: Some(Duration::from_secs(60)),
@@ -43,9 +44,11 @@ fn every_field_must_hold() {
     };
     let good = json!({
         "scope": "a b d", "client_id": "app", "org": {"id": 7.0}, "aud": "api", "acr": "gold", "auth_time": 999_940,
+        "authorization_details": [{"type": "order"}],
     });
     assert_eq!(check(wanted.clone(), good.clone()), Ok(()));
     let scope = || "a b c d".to_owned();
+    let login = || Login { acr_values: "gold".into(), max_age: Some(60), scope: scope() };
     for (name, value, denial) in [
         ("aud", json!("other"), Denial::BadToken(TokenFault::AudienceMismatch)),
         ("scope", json!("a c d"), Denial::ScopeInsufficient { scope: scope() }),
@@ -53,11 +56,16 @@ fn every_field_must_hold() {
         ("scope", json!("A b c"), Denial::ScopeInsufficient { scope: scope() }),
         ("client_id", json!("App"), Denial::ClientNotAllowed { scope: scope() }),
         ("org", json!(7), Denial::ClaimMismatch { scope: scope() }),
-        ("acr", json!("silver"), Denial::AuthenticationTooWeak { acr_values: "gold".into() }),
-        ("acr", json!(["gold"]), Denial::AuthenticationTooWeak { acr_values: "gold".into() }),
-        ("auth_time", json!(999_939), Denial::AuthenticationTooOld { max_age: 60 }),
-        ("auth_time", json!("999999"), Denial::AuthenticationTooOld { max_age: 60 }),
-        ("auth_time", json!(null), Denial::AuthenticationTooOld { max_age: 60 }),
+        (
+            "authorization_details",
+            json!({"type": "order"}),
+            Denial::AuthorizationDetailsInsufficient { scope: scope() },
+        ),
+        ("acr", json!("silver"), Denial::AuthenticationTooWeak(login())),
+        ("acr", json!(["gold"]), Denial::AuthenticationTooWeak(login())),
+        ("auth_time", json!(999_939), Denial::AuthenticationTooOld(login())),
+        ("auth_time", json!("999999"), Denial::AuthenticationTooOld(login())),
+        ("auth_time", json!(null), Denial::AuthenticationTooOld(login())),
     ] {
         let mut claims = good.clone();
         claims[name] = value;
@@ -105,6 +113,8 @@ fn one_member_of_any_of_is_enough_and_the_most_helpful_denial_is_told() {
     let client =
         |scope: &str| Wanted { scopes: texts(&[scope]), clients: texts(&["app"]), ..Wanted::default() };
     let acr = Wanted { acr: texts(&["gold"]), ..Wanted::default() };
+    let detail = WantedDetail { kind: "order".into(), ..WantedDetail::default() };
+    let detail = Wanted { authorization_details: vec![detail], ..Wanted::default() };
     let issuer = Wanted { issuers: Some(vec![IssuerId(9)]), ..Wanted::default() };
     let any =
         |members: Vec<Wanted>| Wanted { scopes: texts(&["base"]), any_of: members, ..Wanted::default() };
@@ -118,7 +128,15 @@ fn one_member_of_any_of_is_enough_and_the_most_helpful_denial_is_told() {
         check(any(vec![issuer.clone(), acr.clone(), client("x")]), token.clone()),
         Err(Denial::ClientNotAllowed { scope: "base x".into() })
     );
-    let too_weak = Denial::AuthenticationTooWeak { acr_values: "gold".into() };
+    assert_eq!(
+        check(any(vec![issuer.clone(), acr.clone(), detail]), token.clone()),
+        Err(Denial::AuthorizationDetailsInsufficient { scope: "base".into() })
+    );
+    let too_weak = Denial::AuthenticationTooWeak(Login {
+        acr_values: "gold".into(),
+        max_age: None,
+        scope: "base".into(),
+    });
     assert_eq!(check(any(vec![issuer.clone(), acr]), token.clone()), Err(too_weak));
     assert_eq!(check(any(vec![issuer.clone()]), token), Err(Denial::IssuerNotAllowed));
     assert_eq!(

@@ -42,6 +42,13 @@ fn check(file: &str, console: &mut Console<'_>) -> io::Result<Exit> {
             found = Some(found.map_or(exit, |before: Exit| before.and(exit)));
         }
     }
+    for chain in surroundings.missing_chains() {
+        writeln!(
+            console.out,
+            "warning: {file}: ERROR: filter_chain_name {chain:?} is none of the named_filter_chains: requests that choose \
+             it pass without any filter: write one of those"
+        )?;
+    }
     found.map_or_else(|| wrong(console, file, policy_file::NONE), Ok)
 }
 

@@ -1,4 +1,5 @@
-//! What the rest of a file says: its clusters, and other authors' Wasm filters.
+//! What the rest of a file says: its clusters, other authors' Wasm filters, and the filter chains that routes choose
+//! from.
 
 use std::collections::BTreeSet;
 
@@ -17,6 +18,10 @@ pub struct Surroundings {
     others: BTreeSet<String>,
     /// Clusters come from elsewhere too, so a name that is not here may still exist.
     more_clusters: bool,
+    /// The named chains of composite filters.
+    chains: BTreeSet<String>,
+    /// The names by which chains are chosen.
+    chosen: BTreeSet<String>,
 }
 
 impl Surroundings {
@@ -51,6 +56,12 @@ impl Surroundings {
         self.others.contains(vm_id)
     }
 
+    /// The names by which routes choose chains of a composite filter, and which none of the file's has.
+    pub fn missing_chains(&self) -> Vec<&str> {
+        let missing = self.chosen.difference(&self.chains).map(String::as_str);
+        missing.filter(|_| !self.chains.is_empty()).collect()
+    }
+
     fn walk(&mut self, value: &Value, ours: &[&Object]) {
         match value {
             Value::Object(object) => {
@@ -67,6 +78,10 @@ impl Surroundings {
                 {
                     self.others.insert(vm_id.to_owned());
                 }
+                let chains = member(object, "named_filter_chains").and_then(Value::as_object);
+                self.chains.extend(chains.into_iter().flatten().map(|(name, _)| name.clone()));
+                let chosen = member(object, "filter_chain_name").and_then(Value::as_str);
+                self.chosen.extend(chosen.map(str::to_owned));
                 object.values().for_each(|value| self.walk(value, ours));
             }
             Value::Array(items) => items.iter().for_each(|item| self.walk(item, ours)),
@@ -124,5 +139,17 @@ mod tests {
         assert!(lacks(slice::from_ref(&clusters)));
         assert!(!Surroundings::of(slice::from_ref(&clusters)).lacks("idp"));
         assert!(!lacks(&[json!({})]) && !lacks(&[clusters, dynamic]));
+    }
+
+    #[test]
+    fn a_chain_is_missed_where_the_file_has_some() {
+        let filter = json!({"namedFilterChains": {"orders": {"filter_chain_name": "nested"}}});
+        let route = |chain: &str| json!([{"typed_config": {"filter_chain_name": chain}}]);
+        let missing = |documents: &[Value]| {
+            let surroundings = Surroundings::of(documents);
+            surroundings.missing_chains().into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(missing(&[filter, route("orders"), route("order")]), ["nested", "order"]);
+        assert!(missing(&[route("order")]).is_empty());
     }
 }

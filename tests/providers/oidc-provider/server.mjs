@@ -6,6 +6,7 @@
 //
 // What a token looks like is chosen by the resource indicator (RFC 8707) with which it is asked for:
 //   https://orders.example/?format=jwt&alg=ES256&kid=a&ttl=60&audience=orders-api
+// For every other resource it is signed, with ES256, and its audience is the resource.
 // Which keys are published is chosen by PUT /control/keys with [{"kid": "a", "alg": "ES256"}, ..]: rotation on demand.
 // GET /control/signed-answers says how many answers about tokens were signed (RFC 9701).
 
@@ -63,7 +64,10 @@ class Memory {
 
 function resourceServer(resource) {
   const asked = new URL(resource).searchParams;
-  const format = asked.get('format') ?? 'opaque';
+  if (!asked.has('format')) {
+    return { scope: SCOPES, audience: resource, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256', kid: 'ES256' } } };
+  }
+  const format = asked.get('format');
   return {
     scope: SCOPES,
     audience: asked.get('audience') ?? 'orders-api',

@@ -1,0 +1,166 @@
+//! All that issuers ever said, and what may follow from it.
+
+use super::place::{ASKED, Access, NEGATIVE_TTL, STALE, START, TTL, Token};
+
+/// What an issuer said about a token.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) enum Word {
+    /// It is active, with this scope, until then (milliseconds; `i64::MAX` for no end).
+    Active(&'static str, i64),
+    /// It is active, and not for us.
+    Elsewhere,
+    Inactive,
+    /// Nothing that counts.
+    Silent,
+}
+
+/// One answer, at its place in the order of all answers.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) worker: usize,
+    pub(super) issuer: usize,
+    pub(super) token: usize,
+    pub(super) at: i64,
+    pub(super) word: Word,
+}
+
+/// A key set that a worker was given.
+pub(super) struct KeySetGiven {
+    pub(super) worker: usize,
+    pub(super) kids: &'static [&'static str],
+}
+
+/// The history of a run.
+#[derive(Default)]
+pub(super) struct Ledger {
+    pub(super) words: Vec<Entry>,
+    pub(super) key_sets: Vec<KeySetGiven>,
+    /// Somebody else has written to what the workers share.
+    pub(super) garbled: bool,
+    /// The clock was set back.
+    pub(super) went_back: bool,
+}
+
+/// What a verdict is about.
+pub(super) struct Asked<'t> {
+    pub(super) worker: usize,
+    pub(super) number: usize,
+    pub(super) token: &'t Token,
+    pub(super) access: Access,
+    pub(super) now: i64,
+    /// How many answers there were when the request came: it has heard the later ones of its worker itself.
+    pub(super) came: usize,
+    /// It was decided without waiting.
+    pub(super) at_once: bool,
+}
+
+impl Ledger {
+    /// Whether the token is good at this time for what is required, by anything that was ever said; `stale`: an old
+    /// answer was used in this moment.
+    pub(super) fn permits(&self, asked: &Asked<'_>, stale: bool) -> bool {
+        let (scope, wanted) = match asked.access {
+            Access::Scope(scope, wanted) => (scope, wanted),
+            Access::Observed => ("read", None),
+            Access::Optional => ("", None),
+            Access::Anonymous | Access::Denied => return false,
+        };
+        let holds = |held: &str| scope.is_empty() || held.split(' ').any(|held| held == scope);
+        match asked.token.signed {
+            Some((issuer, kid)) => {
+                let (from, until) = asked.token.window;
+                let in_time = (START + from) * 1000 <= asked.now && asked.now < (START + until) * 1000;
+                let vouched = match issuer {
+                    "far" => self.keys_of(asked.worker).is_some_and(|kids| kids.contains(&kid)),
+                    "both" => self.active(asked, 0, stale, &|_| true),
+                    _ => true,
+                };
+                asked.token.genuine
+                    && in_time
+                    && vouched
+                    && holds(asked.token.scope)
+                    && wanted.is_none_or(|wanted| wanted == issuer)
+            }
+            None => {
+                let mut issuers =
+                    (0..ASKED.len()).filter(|issuer| wanted.is_none_or(|wanted| wanted == ASKED[*issuer].0));
+                issuers.any(|issuer| self.active(asked, issuer, stale, &holds))
+            }
+        }
+    }
+
+    fn active(&self, asked: &Asked<'_>, issuer: usize, stale: bool, holds: &dyn Fn(&str) -> bool) -> bool {
+        let about = |entry: &&Entry| entry.issuer == issuer && entry.token == asked.number;
+        // What a worker heard itself ends what was said before, unless a neighbour keeps it from telling so.
+        let last_no = self.words.iter().rposition(|entry| {
+            about(&entry)
+                && entry.worker == asked.worker
+                && matches!(entry.word, Word::Inactive | Word::Elsewhere)
+        });
+        let since = if self.garbled { 0 } else { last_no.map_or(0, |at| at + 1) };
+        let lasting = TTL + if stale && ASKED[issuer].1 { STALE } else { 0 };
+        let fresh = |at: usize, entry: &Entry| {
+            asked.now < entry.at + lasting || (at >= asked.came && entry.worker == asked.worker)
+        };
+        self.words.iter().enumerate().skip(since).filter(|(_, entry)| about(entry)).any(|(at, entry)| {
+            match entry.word {
+                Word::Active(scope, until) => fresh(at, entry) && asked.now < until && holds(scope),
+                _ => false,
+            }
+        })
+    }
+
+    /// The set that the worker uses now.
+    fn keys_of(&self, worker: usize) -> Option<&'static [&'static str]> {
+        self.key_sets.iter().rev().find(|given| given.worker == worker).map(|given| given.kids)
+    }
+
+    /// Whether there is cause to tell the client `reason`; outages have no other cause than that somebody is silent.
+    pub(super) fn explains(&self, reason: &str, asked: &Asked<'_>) -> bool {
+        let (token, now) = (asked.token, asked.now);
+        let signed = token.signed.map(|(issuer, _)| issuer);
+        let (from, until) = token.window;
+        let said = |word: &dyn Fn(&Entry) -> bool| {
+            self.words.iter().any(|entry| entry.token == asked.number && word(entry))
+        };
+        let wanted = match asked.access {
+            Access::Scope(_, wanted) => wanted,
+            _ => None,
+        };
+        match reason {
+            "token_expired" => {
+                (signed.is_some() && now >= (START + until) * 1000)
+                    || said(
+                        &|entry| matches!(entry.word, Word::Active(_, until) if now >= until || (self.went_back && until != i64::MAX)),
+                    )
+            }
+            "token_not_yet_valid" => signed.is_some() && now < (START + from) * 1000,
+            "signature_invalid" => signed == Some("corp") && !token.genuine,
+            "audience_mismatch" => {
+                (signed.is_some() && !token.genuine) || said(&|entry| entry.word == Word::Elsewhere)
+            }
+            "issuer_unknown" => signed == Some("corp") && !token.genuine,
+            "issuer_not_allowed" => signed.is_some() && wanted.is_some(),
+            "key_unknown" => match token.signed {
+                Some(("far", kid)) => self.keys_of(asked.worker).is_some_and(|kids| !kids.contains(&kid)),
+                signed => signed == Some(("corp", "two")),
+            },
+            // Every issuer that could know the token has said no: one that is silent leaves the question open.
+            "token_inactive" => (0..ASKED.len())
+                .filter(|issuer| match signed {
+                    Some(_) => *issuer == 0 && signed == Some("both"),
+                    None => wanted.is_none_or(|wanted| wanted == ASKED[*issuer].0),
+                })
+                .all(|issuer| {
+                    said(&|entry| {
+                        let remembered = !asked.at_once || now < entry.at + NEGATIVE_TTL;
+                        entry.issuer == issuer && remembered && entry.word != Word::Silent
+                    })
+                }),
+            "scope_insufficient" => match signed {
+                Some(_) => token.genuine && !token.scope.is_empty(),
+                None => said(&|entry| matches!(entry.word, Word::Active(..))),
+            },
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,446 @@
+//! Two workers, their time, and everything that is on its way between them and the issuers.
+
+use core::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use scopegate::base::time::UnixTime;
+use scopegate::gate::shared::SharedSlots;
+use scopegate::gate::{Ask, AskId, Event, Facts, Gate, RequestId, Step, Verdict, Woken};
+use scopegate::http::head::RequestHead;
+use scopegate::http::message::{Answer, Reply};
+use scopegate::jose::verify::NoAccelerator;
+use serde_json::json;
+
+use super::ledger::{Asked, Entry, KeySetGiven, Ledger, Word};
+use super::place::{ASKED, Access, GRACE, Place, RULES, START, TIMEOUT, WAITING};
+use crate::keys;
+
+const STEPS: [i64; 10] = [100, 500, 1000, 2000, 2200, 5000, 10_000, 30_000, 61_000, 601_000];
+const KEY_SETS: [&[&str]; 3] = [&["two"], &["three"], &["two", "three"]];
+
+thread_local! {
+    static PLACE: Rc<Place> = Rc::new(Place::new());
+    static SETS: [String; 3] = KEY_SETS.map(|kids| keys::key_set(kids).to_string());
+}
+
+/// A request that waits.
+struct Waiting {
+    worker: usize,
+    token: usize,
+    access: Access,
+    /// How many answers there were when it came.
+    came: usize,
+    /// When its last wait may have begun.
+    since: i64,
+}
+
+/// A question that was sent, answered or not.
+struct Sent {
+    worker: usize,
+    id: AskId,
+    /// Cluster, path and body.
+    what: [String; 3],
+    at: i64,
+    open: bool,
+}
+
+pub(super) struct World {
+    place: Rc<Place>,
+    slots: Rc<Slots>,
+    workers: [Gate; 2],
+    now: i64,
+    latest: i64,
+    went_back: bool,
+    last_reply: i64,
+    waiting: BTreeMap<u32, Waiting>,
+    requests: u32,
+    sent: Vec<Sent>,
+    ledger: Ledger,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let place = PLACE.with(Rc::clone);
+        let slots = Rc::new(Slots::default());
+        let worker = |seed| {
+            let gate = Gate::new(Rc::clone(&place.policy), [seed; 16], Rc::new(NoAccelerator));
+            gate.sharing(Rc::clone(&slots) as Rc<dyn SharedSlots>, [9; 16])
+        };
+        Self {
+            workers: [worker(1), worker(200)],
+            place,
+            slots,
+            now: START * 1000,
+            latest: START * 1000,
+            went_back: false,
+            last_reply: 0,
+            waiting: BTreeMap::new(),
+            requests: 0,
+            sent: Vec::new(),
+            ledger: Ledger::default(),
+        }
+    }
+
+    fn at(&self) -> UnixTime {
+        UnixTime::from_millis(self.now)
+    }
+
+    pub(super) fn open(&mut self, worker: usize, token: usize, rule: usize) {
+        let (worker, token, rule) =
+            (worker % 2, token % (self.place.tokens.len() + 1), &RULES[rule % RULES.len()]);
+        let field = self.place.tokens.get(token).map(|token| format!("Bearer {}", token.text));
+        let pairs = [(":method", "GET"), (":authority", "api.test"), (":path", rule.path)];
+        let pairs = pairs.into_iter().chain(field.as_deref().map(|field| ("authorization", field)));
+        let head = RequestHead::from_pairs(pairs.map(|(name, value)| (name.as_bytes(), value.as_bytes())));
+        self.requests += 1;
+        let id = self.requests;
+        let full = self.workers[worker].waiting() == WAITING;
+        let waiting =
+            Waiting { worker, token, access: rule.access, came: self.ledger.words.len(), since: self.now };
+        match self.workers[worker].open(RequestId(id), &head, &Facts::default(), self.at()) {
+            Step::Park => {
+                assert!(!full && self.place.tokens.len() > token);
+                self.waiting.insert(id, waiting);
+            }
+            Step::Settle(verdict) => {
+                assert!(full || verdict.note().reason != "overloaded");
+                let stale = self.stale_served(worker);
+                self.check(&waiting, &verdict, stale);
+            }
+        }
+        self.hold();
+    }
+
+    pub(super) fn ask(&mut self, worker: usize) {
+        let worker = worker % 2;
+        for Ask { id, callout } in self.workers[worker].asks(self.at()) {
+            let what =
+                [callout.cluster.clone(), callout.path.expose().clone(), callout.body.expose().clone()];
+            assert_eq!(callout.timeout.as_millis(), TIMEOUT as u128);
+            let twice = |sent: &Sent| {
+                let leased = !self.went_back
+                    && !self.ledger.garbled
+                    && self.now < sent.at + TIMEOUT
+                    && !what[2].is_empty();
+                sent.open && sent.what == what && (sent.worker == worker || leased)
+            };
+            assert!(!self.sent.iter().any(twice), "asked twice: {what:?}");
+            if let Some(token) = self.token_in(&what[2]) {
+                let waits = |waiting: &Waiting| waiting.worker == worker && waiting.token == token;
+                assert!(self.waiting.values().any(waits), "nobody waits for the answer");
+            }
+            self.sent.push(Sent { worker, id, what, at: self.now, open: true });
+        }
+        self.hold();
+    }
+
+    /// The token that a question is about; `None` for one about keys.
+    fn token_in(&self, body: &str) -> Option<usize> {
+        let token = body.strip_prefix("token=")?.split('&').next()?;
+        self.place.tokens.iter().position(|known| known.text == token)
+    }
+
+    pub(super) fn reply(&mut self, question: usize, kind: usize) {
+        if self.sent.is_empty() {
+            return;
+        }
+        let number = self.sent.len() - 1 - question % self.sent.len();
+        let sent = &mut self.sent[number];
+        let (worker, id, what) = (sent.worker, sent.id, sent.what.clone());
+        let open = core::mem::take(&mut sent.open);
+        let (status, cached, body) = match self.token_in(&what[2]) {
+            Some(token) => {
+                let issuer = ASKED.iter().position(|(name, _)| *name == what[0]).expect("one that is asked");
+                let (status, word, body) = self.word(kind);
+                if open {
+                    self.ledger.words.push(Entry { worker, issuer, token, at: self.now, word });
+                }
+                (status, false, body)
+            }
+            None => self.keys(worker, kind, open),
+        };
+        let mut fields = vec![("content-type".to_owned(), b"application/json".to_vec())];
+        fields.extend(cached.then(|| ("cache-control".to_owned(), b"max-age=1".to_vec())));
+        let reply = match status {
+            0 => Reply::Failed,
+            status => Reply::Answered(Answer { status, fields: &fields, body: body.as_bytes() }),
+        };
+        if open {
+            self.last_reply = self.now;
+        }
+        let woken = self.workers[worker].answer(id, &reply, self.at());
+        assert!(open || woken.is_empty(), "a reply that comes twice or too late wakes nobody");
+        self.settle(worker, woken, false);
+        for waiting in self.waiting.values_mut().filter(|waiting| open && waiting.worker == worker) {
+            waiting.since = self.now;
+        }
+        self.hold();
+    }
+
+    /// Status, meaning and text of a reply about a token.
+    fn word(&self, kind: usize) -> (u16, Word, String) {
+        const ENDLESS: i64 = i64::MAX;
+        let active = |scope: &'static str, until: i64| {
+            let exp = (until != ENDLESS).then_some(until as f64 / 1000.0);
+            let mut members = json!({"active": true, "scope": scope, "sub": "alice"});
+            if let Some(exp) = exp {
+                members["exp"] = json!(exp);
+            }
+            (200, Word::Active(scope, until), members.to_string())
+        };
+        let silent = |status: u16, body: &str| (status, Word::Silent, body.to_owned());
+        match kind % 12 {
+            0 => active("read", ENDLESS),
+            1 => active("read write", ENDLESS),
+            2 => active("write", ENDLESS),
+            3 => active("read", self.now + 5000),
+            4 => (200, Word::Inactive, json!({"active": false}).to_string()),
+            5 => {
+                (200, Word::Elsewhere, json!({"active": true, "scope": "read", "aud": "theirs"}).to_string())
+            }
+            6 => silent(0, ""),
+            7 => silent(503, r#"{"active":true,"scope":"read"}"#),
+            8 => silent(200, r#"{"active":"true","scope":"read"}"#),
+            9 => silent(200, r#"{"active":true,"scope":"re"#),
+            10 => silent(401, r#"{"active":true,"scope":"read"}"#),
+            _ => active("read", self.now - 1000),
+        }
+    }
+
+    /// Status, whether it is short-lived, and text of a reply about keys.
+    fn keys(&mut self, worker: usize, kind: usize, open: bool) -> (u16, bool, String) {
+        let set = |number: usize| SETS.with(|sets| sets[number].clone());
+        let mut given = |number: usize| {
+            if open {
+                self.ledger.key_sets.push(KeySetGiven { worker, kids: KEY_SETS[number] });
+            }
+            set(number)
+        };
+        match kind % 8 {
+            0 => (200, false, given(0)),
+            1 => (200, false, given(1)),
+            2 => (200, false, given(2)),
+            3 => (200, true, given(0)),
+            4 => (200, false, r#"{"keys":[]}"#.to_owned()),
+            5 => (0, false, String::new()),
+            6 => (503, false, set(2)),
+            _ => (200, false, r#"{"keys":"#.to_owned()),
+        }
+    }
+
+    pub(super) fn reply_unasked(&mut self, worker: usize) {
+        let woken = self.workers[worker % 2].answer(AskId(u64::MAX), &Reply::Failed, self.at());
+        assert!(woken.is_empty());
+        self.hold();
+    }
+
+    pub(super) fn refresh(&mut self, worker: usize) {
+        let at = self.at();
+        self.workers[worker % 2].refresh(at);
+        self.hold();
+    }
+
+    pub(super) fn expire(&mut self, worker: usize) {
+        let worker = worker % 2;
+        let late = |sent: &&mut Sent| sent.worker == worker && self.now >= sent.at + TIMEOUT + GRACE;
+        self.sent.iter_mut().filter(late).for_each(|sent| sent.open = false);
+        let woken = self.workers[worker].expire(self.at());
+        self.settle(worker, woken, true);
+        for waiting in self.waiting.values().filter(|waiting| waiting.worker == worker && !self.went_back) {
+            let opaque = self.place.tokens[waiting.token].signed.is_none();
+            let longest = GRACE + TIMEOUT * if opaque { 1 } else { 3 };
+            assert!(self.now < waiting.since + longest, "waits past its deadline");
+        }
+        self.hold();
+    }
+
+    pub(super) fn follow(&mut self, worker: usize) {
+        let worker = worker % 2;
+        let woken = self.workers[worker].follow(self.at());
+        self.settle(worker, woken, false);
+        // Only news are the beginning of another wait.
+        for waiting in self.waiting.values_mut().filter(|waiting| waiting.worker == worker) {
+            if self.last_reply >= waiting.since {
+                waiting.since = self.now;
+            }
+        }
+        self.hold();
+    }
+
+    pub(super) fn close(&mut self, request: usize) {
+        let id = u32::try_from(request).unwrap_or(0) % (self.requests + 2);
+        let id = self.waiting.keys().nth(request % (self.waiting.len() + 1)).copied().unwrap_or(id);
+        self.workers.iter_mut().for_each(|worker| worker.close(RequestId(id)));
+        self.waiting.remove(&id);
+        self.hold();
+    }
+
+    pub(super) fn pass(&mut self, step: usize) {
+        self.now += STEPS[step % STEPS.len()];
+        self.latest = self.latest.max(self.now);
+    }
+
+    pub(super) fn go_back(&mut self, step: usize) {
+        self.now -= STEPS[step % STEPS.len()];
+        self.went_back = true;
+        self.ledger.went_back = true;
+    }
+
+    pub(super) fn garble(&mut self, slot: usize, how: usize) {
+        self.ledger.garbled |= self.slots.garble(slot, how);
+    }
+
+    /// Whatever happened, nobody waits for ever, and who waited till the end is told that we could not know.
+    pub(super) fn end(&mut self) {
+        self.now = self.latest + 100_000;
+        for worker in 0..2 {
+            let woken = self.workers[worker].expire(self.at());
+            assert!(woken.iter().all(|woken| woken.verdict.note().outage));
+            self.settle(worker, woken, true);
+            assert_eq!(self.workers[worker].waiting(), 0, "somebody waits for ever");
+        }
+        assert!(self.waiting.is_empty());
+    }
+
+    fn settle(&mut self, worker: usize, woken: Vec<Woken>, expired: bool) {
+        let stale = self.stale_served(worker);
+        for Woken { id, verdict } in woken {
+            let waiting = self.waiting.remove(&id.0).expect("a verdict for one that waits, and one only");
+            assert_eq!(waiting.worker, worker);
+            assert!(!expired || verdict.note().outage);
+            self.check(&Waiting { since: i64::MIN, ..waiting }, &verdict, stale);
+        }
+    }
+
+    fn stale_served(&mut self, worker: usize) -> bool {
+        self.workers[worker].take_events().iter().any(|event| matches!(event, Event::StaleServed { .. }))
+    }
+
+    /// Both workers and this world agree on who waits.
+    fn hold(&self) {
+        for (number, worker) in self.workers.iter().enumerate() {
+            let here = self.waiting.iter().filter(|(_, waiting)| waiting.worker == number);
+            assert_eq!(worker.waiting(), here.clone().count());
+            assert!(here.clone().all(|(id, _)| worker.is_parked(RequestId(*id))));
+            assert!(worker.waiting() <= WAITING);
+        }
+    }
+
+    fn check(&self, waiting: &Waiting, verdict: &Verdict, stale: bool) {
+        let note = verdict.note();
+        let access = waiting.access;
+        let asked = self.place.tokens.get(waiting.token).map(|token| Asked {
+            worker: waiting.worker,
+            number: waiting.token,
+            token,
+            access,
+            now: self.now,
+            came: waiting.came,
+            at_once: waiting.since == self.now,
+        });
+        let about = || {
+            format!(
+                "{} for {:?} {:?}",
+                note.reason,
+                asked.as_ref().map(|asked| asked.number),
+                self.ledger.words
+            )
+        };
+        match verdict {
+            Verdict::Admit { edits, .. } if !note.observed => match (&asked, note.reason) {
+                (Some(asked), "admitted") => {
+                    assert!(self.ledger.permits(asked, stale), "let through: {}", about());
+                    assert!(edits.remove.iter().any(|name| name == "authorization"), "the token goes on");
+                    assert!(
+                        edits.set.iter().any(|(name, value)| name == "x-auth-subject" && value == "alice")
+                    );
+                }
+                (_, "anonymous") => {
+                    assert!(
+                        access == Access::Anonymous || (access == Access::Optional && asked.is_none()),
+                        "{}",
+                        about()
+                    );
+                }
+                _ => panic!("let through: {}", about()),
+            },
+            Verdict::Admit { .. } => {
+                assert!(access == Access::Observed);
+                self.refusal(asked.as_ref(), note.reason, note.outage, &about);
+            }
+            Verdict::Refuse { response, .. } => {
+                assert!(access != Access::Anonymous && access != Access::Observed);
+                self.refusal(asked.as_ref(), note.reason, note.outage, &about);
+                assert_eq!(response.status == 503, note.outage, "{}", about());
+                let said =
+                    response.fields.iter().map(|(_, value)| value.as_str()).chain([response.body.as_str()]);
+                if let Some(asked) = &asked {
+                    assert!(
+                        !said.into_iter().any(|text| text.contains(&asked.token.text)),
+                        "the token is told"
+                    );
+                }
+            }
+        }
+    }
+
+    fn refusal(&self, asked: Option<&Asked<'_>>, reason: &str, outage: bool, about: &dyn Fn() -> String) {
+        match (asked, reason) {
+            (_, "rule_denied" | "unmatched") | (None, "token_missing") => assert!(!outage),
+            (None, _) => panic!("nothing was sent: {}", about()),
+            (Some(asked), _) if outage => {
+                let known = asked.token.signed.is_some_and(|(issuer, _)| issuer == "corp");
+                assert!(!known, "what we know ourselves has no outage: {}", about());
+            }
+            (Some(asked), reason) => assert!(self.ledger.explains(reason, asked), "{}", about()),
+        }
+    }
+}
+
+/// What the workers share, and a neighbour who writes into it.
+#[derive(Default)]
+struct Slots {
+    now: RefCell<BTreeMap<u32, (Vec<u8>, u32)>>,
+    /// All that was ever written, to be written again.
+    written: RefCell<Vec<Vec<u8>>>,
+}
+
+impl Slots {
+    /// Whether there was something to write into.
+    fn garble(&self, slot: usize, how: usize) -> bool {
+        let mut slots = self.now.borrow_mut();
+        let count = slots.len().max(1);
+        let other = slots.values().nth((slot + 1) % count).map(|(bytes, _)| bytes.clone());
+        let Some((bytes, version)) = slots.values_mut().nth(slot % count) else { return false };
+        let written = self.written.borrow();
+        match (how % 5, other) {
+            (0, _) => *bytes = written[how / 5 % written.len()].clone(),
+            (1, Some(other)) => *bytes = other,
+            (2, _) => bytes.truncate(how / 5),
+            (3, _) => bytes.clear(),
+            _ => {
+                let at = how / 5 % bytes.len().max(1);
+                bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1);
+            }
+        }
+        *version += 1;
+        true
+    }
+}
+
+impl SharedSlots for Slots {
+    fn read(&self, slot: u32) -> Option<(Vec<u8>, u32)> {
+        self.now.borrow().get(&slot).cloned()
+    }
+
+    fn write(&self, slot: u32, bytes: &[u8], version: Option<u32>) -> bool {
+        let mut slots = self.now.borrow_mut();
+        let found = slots.get(&slot).map(|(_, version)| *version);
+        if found == version {
+            slots.insert(slot, (bytes.to_vec(), found.unwrap_or(0) + 1));
+            self.written.borrow_mut().push(bytes.to_vec());
+        }
+        found == version
+    }
+}

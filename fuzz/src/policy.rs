@@ -1,0 +1,130 @@
+//! A policy document: taken or refused with a place for each problem, and the same however it is written down.
+
+use std::rc::Rc;
+
+use scopegate::base::json;
+use scopegate::base::time::UnixTime;
+use scopegate::config::{self, ConfigError};
+use scopegate::gate::{Facts, Gate, RequestId, Step, Verdict};
+use scopegate::http::head::RequestHead;
+use scopegate::jose::verify::NoAccelerator;
+use scopegate::policy::Policy;
+use scopegate::tool::document;
+use serde_json::{Map, Value, json};
+
+/// A secret that only the environment holds.
+const SECRET: &str = "hunter2hunter2";
+
+/// Takes a document, in YAML or JSON.
+pub fn run(input: &[u8]) {
+    if input.windows(SECRET.len()).any(|text| text == SECRET.as_bytes()) {
+        return;
+    }
+    if let Ok(policy) = compile(input) {
+        accepted(policy, &json::value(input).expect("what is compiled is JSON"));
+    }
+    let Ok(documents) = document::parse(input) else { return };
+    if let Ok(value) = json::value(input) {
+        assert_eq!(documents.first().unwrap_or(&Value::Null), &value, "JSON is read as JSON");
+    }
+    for value in &documents {
+        // What the tool has read is what the filter will be given, through a proxy that writes it anew.
+        let text = value.to_string();
+        assert_eq!(json::value(text.as_bytes()).as_ref(), Ok(value), "{text}");
+        let first = compile(text.as_bytes());
+        let floats = compile(floated(value).to_string().as_bytes());
+        assert_eq!(outcome(&first), outcome(&floats), "a Struct knows only floats: {text}");
+        let sorted = compile(sorted(value).to_string().as_bytes());
+        assert_eq!(first.is_ok(), sorted.is_ok(), "a Struct keeps no order: {text}");
+        if let Ok(policy) = first {
+            accepted(policy, value);
+        }
+    }
+}
+
+fn compile(document: &[u8]) -> Result<Policy, Vec<ConfigError>> {
+    let environment = |name: &str| (name == "SECRET").then(|| SECRET.to_owned());
+    let compiled = config::compile(document, &environment);
+    if let Err(problems) = &compiled {
+        assert!(!problems.is_empty(), "refused for nothing");
+        for problem in problems {
+            let ConfigError { at, problem: what, remedy } = problem;
+            assert!(!at.is_empty() && !what.is_empty() && !remedy.is_empty(), "{problem:?}");
+            assert!(!problem.to_string().contains(SECRET), "a problem shows a secret");
+            assert!(!problem.to_string().contains(char::is_control), "{problem:?} is no line");
+        }
+    }
+    compiled
+}
+
+/// What came of a document, all but the tables that are worked out of it, which have an order of their own.
+fn outcome(compiled: &Result<Policy, Vec<ConfigError>>) -> String {
+    match compiled {
+        Ok(policy) => {
+            let Policy { issuers, rules, unmatched, places, forward_token, upstream, .. } = policy;
+            let Policy { dpop, responses, cors_preflight, route_metadata, mode, limits, .. } = policy;
+            let rules = rules.iter().collect::<Vec<_>>();
+            let parts = (issuers, rules, unmatched, places, forward_token, upstream);
+            let more = (dpop, responses, cors_preflight, route_metadata, mode, limits);
+            // A test of a claim takes the number as it was written, and compares it as a number.
+            format!("{parts:?} {more:?}").replace(".0)", ")")
+        }
+        Err(problems) => format!("{problems:?}"),
+    }
+}
+
+fn floated(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if float.abs() < 9e15 => json!(float),
+            _ => value.clone(),
+        },
+        Value::Array(members) => members.iter().map(floated).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| (name.clone(), floated(value))).collect::<Map<_, _>>().into()
+        }
+        other => other.clone(),
+    }
+}
+
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Array(members) => members.iter().map(sorted).collect(),
+        Value::Object(members) => {
+            let mut members: Vec<(String, Value)> =
+                members.iter().map(|(name, value)| (name.clone(), sorted(value))).collect();
+            members.sort_by(|(one, _), (other, _)| one.cmp(other));
+            members.into_iter().collect::<Map<_, _>>().into()
+        }
+        other => other.clone(),
+    }
+}
+
+/// A policy that was accepted has rules, shows no secret, and lets nobody through whom it does not mention.
+fn accepted(policy: Policy, document: &Value) {
+    let text = document.to_string();
+    assert!(!policy.is_closed(), "a policy without rules");
+    assert!(!format!("{policy:?}").contains(SECRET), "a policy shows a secret");
+    assert!((256..=65_536).contains(&policy.limits.token_bytes));
+    let open = ["anonymous", "optional", "observe", "allow"].iter().any(|word| text.contains(word));
+    let mut gate = Gate::new(Rc::new(policy), [7; 16], Rc::new(NoAccelerator));
+    let now = UnixTime::from_secs(1_800_000_000);
+    gate.refresh(now);
+    for (id, (method, path)) in
+        [("GET", "/"), ("POST", "/orders/1"), ("OPTIONS", "*"), ("CONNECT", "")].into_iter().enumerate()
+    {
+        let fields = [(":method", method), (":authority", "api.example.com"), (":path", path)];
+        let head =
+            RequestHead::from_pairs(fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())));
+        match gate.open(RequestId(id as u32), &head, &Facts::default(), now) {
+            Step::Settle(Verdict::Admit { note, .. }) => {
+                assert!(open, "{method} {path} is let through: {}", note.reason)
+            }
+            Step::Settle(Verdict::Refuse { .. }) => {}
+            Step::Park => panic!("a request without a token waits"),
+        }
+    }
+    for ask in gate.asks(now) {
+        assert!(!ask.callout.cluster.is_empty() && !ask.callout.timeout.is_zero());
+    }
+}
