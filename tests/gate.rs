@@ -579,6 +579,35 @@ fn a_token_that_is_too_long_is_not_looked_at() {
     }
 }
 
+#[test]
+fn a_key_that_a_token_brings_along_signs_for_nobody() {
+    let (ours, thief) = (
+        PrivateKey::generate(Algorithm::Es256, Some("a")),
+        PrivateKey::generate(Algorithm::Es256, Some("a")),
+    );
+    let (ours, thief) = (ours.unwrap(), thief.unwrap());
+    let policy = json!({
+        "issuers": {"corp": {"issuer": "https://idp.example.com", "audiences": "any",
+                             "jwt": {"jwks": {"inline": {"keys": [ours.public_jwk()]}}}}},
+        "rules": [{"name": "all", "require": {}}],
+    });
+    let mut gate = gate(&policy);
+    let claims = json!({"iss": "https://idp.example.com", "exp": START + 600});
+    let address = "https://evil.example.com/keys";
+    for (header, due) in [
+        (json!({"jwk": thief.public_jwk()}), "signature_invalid"),
+        (json!({"jwk": thief.public_jwk(), "kid": null}), "signature_invalid"),
+        (json!({"jwk": thief.public_jwk(), "kid": "b"}), "key_unknown"),
+        (json!({"jku": address, "x5u": address, "x5c": ["MIIB"]}), "signature_invalid"),
+    ] {
+        let token = thief.sign(header.as_object().unwrap(), &claims).unwrap();
+        assert_eq!(reason(&settled(open(&mut gate, 1, &token, at(0)))), due, "{header}");
+    }
+    assert!(ask(&mut gate, at(0)).is_empty(), "nobody is asked for a key");
+    let token = ours.sign(&serde_json::Map::new(), &claims).unwrap();
+    assert_eq!(reason(&settled(open(&mut gate, 2, &token, at(0)))), "admitted");
+}
+
 /// `GET /open` on `open.example.com` is open, everything else is shut.
 fn one_door() -> Value {
     let door = json!({"hosts": ["open.example.com"], "methods": ["GET"], "paths": ["/open"]});

@@ -58,7 +58,7 @@ fn threats() -> BTreeMap<String, Threat> {
 fn has_test(file: &str, name: &str) -> bool {
     let text = read(file);
     if file.ends_with(".yaml") {
-        let ends = [",", "\n"];
+        let ends = [", request:", ", at:", "\n"];
         return ends.iter().any(|end| text.contains(&format!("name: {name}{end}")));
     }
     // `prefix::name{suffix}` is how trials are put together.

@@ -97,14 +97,13 @@ impl Bench {
                 let tool = self.own_target().join("debug/scopegate");
                 let output = self.output(Command::new(tool).args(["test", file]))?;
                 let said = text(output.stdout);
-                let mut lines = said.lines().filter(|line| line.contains(&format!("{file}: {name}")));
-                lines
-                    .next()
-                    .map(|line| line.starts_with("ok "))
-                    .ok_or_else(|| format!("{test} was not run: {said}"))
+                let place = format!(" {file}: {name}");
+                let is_it = |line: &str| line.ends_with(&place) || line.contains(&format!("{place}: "));
+                let line = said.lines().find(|line| is_it(line));
+                line.map(|line| line.starts_with("ok ")).ok_or_else(|| format!("{test} was not run: {said}"))
             }
             Reference::Envoy { test } => {
-                self.build(&["build", "--lib", "--target", "wasm32-wasip1"])?;
+                self.build(&["build", "--lib", "--target", "wasm32-wasip1", "--profile", "measure"])?;
                 self.cargo_test(&["--test", "envoy"], test)
             }
         }
@@ -139,7 +138,7 @@ impl Bench {
         command
             .current_dir(self.tree.root())
             .env("CARGO_TARGET_DIR", self.own_target())
-            .env("SCOPEGATE_WASM", self.own_target().join("wasm32-wasip1/debug/scopegate.wasm"))
+            .env("SCOPEGATE_WASM", self.own_target().join("wasm32-wasip1/measure/scopegate.wasm"))
             .env("SCOPEGATE_ENVOY", self.target.join("tools/envoy"))
             .output()
             .map_err(|error| format!("{command:?}: {error}"))
