@@ -6,7 +6,7 @@
 
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use super::counters::Counters;
@@ -63,7 +63,7 @@ pub struct Skin<H> {
     gate: RefCell<Gate>,
     calls: RefCell<HashMap<CallToken, AskId>>,
     /// Requests that were answered here; nothing of them may go on.
-    refused: RefCell<HashSet<ContextId>>,
+    refused: RefCell<BTreeSet<ContextId>>,
     counters: RefCell<Counters>,
     warnings: RefCell<Warnings>,
     /// The root was asked for and has not been there yet.

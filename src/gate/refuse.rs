@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use serde_json::json;
+use serde::Serializer as _;
+use serde::ser::SerializeMap as _;
 
 use super::case::Client;
 use super::offer::Offer;
@@ -217,6 +218,29 @@ fn token_text(reason: &str) -> &'static str {
     }
 }
 
+/// The value of a member in an answer's body.
+enum Member {
+    Text(&'static str),
+    Number(u16),
+    Nothing,
+}
+
+/// A JSON object with those of `members` that are something.
+fn json_text(members: &[(&str, Member)]) -> String {
+    let mut text = Vec::with_capacity(128);
+    let mut serializer = serde_json::Serializer::new(&mut text);
+    let written = serializer.serialize_map(None).and_then(|mut map| {
+        members.iter().try_for_each(|(name, value)| match value {
+            Member::Text(value) => map.serialize_entry(name, value),
+            Member::Number(value) => map.serialize_entry(name, value),
+            Member::Nothing => Ok(()),
+        })?;
+        map.end()
+    });
+    // Texts and numbers into memory: there is nothing that could fail, and an empty body is no lie.
+    written.ok().and_then(|()| String::from_utf8(text).ok()).unwrap_or_default()
+}
+
 struct Telling {
     status: u16,
     error: &'static str,
@@ -239,20 +263,28 @@ impl Telling {
             BodyForm::None => {
                 return Response { status: self.status, fields, body: String::new(), grpc_status: None };
             }
-            BodyForm::Json => ("application/json", json!({"error": self.error, "error_description": text})),
+            BodyForm::Json => (
+                "application/json",
+                json_text(&[
+                    ("error", Member::Text(self.error)),
+                    ("error_description", text.map_or(Member::Nothing, Member::Text)),
+                ]),
+            ),
             BodyForm::Problem => (
                 "application/problem+json",
-                json!({"type": "about:blank", "title": self.title(), "status": self.status, "detail": text, "error": self.error}),
+                json_text(&[
+                    ("type", Member::Text("about:blank")),
+                    ("title", Member::Text(self.title())),
+                    ("status", Member::Number(self.status)),
+                    ("detail", text.map_or(Member::Nothing, Member::Text)),
+                    ("error", Member::Text(self.error)),
+                ]),
             ),
         };
         fields.push(("content-type", FieldValue::lossy(media_type)));
         // An answer to one token is no answer to the next.
         fields.push(("cache-control", FieldValue::lossy("no-store")));
-        let mut body = body;
-        if let Some(members) = body.as_object_mut() {
-            members.retain(|_, value| !value.is_null());
-        }
-        Response { status: self.status, fields, body: body.to_string(), grpc_status: None }
+        Response { status: self.status, fields, body, grpc_status: None }
     }
 
     /// RFC 9110 section 15.

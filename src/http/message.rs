@@ -17,14 +17,17 @@ impl FieldValue {
     /// `text` as a field value. `None` when it holds anything but visible ASCII and inner spaces, or is too long.
     pub fn new(text: impl Into<String>) -> Option<Self> {
         let text = text.into();
-        let plain = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
-        (plain && text.trim() == text && text.len() <= Self::MAX).then_some(Self(text))
+        (text.bytes().all(is_plain) && text.trim() == text && text.len() <= Self::MAX).then_some(Self(text))
     }
 
     /// `text` with everything else taken out: for values put together from checked parts.
     pub fn lossy(text: &str) -> Self {
+        // Nearly every text is plain, and copied as it is.
+        if text.len() <= Self::MAX && text.bytes().all(is_plain) {
+            return Self(text.trim().to_owned());
+        }
         let text: String =
-            text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(Self::MAX).collect();
+            text.chars().filter(|c| c.is_ascii() && is_plain(*c as u8)).take(Self::MAX).collect();
         Self(text.trim().to_owned())
     }
 
@@ -39,14 +42,23 @@ impl FieldValue {
 pub fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
-    for c in text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ') {
-        if matches!(c, '"' | '\\') {
-            quoted.push('\\');
+    if text.bytes().all(|byte| is_plain(byte) && !matches!(byte, b'"' | b'\\')) {
+        quoted.push_str(text);
+    } else {
+        for c in text.chars().filter(|c| c.is_ascii() && is_plain(*c as u8)) {
+            if matches!(c, '"' | '\\') {
+                quoted.push('\\');
+            }
+            quoted.push(c);
         }
-        quoted.push(c);
     }
     quoted.push('"');
     quoted
+}
+
+/// Whether every server reads `byte` alike within a field value.
+const fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() || byte == b' '
 }
 
 /// A request to an issuer, to be sent through a cluster of the proxy.
