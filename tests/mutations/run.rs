@@ -103,7 +103,16 @@ impl Bench {
                 line.map(|line| line.starts_with("ok ")).ok_or_else(|| format!("{test} was not run: {said}"))
             }
             Reference::Envoy { test } => {
-                self.build(&["build", "--lib", "--target", "wasm32-wasip1", "--profile", "measure"])?;
+                self.build(&[
+                    "rustc",
+                    "--lib",
+                    "--crate-type",
+                    "cdylib",
+                    "--target",
+                    "wasm32-wasip1",
+                    "--profile",
+                    "measure",
+                ])?;
                 self.cargo_test(&["--test", "envoy"], test)
             }
         }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use crate::list::Edit;
 
 /// What of the repository is needed to build and test.
-const PARTS: [&str; 7] = ["Cargo.toml", "Cargo.lock", ".clippy.toml", "README.md", "src", "tests", "envoy"];
+const PARTS: [&str; 8] =
+    ["fuzz", "Cargo.toml", "Cargo.lock", ".clippy.toml", "README.md", "src", "tests", "envoy"];
 
 /// The copy.
 pub(crate) struct Tree(PathBuf);
