@@ -18,7 +18,7 @@ usage: ./build.sh [COMMAND]
   demo [--keep]  run a real Envoy with scopegate in front of an application and show what it does;
                  --keep leaves it running, to try by hand, until Ctrl-C;
                  --issuer oidc-provider has a real authorization server issue and revoke the tokens
-  test           lint, a minute of fuzzing, unit tests, policy scenarios and every test on a real Envoy
+  test           lint, two minutes of fuzzing, unit tests, policy scenarios and every test on a real Envoy
   soak [SECONDS] every fault of an issuer under load, each for so long (60)
   fuzz [TARGET…] [--seconds NUMBER] [--save]
                  feed every target, or these, with inputs that nobody wrote, each for so long (300);
@@ -255,7 +255,7 @@ run_tests() {
     want_glewlwyd
     local log=$target/test.log status=0 fuzzed=0 colour=never
     # Always the same beginning of the same walk, so that a change fails for what it changed.
-    fuzz --seconds 8 -seed=1 || fuzzed=1
+    fuzz --seconds 12 -seed=1 || fuzzed=1
     say 'tests'
     [ ! -t 1 ] || colour=always
     cargo test --no-fail-fast --target-dir "$target" --color "$colour" 2>&1 | tee "$log" || status=$?
