@@ -8,13 +8,13 @@ use libtest_mimic::{Failed, Trial};
 use serde_json::json;
 
 use crate::account::{Account, Span};
-use crate::load::{FLOOD, Load, MIXED, Mix, QUIET};
+use crate::load::{CLIENTS, FLOOD, Load, MIXED, Mix, QUIET};
 use crate::place::{COOLDOWN, Place, REFRESH, TIMEOUT, Way, open};
 use crate::support::client::{Request, exchange};
 use crate::support::deadline::{PATIENCE, Stopwatch, last, lock, poll};
 use crate::support::issuer::Answer;
 use crate::tls::Authority;
-use crate::tokens::{Class, KEYS, Token, key};
+use crate::tokens::{Class, KEYS, REGULARS, Token, key};
 
 /// How long a fault lasts, unless `SCOPEGATE_SOAK` says otherwise.
 const LASTS: Duration = Duration::from_millis(2500);
@@ -92,9 +92,13 @@ fn endure(
     let fetched_before = place.issuer.asked(KEYS);
     let load = Load::start(place, fault.mix);
     if place.plug.is_in() {
+        // Every client, and so every worker, has shown a token of each class before the fault.
+        let turn = fault.mix.iter().map(|(_, often)| often).sum::<usize>();
         let warm = || {
             (succeeded(&load, Class::Signed, Duration::ZERO)
-                && succeeded(&load, Class::Fresh, Duration::ZERO))
+                && succeeded(&load, Class::Fresh, Duration::ZERO)
+                && load.samples().len() >= CLIENTS * (REGULARS + turn)
+                && quiet(&load))
             .then_some(())
         };
         poll(PATIENCE, warm).ok_or("nothing is admitted before the fault")?;

@@ -10,7 +10,7 @@ use crate::support::client::{Connection, Request};
 use crate::support::deadline::{Stopwatch, last, lock};
 use crate::tokens::{Class, REGULARS, Token, Tokens};
 
-const CLIENTS: usize = 24;
+pub(crate) const CLIENTS: usize = 24;
 
 /// Requests per second, as long as the answers come at once.
 pub(crate) const RATE: usize = 240;
