@@ -38,6 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
         key_set: cast.key_set(),
         issuer: issuer.port(),
         authorizer: authorizer::start().map_err(|error| error.to_string())?,
+        more_tokens: arguments.tokens,
     };
     let prepared = paths.into_iter().map(|path| path.prepare(&cast)).collect::<Result<Vec<_>, _>>()?;
     let sizes = sizes::measure(&SIZES, &arguments.only, &cast, &around)?;

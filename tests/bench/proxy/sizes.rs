@@ -40,7 +40,12 @@ pub(crate) const SIZES: [Size; 5] = [
         unit: "MB",
         measure: memory,
     },
-    Size { name: "memory-flat", what: "growth over 40,000 more tokens", unit: "MB", measure: growth },
+    Size {
+        name: "memory-flat",
+        what: "growth over more tokens than are remembered (--tokens)",
+        unit: "MB",
+        measure: growth,
+    },
 ];
 
 /// Measures what is wanted of them.
@@ -100,15 +105,18 @@ fn memory(cast: &Cast, around: &Surroundings) -> Result<f64, String> {
 }
 
 fn growth(cast: &Cast, around: &Surroundings) -> Result<f64, String> {
-    grown(cast, around, CACHED_TOKENS, 5 * CACHED_TOKENS)
+    grown(cast, around, CACHED_TOKENS, CACHED_TOKENS + around.more_tokens)
 }
+
+/// How many tokens are made, and sent, at once.
+const AT_ONCE: usize = 50_000;
 
 /// How much a proxy grows from its token number `from` to its token number `to`.
 fn grown(cast: &Cast, around: &Surroundings, from: usize, to: usize) -> Result<f64, String> {
     let config = bootstrap(&[Guard::Scopegate.side(around)]);
     let envoy = Envoy::start(&places::scratch("bench-memory")?, &config, Launch::workers(1))?;
     let port = envoy.port(&Guard::Scopegate.name())?;
-    let send = |numbers: core::ops::Range<usize>| {
+    let send_some = |numbers: core::ops::Range<usize>| {
         let count = numbers.len();
         let tokens = cast.tokens(Algorithm::Hs256, numbers)?;
         let requests: Vec<_> =
@@ -118,6 +126,13 @@ fn grown(cast: &Cast, around: &Surroundings, from: usize, to: usize) -> Result<f
             0 => Ok(()),
             others => Err(format!("{others} of {count} tokens were refused")),
         }
+    };
+    let send = |numbers: core::ops::Range<usize>| {
+        let end = numbers.end;
+        numbers.step_by(AT_ONCE).try_for_each(|from| {
+            progress::detail(&format!("sending tokens, {from} of {end}"));
+            send_some(from..end.min(from + AT_ONCE))
+        })
     };
     // What the proxy needs for any request at all, and has from then on.
     const FIRST: usize = 200;
