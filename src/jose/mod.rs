@@ -5,7 +5,7 @@
 //! - in: token bytes and a key set as JSON; out: [`verify::Verified`] or [`fault::JoseFault`]
 //! - in: a JWS with the key that signed it; out: [`possession::Possession`], which says that somebody holds that key
 //! - in: claims and a private key of our own; out: a compact JWS
-//! - one file a crypto crate: `rsa` (crypto-bigint), `ecdsa` (p256, p384, p521), `eddsa`, `hmac`, [`hash`] (sha2)
+//! - one file a crypto crate: `ecdsa` (p256, p384, p521), `eddsa`, `hmac`, [`hash`] (sha2); `rsa` does its own arithmetic
 
 pub mod algorithm;
 mod der;

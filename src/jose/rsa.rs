@@ -2,14 +2,15 @@
 //!
 //! Everything here is public, so time may vary with the values; there is no private operation in this crate.
 
-use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
-use crypto_bigint::{BoxedUint, MontyForm, MontyMultiplier as _, Odd};
+use montgomery::Modulus;
 
 use super::der;
 use super::emsa;
 use super::fault::KeyFault;
 use super::hash::HashName;
 use super::verify::Accelerator;
+
+mod montgomery;
 
 /// NIST SP 800-131A revision 2: less is no longer acceptable.
 const MIN_BITS: usize = 2048;
@@ -20,7 +21,7 @@ const RSA_ENCRYPTION: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05
 
 /// An RSA public key, ready to verify.
 pub(super) struct PublicKey {
-    modulus: BoxedMontyParams,
+    modulus: Modulus,
     bits: usize,
     /// INVARIANT: odd and at least 3.
     exponent: u32,
@@ -34,9 +35,7 @@ impl PublicKey {
         let bits = modulus_bits(modulus)?;
         let spki =
             der::spki(RSA_ENCRYPTION, &der::sequence(&[&der::integer(modulus), &der::integer(exponent)]));
-        let number = BoxedUint::from_be_slice_vartime(modulus);
-        let odd = Odd::new(number).into_option().ok_or(KeyFault::ModulusEven)?;
-        let modulus = BoxedMontyParams::new_vartime(odd);
+        let modulus = Modulus::new(modulus).ok_or(KeyFault::ModulusEven)?;
         Ok(Self { modulus, bits, exponent: public_exponent(exponent)?, spki })
     }
 
@@ -48,7 +47,7 @@ impl PublicKey {
         signature: &[u8],
         accelerator: &dyn Accelerator,
     ) -> bool {
-        if !self.has_the_range(signature) {
+        if !self.modulus.exceeds(signature) {
             return false;
         }
         accelerator.verify(hash, &self.spki, signature, text).unwrap_or_else(|| {
@@ -75,32 +74,7 @@ impl PublicKey {
 
     /// RSAVP1 (RFC 8017 section 5.2.2): `signature` to the power of the exponent. `None` when it is out of range.
     fn open(&self, signature: &[u8]) -> Option<Vec<u8>> {
-        let base = self.number(signature)?;
-        let base = BoxedMontyForm::new(base, &self.modulus);
-        let mut multiplier = <BoxedMontyForm as MontyForm>::Multiplier::from(&self.modulus);
-        let mut power = base.clone();
-        // From the second highest bit on: square, and multiply where the bit is set.
-        for bit in (0..self.exponent.ilog2()).rev() {
-            multiplier.square_assign(&mut power);
-            if self.exponent >> bit & 1 == 1 {
-                multiplier.mul_assign(&mut power, &base);
-            }
-        }
-        let bytes = power.retrieve().to_be_bytes();
-        bytes.len().checked_sub(self.length()).and_then(|start| bytes.get(start..)).map(<[u8]>::to_vec)
-    }
-
-    fn has_the_range(&self, signature: &[u8]) -> bool {
-        self.number(signature).is_some()
-    }
-
-    /// The number that `signature` is: as long as the modulus, and less.
-    fn number(&self, signature: &[u8]) -> Option<BoxedUint> {
-        if signature.len() != self.length() {
-            return None;
-        }
-        let number = BoxedUint::from_be_slice(signature, self.modulus.bits_precision()).ok()?;
-        (number.cmp_vartime(self.modulus.modulus().as_ref()).is_lt()).then_some(number)
+        self.modulus.exceeds(signature).then(|| self.modulus.power(signature, self.exponent))
     }
 }
 

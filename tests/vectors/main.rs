@@ -297,6 +297,22 @@ fn wycheproof_ed25519() {
 }
 
 #[test]
+fn wycheproof_ed25519_with_a_key_that_is_used_often() {
+    let mut sum = Tally::default();
+    for group in sets::ed25519().groups {
+        let keys = key_set(&group.key);
+        for _ in 0..64 {
+            assert!(!accepts(&keys, Algorithm::EdDsa, b"text", &[0x55; 64]));
+        }
+        for vector in &group.vectors {
+            let accepted = accepts(&keys, Algorithm::EdDsa, &vector.text, &vector.signature);
+            sum.count(accepted, vector.expected, vector.number);
+        }
+    }
+    assert_eq!(sum, tally(88, 63, 0));
+}
+
+#[test]
 fn wycheproof_hmac() {
     // Too strict on purpose: keys shorter than the hash (RFC 7518 section 3.2) and tags cut in half.
     assert_eq!(hmac(H::HmacSha256, Algorithm::Hs256, 32), tally(30, 108, 36));
