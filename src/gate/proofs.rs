@@ -20,9 +20,6 @@ use crate::token::fault::TokenFault;
 /// For how long a new nonce is given out, in seconds. It stays good for as long again.
 const NONCE_PERIOD: i64 = 300;
 
-/// The realm of nonces; nobody else's under the same key.
-const NONCES: u32 = u32::MAX - 1;
-
 /// What is kept for proofs, where the policy takes any.
 pub(super) struct Proofs {
     key: DigestKey,
@@ -54,10 +51,7 @@ impl Proofs {
     /// them: a nonce is a keyed digest of its time.
     fn nonces(&self, now: UnixTime) -> Vec<String> {
         let period = now.as_secs().div_euclid(NONCE_PERIOD);
-        let nonce = |period: i64| {
-            let digest = self.key.digest(NONCES, &period.to_le_bytes()).as_u128();
-            base64url::encode(digest.to_le_bytes())
-        };
+        let nonce = |period: i64| base64url::encode(self.key.nonce(period.cast_unsigned()));
         if self.nonce { vec![nonce(period), nonce(period.saturating_sub(1))] } else { Vec::new() }
     }
 }
