@@ -106,16 +106,15 @@ pub(super) struct Client {
     pub(super) resource: Option<Rc<ProtectedResource>>,
     /// It presents its token as one that is bound to a key.
     pub(super) dpop: bool,
-    /// The nonce for its next proof, where one is asked for.
-    pub(super) nonce: Option<String>,
 }
 
 impl Client {
-    pub(super) fn of(policy: &Policy, head: &RequestHead<'_>) -> Self {
+    /// The client of `head`, whose path in normal form, where it has one, is `path`.
+    pub(super) fn of(policy: &Policy, head: &RequestHead<'_>, path: Option<&Path<'_>>) -> Self {
         let host = host::of_authority(head.authority).unwrap_or_default();
-        let resource = || policy.resources.of(&host, Path::normalize(head.path).ok().as_ref()).cloned();
+        let resource = || policy.resources.of(&host, path).cloned();
         let resource = (!policy.resources.is_empty()).then(resource).flatten();
-        Self { host, grpc: head.is_grpc(), resource, dpop: false, nonce: None }
+        Self { host, grpc: head.is_grpc(), resource, dpop: false }
     }
 }
 

@@ -21,6 +21,7 @@ use crate::base::secret::Secret;
 use crate::base::time::UnixTime;
 use crate::http::head::RequestHead;
 use crate::http::message::{Callout, HeaderEdits, Reply};
+use crate::http::path::Path;
 use crate::jose::sign::{NoSigner, Signer};
 use crate::jose::verify::Accelerator;
 use crate::policy::{Denial, Policy};
@@ -104,7 +105,8 @@ impl Gate {
 
     /// Judges the request `id`, or parks it.
     pub fn open(&mut self, id: RequestId, head: &RequestHead<'_>, facts: &Facts<'_>, now: UnixTime) -> Step {
-        let mut client = Client::of(&self.policy, head);
+        let path = Path::normalize(head.path);
+        let mut client = Client::of(&self.policy, head, path.as_ref().ok());
         if self.policy.is_closed() {
             return Step::Settle(self.unknown(
                 About::request(&client, None),
@@ -113,14 +115,14 @@ impl Gate {
             ));
         }
         let stripped = || strip_identity(&self.policy, head);
-        let decider = match route(&self.policy, head, facts, &client, now) {
+        let decider = match route(&self.policy, head, path, facts, &client, now) {
             Route::Judge(decider) => decider,
             Route::Metadata(response) => return Step::Settle(self.described(response, &client)),
             Route::Anonymous(permit, rule) => {
                 return Step::Settle(self.anonymous(permit, About::request(&client, rule), stripped()));
             }
             Route::Denied(denial, rule) => {
-                return Step::Settle(self.refused(About::request(&client, rule), &denial, stripped()));
+                return Step::Settle(self.refused(About::request(&client, rule), &denial, stripped(), now));
             }
         };
         let candidate = credential::candidate(head, &self.policy.places);
@@ -131,15 +133,14 @@ impl Gate {
             (_, candidate) => candidate.check(),
         };
         client.dpop = matches!(&found, Found::Token(_, Scheme::Dpop));
-        client.nonce = self.nonce(now);
         let about = About::request(&client, decider.rule());
         let token = match self.credential(found) {
             Ok(Some(token)) => token,
             Ok(None) => match self.without_credential(decider) {
                 Ok(permit) => return Step::Settle(self.anonymous(permit, about, stripped())),
-                Err(denial) => return Step::Settle(self.refused(about, &denial, stripped())),
+                Err(denial) => return Step::Settle(self.refused(about, &denial, stripped(), now)),
             },
-            Err(denial) => return Step::Settle(self.refused(about, &denial, stripped())),
+            Err(denial) => return Step::Settle(self.refused(about, &denial, stripped(), now)),
         };
         let digest = digest.unwrap_or_else(|| self.memory.digest(token.expose()));
         let edits = strip_all(&self.policy, head);
@@ -376,7 +377,7 @@ impl Gate {
         let edits = core::mem::take(&mut case.edits);
         let about = case.about(None);
         Some(match stop {
-            Stop::Bad(denial) => self.refused(about, &denial, edits),
+            Stop::Bad(denial) => self.refused(about, &denial, edits, now),
             Stop::Unknown(outage) => self.unknown(about, outage, edits),
             Stop::Wait(_) => self.unknown(about, Outage::Overloaded, edits),
         })

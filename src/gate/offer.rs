@@ -12,6 +12,8 @@ pub(super) struct Offer {
     schemes: &'static [Scheme],
     /// How proofs may be signed, names with spaces between them.
     pub(super) algorithms: String,
+    /// The nonce for the next proof, where one is asked for.
+    pub(super) nonce: Option<String>,
 }
 
 impl Offer {
@@ -25,7 +27,7 @@ impl Offer {
         denial: &Denial,
     ) -> Self {
         let Some(dpop) = &policy.dpop else {
-            return Self { schemes: &[Scheme::Bearer], algorithms: String::new() };
+            return Self { schemes: &[Scheme::Bearer], algorithms: String::new(), nonce: None };
         };
         let wanted = rule.and_then(|rule| rule.access.proof());
         let takes_bearer = policy.places.iter().any(|place| place.scheme() == Scheme::Bearer);
@@ -40,7 +42,13 @@ impl Offer {
             &[Scheme::Bearer, Scheme::Dpop]
         };
         let names: Vec<&str> = dpop.terms.algorithms.iter().map(|algorithm| algorithm.name()).collect();
-        Self { schemes, algorithms: names.join(" ") }
+        Self { schemes, algorithms: names.join(" "), nonce: None }
+    }
+
+    /// This offer, with the `nonce` that a proof needs.
+    #[must_use]
+    pub(super) fn with_nonce(self, nonce: Option<String>) -> Self {
+        Self { nonce, ..self }
     }
 
     /// The scheme of the credential at stake.

@@ -109,7 +109,7 @@ pub(super) fn denial(policy: &Policy, client: &Client, denial: &Denial, offer: &
             // A field each: clients that know only one scheme find it at the beginning.
             fields.push(("www-authenticate", challenge.value()));
         }
-        if let Some(nonce) = client.nonce.as_deref().filter(|_| telling.status == 401) {
+        if let Some(nonce) = offer.nonce.as_deref().filter(|_| telling.status == 401) {
             fields.push(("dpop-nonce", FieldValue::lossy(nonce)));
         }
     }

@@ -6,7 +6,7 @@ use super::step::Facts;
 use crate::base::time::UnixTime;
 use crate::http::head::RequestHead;
 use crate::http::message::Response;
-use crate::http::path::Path;
+use crate::http::path::{Ambiguous, Path};
 use crate::policy::{self, Access, Denial, Permit, Policy, RuleId, Target, Unmatched};
 
 /// Where a request goes.
@@ -21,15 +21,16 @@ pub(super) enum Route {
     Metadata(Response),
 }
 
-/// Chooses the way of `head` under `policy`.
+/// Chooses the way of `head`, whose path in normal form is `path`, under `policy`.
 pub(super) fn route(
     policy: &Policy,
     head: &RequestHead<'_>,
+    path: Result<Path<'_>, Ambiguous>,
     facts: &Facts<'_>,
     client: &Client,
     now: UnixTime,
 ) -> Route {
-    let path = match Path::normalize(head.path) {
+    let path = match path {
         Ok(path) => Some(path),
         Err(_) if has_no_path(head) => None,
         Err(ambiguous) => return Route::Denied(Denial::PathAmbiguous(ambiguous), None),

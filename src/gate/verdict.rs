@@ -23,7 +23,7 @@ impl Gate {
         let proven = match self.prove(&case, now) {
             Ok(proven) => proven,
             Err(fault) => {
-                return self.refused(case.about(Some(known)), &Denial::BadToken(fault), edits);
+                return self.refused(case.about(Some(known)), &Denial::BadToken(fault), edits, now);
             }
         };
         let sender = Sender { key: proven.as_ref().map(|proven| proven.key), certificate: case.certificate };
@@ -39,7 +39,7 @@ impl Gate {
             .map_err(Unfit::Denied)
             .and_then(|permit| self.spend(proven.as_ref(), now).map(|()| permit))
         {
-            Err(Unfit::Denied(denial)) => self.refused(case.about(Some(known)), &denial, edits),
+            Err(Unfit::Denied(denial)) => self.refused(case.about(Some(known)), &denial, edits, now),
             Err(Unfit::Unknown(outage)) => self.unknown(case.about(Some(known)), outage, edits),
             Ok(permit) => {
                 edits.set.extend(known.identity.iter().cloned());
@@ -65,11 +65,17 @@ impl Gate {
     }
 
     /// The answer is no.
-    pub(super) fn refused(&self, about: About<'_>, denial: &Denial, edits: HeaderEdits) -> Verdict {
+    pub(super) fn refused(
+        &self,
+        about: About<'_>,
+        denial: &Denial,
+        edits: HeaderEdits,
+        now: UnixTime,
+    ) -> Verdict {
         let (client, rule) = (about.client, about.rule);
         let decider = rule.and_then(|rule| self.policy.rules.get(rule));
         let holder = about.known.as_ref().map(|known| &known.holder);
-        let offer = Offer::new(&self.policy, client, decider, holder, denial);
+        let offer = Offer::new(&self.policy, client, decider, holder, denial).with_nonce(self.nonce(now));
         let note = Note { detail: denial.to_string(), ..self.note(denial.code(), about) };
         self.enforce(rule, note, edits, || refuse::denial(&self.policy, client, denial, &offer))
     }
