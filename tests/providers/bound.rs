@@ -2,38 +2,24 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::authority::Authority;
-use crate::policies::{guarded_by, order};
+use crate::policies::{both_ways, guarded_by, order};
 use crate::ring::Ring;
 use crate::support::oidc_provider::{GATEWAY, OidcProvider, Wanted};
 
 pub(crate) fn add(ring: &mut Ring, provider: &Arc<OidcProvider>) {
-    let keys = json!({"jwks": {"uri": format!("{}/jwks", provider.issuer()), "cluster": "idp"}});
-    let asked = json!({
-        "protocol": "rfc7662",
-        "uri": format!("{}/token/introspection", provider.issuer()),
-        "cluster": "idp",
-        "client": {"id": GATEWAY.0, "secret": {"env": "IDP_SECRET"}, "method": "basic"},
-    });
-    test(ring, provider, "a_signed_token", ("jwt", keys), Wanted::signed("ES256", "ES256"));
-    test(ring, provider, "an_opaque_token", ("introspection", asked), Wanted::default());
+    for (name, issuer, wanted) in both_ways(provider) {
+        test(ring, provider, name, issuer, wanted);
+    }
 }
 
-fn test(
-    ring: &mut Ring,
-    provider: &Arc<OidcProvider>,
-    name: &str,
-    (way, how): (&str, Value),
-    wanted: Wanted<'static>,
-) {
+fn test(ring: &mut Ring, provider: &Arc<OidcProvider>, name: &str, issuer: Value, wanted: Wanted<'static>) {
     let authority = Authority::new();
     let (ours, other) = (authority.vouches_for("ours"), authority.vouches_for("other"));
     let (our, others, nobody) =
         (authority.client(Some(&ours)), authority.client(Some(&other)), authority.client(None));
-    let mut issuer = json!({"issuer": provider.issuer(), "audiences": ["orders-api"]});
-    issuer[way] = how;
     let plan = guarded_by(provider.port(), issuer)
         .environment("IDP_SECRET", GATEWAY.1)
         .over_tls(authority.listens(false), &nobody);

@@ -8,6 +8,7 @@ use crate::ring::{Plan, Site};
 use crate::support::bootstrap::Lead;
 use crate::support::client::Request;
 use crate::support::deadline::{PATIENCE, poll, timed};
+use crate::support::oidc_provider::{GATEWAY, OidcProvider, Wanted};
 
 /// `/orders/**` needs the scope `orders` from this issuer, whose clusters lead to `port`.
 pub(crate) fn guarded_by(port: u16, issuer: Value) -> Plan {
@@ -17,6 +18,27 @@ pub(crate) fn guarded_by(port: u16, issuer: Value) -> Plan {
         "upstream": {"headers": {"x-auth-client": "client_id", "x-auth-scopes": "scope"}},
     }))
     .leads("idp", Lead::Port(port))
+}
+
+/// The two ways to trust `provider`: by its keys, and by its word. Each with the name of its tokens in a test, and how
+/// to want one.
+pub(crate) fn both_ways(provider: &OidcProvider) -> [(&'static str, Value, Wanted<'static>); 2] {
+    let trusting = |way: &str, how: Value| {
+        let mut issuer = json!({"issuer": provider.issuer(), "audiences": ["orders-api"]});
+        issuer[way] = how;
+        issuer
+    };
+    let keys = json!({"jwks": {"uri": format!("{}/jwks", provider.issuer()), "cluster": "idp"}});
+    let asked = json!({
+        "protocol": "rfc7662",
+        "uri": format!("{}/token/introspection", provider.issuer()),
+        "cluster": "idp",
+        "client": {"id": GATEWAY.0, "secret": {"env": "IDP_SECRET"}, "method": "basic"},
+    });
+    [
+        ("a_signed_token", trusting("jwt", keys), Wanted::signed("ES256", "ES256")),
+        ("an_opaque_token", trusting("introspection", asked), Wanted::default()),
+    ]
 }
 
 /// A request that needs a token, with this one.

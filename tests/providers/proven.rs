@@ -7,33 +7,19 @@ use scopegate::jose::algorithm::Algorithm;
 use scopegate::tool::mint::{PrivateKey, Subject};
 use serde_json::{Map, Value, json};
 
-use crate::policies::{guarded_by, order};
+use crate::policies::{both_ways, guarded_by, order};
 use crate::ring::{Ring, Site};
 use crate::support::client::Request;
 use crate::support::deadline::unix_now;
 use crate::support::oidc_provider::{GATEWAY, OidcProvider, Wanted};
 
 pub(crate) fn add(ring: &mut Ring, provider: &Arc<OidcProvider>) {
-    let keys = json!({"jwks": {"uri": format!("{}/jwks", provider.issuer()), "cluster": "idp"}});
-    let asked = json!({
-        "protocol": "rfc7662",
-        "uri": format!("{}/token/introspection", provider.issuer()),
-        "cluster": "idp",
-        "client": {"id": GATEWAY.0, "secret": {"env": "IDP_SECRET"}, "method": "basic"},
-    });
-    test(ring, provider, "a_signed_token", ("jwt", keys), Wanted::signed("ES256", "ES256"));
-    test(ring, provider, "an_opaque_token", ("introspection", asked), Wanted::default());
+    for (name, issuer, wanted) in both_ways(provider) {
+        test(ring, provider, name, issuer, wanted);
+    }
 }
 
-fn test(
-    ring: &mut Ring,
-    provider: &Arc<OidcProvider>,
-    name: &str,
-    (way, how): (&str, Value),
-    wanted: Wanted<'static>,
-) {
-    let mut issuer = json!({"issuer": provider.issuer(), "audiences": ["orders-api"]});
-    issuer[way] = how;
+fn test(ring: &mut Ring, provider: &Arc<OidcProvider>, name: &str, issuer: Value, wanted: Wanted<'static>) {
     let mut plan = guarded_by(provider.port(), issuer).environment("IDP_SECRET", GATEWAY.1);
     plan.filter.policy["dpop"] = json!({});
     let provider = Arc::clone(provider);
