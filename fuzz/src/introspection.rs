@@ -106,9 +106,13 @@ impl Said {
                 let ends =
                     [claims.get("exp").cloned(), self.expires_in().map(|span| json!(NOW as f64 + span))];
                 let end = ends.iter().flatten().filter_map(Value::as_f64).reduce(f64::min);
-                let until = window.until.map(|until| until.as_millis() as f64 / 1000.0);
-                assert_eq!(until.is_some(), end.is_some());
-                assert!((until.unwrap_or(0.0) - end.unwrap_or(0.0)).abs() < 0.01, "{until:?} is not {end:?}");
+                assert_eq!(window.until.is_some(), end.is_some());
+                if let (Some(until), Some(end)) = (window.until, end) {
+                    let apart = i128::from(until.as_millis()) - milliseconds(end);
+                    // A sum of two floats is as exact as a float of its size.
+                    let exact = 10.max((end.abs() * f64::EPSILON * 1000.0) as i128);
+                    assert!(apart.abs() <= exact, "{until} is not {end:?}");
+                }
                 assert!(window.check(terms.now).is_ok(), "good at once");
                 assert!(
                     ["access_token", "refresh_token", "id_token"]
@@ -252,6 +256,10 @@ impl Said {
         let text = core::str::from_utf8(&self.kind).unwrap_or_default();
         text.split(';').next().unwrap_or_default().trim().to_lowercase()
     }
+}
+
+fn milliseconds(seconds: f64) -> i128 {
+    seconds.floor() as i128 * 1000 + ((seconds - seconds.floor()) * 1000.0) as i128
 }
 
 fn names_somebody(members: &Value) -> bool {

@@ -26,7 +26,9 @@ impl UnixTime {
     /// A `NumericDate` (RFC 7519 section 2) as it stands in JSON. `None` when it is no time: not finite, or beyond
     /// ±2^53 seconds.
     pub fn from_numeric_date(seconds: f64) -> Option<Self> {
-        (seconds.is_finite() && seconds.abs() <= MAX_SECONDS).then(|| Self((seconds * 1000.0).floor() as i64))
+        // The fraction apart: a late time in milliseconds is beyond what a float holds exactly.
+        let (whole, rest) = (seconds.floor(), seconds - seconds.floor());
+        (seconds.abs() <= MAX_SECONDS).then(|| Self(whole as i64 * 1000 + (rest * 1000.0) as i64))
     }
 
     /// Milliseconds since the epoch.
@@ -73,6 +75,13 @@ mod tests {
     fn fractions_of_a_second_count() {
         assert_eq!(UnixTime::from_numeric_date(1.5), Some(UnixTime::from_millis(1500)));
         assert_eq!(UnixTime::from_numeric_date(-0.0005), Some(UnixTime::from_millis(-1)));
+    }
+
+    #[test]
+    fn a_late_time_is_exact() {
+        for seconds in [180_011_799_999_990, 1 << 53, -(1 << 53)] {
+            assert_eq!(UnixTime::from_numeric_date(seconds as f64), Some(UnixTime::from_secs(seconds)));
+        }
     }
 
     #[test]
