@@ -107,7 +107,7 @@ impl Driver {
 
 fn header(verdict: &Verdict, name: &str) -> Option<String> {
     let Verdict::Admit { edits, .. } = verdict else { return None };
-    edits.set.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone())
+    edits.set.iter().find(|(found, _)| **found == *name).map(|(_, value)| value.to_string())
 }
 
 #[test]

@@ -134,10 +134,7 @@ fn a_bound_token_is_good_with_a_proof() {
     let verdict =
         world.send(&mut gate, &fields.each_ref().map(|(name, value)| (*name, value.as_str())), at(0));
     let Verdict::Admit { edits, note, .. } = verdict else { panic!("refused") };
-    assert_eq!(
-        (note.reason, edits.remove),
-        ("admitted", vec!["authorization".to_owned(), "dpop".to_owned()])
-    );
+    assert_eq!((note.reason, edits.remove), ("admitted", vec!["authorization".into(), "dpop".into()]));
 }
 
 #[test]

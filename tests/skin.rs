@@ -92,7 +92,13 @@ impl Host for Shared {
     fn publish(&self, _name: &str, _value: &str) {}
 
     fn edit(&self, edits: &HeaderEdits) -> Result<(), HostFault> {
-        self.0.act("edit", Act::Edit(edits.remove.clone(), edits.set.clone()))
+        self.0.act(
+            "edit",
+            Act::Edit(
+                edits.remove.iter().map(|name| name.to_string()).collect(),
+                edits.set.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+            ),
+        )
     }
 
     fn resume(&self) -> Result<(), HostFault> {

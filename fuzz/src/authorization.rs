@@ -98,10 +98,10 @@ enum Reading {
     Several,
 }
 
-fn reading(found: &Found) -> Reading {
+fn reading(found: &Found<'_>) -> Reading {
     match found {
         Found::Nothing => Reading::Nothing,
-        Found::Token(token, scheme) => Reading::Token(token.expose().clone(), *scheme == Scheme::Dpop),
+        Found::Token(token, scheme) => Reading::Token(token.expose().to_vec(), *scheme == Scheme::Dpop),
         Found::Malformed => Reading::Malformed,
         Found::Several => Reading::Several,
     }
@@ -131,11 +131,11 @@ fn edited(target: &[u8], fields: &Fields, edits: &HeaderEdits) -> (Vec<u8>, Fiel
     let mut fields = fields.clone();
     fields.retain(|(name, _)| !edits.remove.iter().any(|removed| removed.as_bytes() == name));
     for (name, value) in &edits.set {
-        if name == ":path" {
-            target = value.clone().into_bytes();
+        if &**name == ":path" {
+            target = value.as_bytes().to_vec();
         } else {
             fields.retain(|(found, _)| found != name.as_bytes());
-            fields.push((name.clone().into_bytes(), value.clone().into_bytes()));
+            fields.push((name.as_bytes().to_vec(), value.as_bytes().to_vec()));
         }
     }
     (target, fields)

@@ -1,6 +1,7 @@
 //! A value that must not be seen.
 
 use core::fmt;
+use std::borrow::Cow;
 
 /// Holds a credential, a client secret or a key. `Debug` shows no part of it; there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
@@ -15,6 +16,13 @@ impl<T> Secret<T> {
     /// The value itself, for the one place that has to send or compare it.
     pub const fn expose(&self) -> &T {
         &self.0
+    }
+}
+
+impl Secret<Cow<'_, [u8]>> {
+    /// The value, for longer than what it may be borrowed from.
+    pub fn into_owned(self) -> Secret<Cow<'static, [u8]>> {
+        Secret(Cow::Owned(self.0.into_owned()))
     }
 }
 

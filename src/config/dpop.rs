@@ -26,7 +26,7 @@ pub(super) fn dpop(policy: &Members<'_>, rules: &Rules, places: &mut Vec<Place>)
         return None;
     }
     if !has_place {
-        places.push(Place::Header { name: "authorization".to_owned(), scheme: Some(DPOP.to_owned()) });
+        places.push(Place::Header { name: "authorization".into(), scheme: Some(DPOP.to_owned()) });
     }
     Some(node.and_then(|node| node.members(KEYS)).map_or_else(usual, |members| section(&members)))
 }
@@ -97,7 +97,7 @@ fn origins(node: &Node<'_>) -> Vec<(String, Uri)> {
         if origin.path() != "/" {
             node.refuse("has a path", format!("write {EXAMPLE}"));
         }
-        origins.extend(host.map(|host| (host, origin)));
+        origins.extend(host.map(|host| (host.into_owned(), origin)));
     }
     origins
 }

@@ -49,7 +49,7 @@ fn resource(node: &Node<'_>) -> Option<ProtectedResource> {
             return None;
         };
         let prefix = path.as_str().trim_end_matches('/').to_owned();
-        let host = host::of_authority(uri.authority().as_bytes())?;
+        let host = host::of_authority(uri.authority().as_bytes())?.into_owned();
         Some((node.value().as_str()?.to_owned(), uri, host, prefix))
     });
     let path = members.get("path").map(|node| path(&node));

@@ -77,7 +77,7 @@ fn header(members: &Members<'_>, node: &Node<'_>) -> Option<Place> {
             Some(check_token(&node, scheme, "a scheme like Bearer").then(|| scheme.to_owned())?)
         }
     };
-    Some(Place::Header { name, scheme })
+    Some(Place::Header { name: name.into(), scheme })
 }
 
 fn check_token(node: &Node<'_>, text: &str, what: &str) -> bool {

@@ -91,7 +91,7 @@ fn header(node: &Node<'_>, name: &str, taken: &mut Vec<String>) -> Option<String
 
 fn token_header(place: &Place) -> Option<String> {
     match place {
-        Place::Header { name, .. } => Some(name.clone()),
+        Place::Header { name, .. } => Some(name.to_string()),
         Place::Query(_) | Place::Cookie(_) => None,
     }
 }

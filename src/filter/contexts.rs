@@ -1,7 +1,6 @@
 //! What the host's contexts stand for: a root for each configured filter in this worker, a stream for each request.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::accelerator::HostSignatures;
@@ -10,6 +9,7 @@ use super::host::{CallToken, ContextId};
 use super::skin::{Hold, Skin};
 use super::slots::SharedData;
 use super::{abi, configuration};
+use crate::base::table::Table;
 use crate::config;
 use crate::gate::Gate;
 use crate::policy::Policy;
@@ -22,19 +22,14 @@ type Configured = Option<Rc<Skin<Envoy>>>;
 
 thread_local! {
     // A worker's VM has one thread.
-    static CONTEXTS: RefCell<Contexts> = const { RefCell::new(Contexts::new()) };
+    static CONTEXTS: RefCell<Contexts> = RefCell::default();
 }
 
+#[derive(Default)]
 struct Contexts {
-    roots: BTreeMap<ContextId, Configured>,
+    roots: Table<ContextId, Configured>,
     /// A request stays with the policy that was in force when it began.
-    streams: BTreeMap<ContextId, Configured>,
-}
-
-impl Contexts {
-    const fn new() -> Self {
-        Self { roots: BTreeMap::new(), streams: BTreeMap::new() }
-    }
+    streams: Table<ContextId, Configured>,
 }
 
 /// Does `work` on the contexts, which are never borrowed while the host is called: it may call back.

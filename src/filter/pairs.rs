@@ -1,20 +1,54 @@
 //! The ABI's block of name and value pairs, read without trusting it: a count, that many pairs of lengths, and the
 //! texts, each with a zero byte behind it; numbers are 32 bits, little-endian.
 
-/// The pairs in `block`; `None` when it is not such a block. An empty block has no pairs.
+/// The pairs of a block, one after the other. They end early where the block is broken: only [`Pairs::are_whole`] tells
+/// that they were all of them.
+pub struct Pairs<'b> {
+    /// Two lengths for each pair that is still to come.
+    lengths: &'b [[u8; 8]],
+    /// Their texts.
+    texts: &'b [u8],
+}
+
+impl<'b> Pairs<'b> {
+    /// The pairs in `block`; `None` when it is too short for as many as it claims. An empty block has no pairs.
+    pub fn of(block: &'b [u8]) -> Option<Self> {
+        if block.is_empty() {
+            return Some(Self { lengths: &[], texts: &[] });
+        }
+        let (count, rest) = block.split_first_chunk()?;
+        let (lengths, texts) = rest.split_at_checked(size(*count)?.checked_mul(8)?)?;
+        Some(Self { lengths: lengths.as_chunks().0, texts })
+    }
+
+    /// Whether every pair was there; to be asked when there are no more.
+    pub const fn are_whole(&self) -> bool {
+        self.lengths.is_empty()
+    }
+}
+
+impl<'b> Iterator for Pairs<'b> {
+    type Item = (&'b [u8], &'b [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (lengths, rest) = self.lengths.split_first()?;
+        let [n0, n1, n2, n3, v0, v1, v2, v3] = *lengths;
+        let (name, texts) = take(self.texts, [n0, n1, n2, n3])?;
+        let (value, texts) = take(texts, [v0, v1, v2, v3])?;
+        *self = Self { lengths: rest, texts };
+        Some((name, value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.lengths.len()))
+    }
+}
+
+/// All pairs in `block`; `None` when it is not such a block.
 pub fn read(block: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
-    if block.is_empty() {
-        return Some(Vec::new());
-    }
-    let count = number(block, 0)?;
-    let mut texts = block.get(4usize.checked_add(count.checked_mul(8)?)?..)?;
-    let mut pairs = Vec::with_capacity(count);
-    for at in 0..count {
-        let name = take(&mut texts, number(block, 4 + at * 8)?)?;
-        let value = take(&mut texts, number(block, 8 + at * 8)?)?;
-        pairs.push((name, value));
-    }
-    Some(pairs)
+    let mut pairs = Pairs::of(block)?;
+    let read = pairs.by_ref().collect();
+    pairs.are_whole().then_some(read)
 }
 
 /// Writes `pairs` as such a block.
@@ -34,15 +68,14 @@ pub fn write(pairs: &[(&str, &str)]) -> Vec<u8> {
     block
 }
 
-fn number(block: &[u8], at: usize) -> Option<usize> {
-    let bytes = block.get(at..at.checked_add(4)?)?;
-    usize::try_from(u32::from_le_bytes(bytes.try_into().ok()?)).ok()
+fn size(bytes: [u8; 4]) -> Option<usize> {
+    usize::try_from(u32::from_le_bytes(bytes)).ok()
 }
 
-fn take<'b>(texts: &mut &'b [u8], length: usize) -> Option<&'b [u8]> {
-    let (text, rest) = texts.split_at_checked(length)?;
-    *texts = rest.get(1..)?;
-    Some(text)
+/// The text of this length at the beginning of `texts`, and what follows behind its zero byte.
+fn take(texts: &[u8], length: [u8; 4]) -> Option<(&[u8], &[u8])> {
+    let (text, rest) = texts.split_at_checked(size(length)?)?;
+    Some((text, rest.get(1..)?))
 }
 
 #[cfg(test)]

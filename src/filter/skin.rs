@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use super::counters::Counters;
 use super::host::{CallToken, ContextId, Host, Level};
-use super::pairs;
+use super::pairs::{self, Pairs};
 use super::warnings::Warnings;
 use crate::base::hex;
 use crate::base::time::UnixTime;
@@ -106,10 +106,11 @@ impl<H: Host> Skin<H> {
             Ok(block) => block,
             Err(fault) => return self.give_up(stream, "request_fields", &fault.to_string()),
         };
-        let Some(fields) = pairs::read(&block) else {
+        let mut fields = Pairs::of(&block);
+        let head = RequestHead::from_pairs(fields.iter_mut().flatten());
+        if !fields.is_some_and(|fields| fields.are_whole()) {
             return self.give_up(stream, "request_fields", "they are unreadable");
-        };
-        let head = RequestHead::from_pairs(fields);
+        }
         let Some(policy) = self.borrow(|gate| Rc::clone(gate.policy())) else {
             return self.reentered(stream);
         };

@@ -1,5 +1,7 @@
 //! What the upstream is told about whoever calls.
 
+use std::rc::Rc;
+
 use serde_json::Value;
 
 use crate::base::base64url;
@@ -11,19 +13,19 @@ use crate::token::grant::Grant;
 const LONGEST: usize = 8 * 1024;
 
 /// The identity headers for `grant`. A claim that is not there, or that cannot be a header value, is left out.
-pub(super) fn identity(upstream: &Upstream, grant: &Grant) -> Vec<(String, String)> {
+pub(super) fn identity(upstream: &Upstream, grant: &Grant) -> Vec<(Rc<str>, Rc<str>)> {
     let mut headers = Vec::new();
     for (name, claim) in &upstream.headers {
         let value = text(grant, claim).filter(|value| value.len() <= LONGEST).and_then(FieldValue::new);
         if let Some(value) = value.filter(|value| !value.as_str().is_empty()) {
-            headers.push((name.clone(), value.as_str().to_owned()));
+            headers.push((name.as_str().into(), value.as_str().into()));
         }
     }
     if let Some(name) = &upstream.claims_header
         && let Ok(claims) = serde_json::to_vec(grant.claims())
         && let Some(value) = FieldValue::new(base64url::encode(claims))
     {
-        headers.push((name.clone(), value.as_str().to_owned()));
+        headers.push((name.as_str().into(), value.as_str().into()));
     }
     headers
 }
@@ -63,7 +65,7 @@ mod tests {
 
     fn header(claims: Value, claim: &str) -> Option<String> {
         let upstream = Upstream { headers: vec![("x".into(), claim.into())], ..Upstream::default() };
-        identity(&upstream, &for_test(IssuerId(0), claims)).pop().map(|(_, value)| value)
+        identity(&upstream, &for_test(IssuerId(0), claims)).pop().map(|(_, value)| value.to_string())
     }
 
     #[test]
@@ -98,7 +100,7 @@ mod tests {
     fn all_claims_travel_encoded() {
         let upstream = Upstream { claims_header: Some("x-claims".into()), ..Upstream::default() };
         let headers = identity(&upstream, &for_test(IssuerId(0), json!({"name": "Zo\u{eb}\r\n"})));
-        let decoded = base64url::decode(&headers[0].1).unwrap();
+        let decoded = base64url::decode(&*headers[0].1).unwrap();
         assert_eq!(serde_json::from_slice::<Value>(&decoded).unwrap(), json!({"name": "Zo\u{eb}\r\n"}));
     }
 }

@@ -1,6 +1,7 @@
 //! One request: all that is needed to judge it once its head is gone.
 
 use core::fmt;
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::keys::SetNumber;
@@ -22,11 +23,11 @@ use crate::token::fault::TokenFault;
 use crate::token::introspection::Silence;
 
 /// A request with a credential, on its way through the checks.
-pub(super) struct Case {
+pub(super) struct Case<'h> {
     pub(super) decider: Decider,
-    pub(super) token: Secret<Vec<u8>>,
+    pub(super) token: Secret<Cow<'h, [u8]>>,
     pub(super) digest: Digest,
-    pub(super) client: Client,
+    pub(super) client: Client<'h>,
     /// What came with the token, where it was presented as one that is bound to a key.
     pub(super) proof: Option<dpop::Presented>,
     /// The client certificate that its sender has proven to hold, once that matters.
@@ -45,7 +46,7 @@ pub(super) struct Case {
 
 /// What a verdict is about.
 pub(super) struct About<'c> {
-    pub(super) client: &'c Client,
+    pub(super) client: &'c Client<'c>,
     pub(super) rule: Option<RuleId>,
     pub(super) issuer: Option<IssuerId>,
     pub(super) known: Option<Rc<Known>>,
@@ -53,12 +54,29 @@ pub(super) struct About<'c> {
 
 impl<'c> About<'c> {
     /// A request whose token was not looked at.
-    pub(super) const fn request(client: &'c Client, rule: Option<RuleId>) -> Self {
+    pub(super) const fn request(client: &'c Client<'c>, rule: Option<RuleId>) -> Self {
         Self { client, rule, issuer: None, known: None }
     }
 }
 
-impl Case {
+impl Case<'_> {
+    /// This case, for when its head is gone.
+    pub(super) fn into_owned(self) -> Case<'static> {
+        Case {
+            token: self.token.into_owned(),
+            client: self.client.into_owned(),
+            decider: self.decider,
+            digest: self.digest,
+            proof: self.proof,
+            certificate: self.certificate,
+            edits: self.edits,
+            asked_keys: self.asked_keys,
+            deadline: self.deadline,
+            issuer: self.issuer,
+            heard: self.heard,
+        }
+    }
+
     /// This case, with its token where that is known to be good.
     pub(super) fn about(&self, known: Option<Rc<Known>>) -> About<'_> {
         About { client: &self.client, rule: self.decider.rule(), issuer: self.issuer, known }
@@ -97,9 +115,9 @@ pub(super) enum Heard {
 
 /// What a refusal has to know about the client.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Client {
+pub(super) struct Client<'h> {
     /// The host that the request is for; empty when it names none.
-    pub(super) host: String,
+    pub(super) host: Cow<'h, str>,
     /// It wants its status as gRPC has it.
     pub(super) grpc: bool,
     /// The protected resource that the request is for.
@@ -108,17 +126,26 @@ pub(super) struct Client {
     pub(super) dpop: bool,
 }
 
-impl Client {
+impl<'h> Client<'h> {
     /// The client of `head`, whose path in normal form, where it has one, is `path`.
-    pub(super) fn of(policy: &Policy, head: &RequestHead<'_>, path: Option<&Path<'_>>) -> Self {
+    pub(super) fn of(policy: &Policy, head: &RequestHead<'h>, path: Option<&Path<'_>>) -> Self {
         let host = host::of_authority(head.authority).unwrap_or_default();
         let resource = || policy.resources.of(&host, path).cloned();
         let resource = (!policy.resources.is_empty()).then(resource).flatten();
         Self { host, grpc: head.is_grpc(), resource, dpop: false }
     }
+
+    fn into_owned(self) -> Client<'static> {
+        Client {
+            host: Cow::Owned(self.host.into_owned()),
+            grpc: self.grpc,
+            resource: self.resource,
+            dpop: self.dpop,
+        }
+    }
 }
 
-impl fmt::Debug for Case {
+impl fmt::Debug for Case<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Case")
             .field("decider", &self.decider)
@@ -134,9 +161,9 @@ pub(super) fn strip_identity(policy: &Policy, head: &RequestHead<'_>) -> HeaderE
     for ours in ours {
         for field in head.fields().iter().filter(|field| same_name(field.name, ours.as_bytes())) {
             if let Ok(name) = core::str::from_utf8(field.name)
-                && !edits.remove.iter().any(|removed| removed == name)
+                && !edits.remove.iter().any(|removed| **removed == *name)
             {
-                edits.remove.push(name.to_owned());
+                edits.remove.push(name.into());
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The gate's doors: requests and replies go in, verdicts and callouts come out.
 
 use core::time::Duration;
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::case::{About, Case, Client, Heard, strip_all, strip_identity};
@@ -129,7 +130,7 @@ impl Gate {
         let (digest, known) = self.recall(&candidate, now);
         let found = match (&known, candidate) {
             // A token that is known was looked at before.
-            (Some(_), Candidate::Text(text, scheme)) => Found::Token(Secret::new(text.to_vec()), scheme),
+            (Some(_), Candidate::Text(text, scheme)) => Found::Token(Secret::new(text.into()), scheme),
             (_, candidate) => candidate.check(),
         };
         client.dpop = matches!(&found, Found::Token(_, Scheme::Dpop));
@@ -331,7 +332,7 @@ impl Gate {
     }
 
     /// The one token in what was found in a request, or none.
-    fn credential(&self, found: Found) -> Result<Option<Secret<Vec<u8>>>, Denial> {
+    fn credential<'h>(&self, found: Found<'h>) -> Result<Option<Secret<Cow<'h, [u8]>>>, Denial> {
         let limit = self.policy.limits.token_bytes;
         match found {
             Found::Nothing => Ok(None),
@@ -346,7 +347,7 @@ impl Gate {
     }
 
     /// Takes a case as far as it goes: to a verdict, or into the waiting room.
-    fn proceed(&mut self, id: RequestId, mut case: Case, now: UnixTime) -> Option<Verdict> {
+    fn proceed(&mut self, id: RequestId, mut case: Case<'_>, now: UnixTime) -> Option<Verdict> {
         let found = self.advance(&mut case, now);
         self.conclude(id, case, found, now)
     }
@@ -355,7 +356,7 @@ impl Gate {
     fn conclude(
         &mut self,
         id: RequestId,
-        mut case: Case,
+        mut case: Case<'_>,
         found: Result<Rc<Known>, Stop>,
         now: UnixTime,
     ) -> Option<Verdict> {
@@ -371,7 +372,7 @@ impl Gate {
                 Some(_) | None => now.plus(self.patience(topic)),
             };
             case.deadline = Some((topic, until));
-            self.questions.park(id, case, topic, until);
+            self.questions.park(id, case.into_owned(), topic, until);
             return None;
         }
         let edits = core::mem::take(&mut case.edits);
@@ -383,7 +384,7 @@ impl Gate {
         })
     }
 
-    fn wake(&mut self, topic: Topic, now: UnixTime, mut learn: impl FnMut(&mut Case)) -> Vec<Woken> {
+    fn wake(&mut self, topic: Topic, now: UnixTime, mut learn: impl FnMut(&mut Case<'static>)) -> Vec<Woken> {
         let mut woken = Vec::new();
         for (id, mut case) in self.questions.wake(topic) {
             learn(&mut case);

@@ -45,7 +45,7 @@ impl From<TokenFault> for Stop {
 
 impl Gate {
     /// Takes the checks of `case` as far as they go without news from outside.
-    pub(super) fn advance(&mut self, case: &mut Case, now: UnixTime) -> Result<Rc<Known>, Stop> {
+    pub(super) fn advance(&mut self, case: &mut Case<'_>, now: UnixTime) -> Result<Rc<Known>, Stop> {
         if let Some(known) = self.memory.verified(case.digest, now) {
             return self.confirm(case, known, now);
         }
@@ -68,7 +68,7 @@ impl Gate {
     /// A token whose signature is good is good, unless its issuer wants to be asked about every token.
     pub(super) fn confirm(
         &mut self,
-        case: &mut Case,
+        case: &mut Case<'_>,
         known: Rc<Known>,
         now: UnixTime,
     ) -> Result<Rc<Known>, Stop> {
@@ -87,7 +87,7 @@ impl Gate {
 
     fn check_signature(
         &mut self,
-        case: &mut Case,
+        case: &mut Case<'_>,
         id: IssuerId,
         jws: &Unverified<'_>,
         now: UnixTime,
@@ -112,7 +112,12 @@ impl Gate {
 
     /// Asks issuers one after the other until one of them calls the token good. An issuer that says nothing leaves
     /// the question open, whatever the others say.
-    fn consult(&mut self, case: &mut Case, issuers: &[IssuerId], now: UnixTime) -> Result<Rc<Known>, Stop> {
+    fn consult(
+        &mut self,
+        case: &mut Case<'_>,
+        issuers: &[IssuerId],
+        now: UnixTime,
+    ) -> Result<Rc<Known>, Stop> {
         let mut refusal = None;
         let mut silence = None;
         for issuer in issuers {
@@ -136,7 +141,7 @@ impl Gate {
 
     /// What stands for the token of `case` in a question to `issuer`. Where the answer depends on the scopes that are
     /// asked for, they count: what was said about a token for one rule is not what was said about it for another.
-    fn asked_digest(&self, case: &Case, issuer: IssuerId) -> Digest {
+    fn asked_digest(&self, case: &Case<'_>, issuer: IssuerId) -> Digest {
         let introspection = self.policy.issuer(issuer).and_then(|issuer| issuer.introspection.as_ref());
         if introspection.is_some_and(|introspection| introspection.endpoint.sends_scopes()) {
             self.memory.digest_for(case.token.expose(), &self.required_scopes(case.decider))
@@ -154,7 +159,13 @@ impl Gate {
 
 impl Gate {
     /// What `issuer` says about the token: what it just said, what it said not long ago, or nothing while it rests.
-    fn word(&mut self, case: &Case, issuer: IssuerId, digest: Digest, now: UnixTime) -> Result<Heard, Stop> {
+    fn word(
+        &mut self,
+        case: &Case<'_>,
+        issuer: IssuerId,
+        digest: Digest,
+        now: UnixTime,
+    ) -> Result<Heard, Stop> {
         if let Some((_, heard)) = case.heard.iter().find(|(heard, _)| *heard == issuer) {
             return Ok(heard.clone());
         }
@@ -193,7 +204,7 @@ impl Gate {
 
     fn take_offer(
         &self,
-        case: &mut Case,
+        case: &mut Case<'_>,
         issuer: IssuerId,
         offer: Offer,
         now: UnixTime,

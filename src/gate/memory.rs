@@ -17,7 +17,7 @@ pub(super) struct Known {
     /// Whoever presents the token.
     pub(super) holder: Holder,
     /// Headers for the upstream, every value checked.
-    pub(super) identity: Vec<(String, String)>,
+    pub(super) identity: Vec<(Rc<str>, Rc<str>)>,
 }
 
 /// Who vouched for a token.

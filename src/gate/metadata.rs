@@ -52,7 +52,7 @@ fn method(place: &Place) -> Option<&'static str> {
     match place {
         Place::Header { name, scheme } => {
             let is_bearer = scheme.as_ref().is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"));
-            (name == "authorization" && is_bearer).then_some("header")
+            (&**name == "authorization" && is_bearer).then_some("header")
         }
         Place::Query(_) => Some("query"),
         Place::Cookie(_) => None,

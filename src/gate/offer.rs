@@ -21,7 +21,7 @@ impl Offer {
     /// to be bound to a key, or this one is, only that is offered: a bearer token is not what helps.
     pub(super) fn new(
         policy: &Policy,
-        client: &Client,
+        client: &Client<'_>,
         rule: Option<&Rule>,
         holder: Option<&Holder>,
         denial: &Denial,

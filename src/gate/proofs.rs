@@ -69,7 +69,7 @@ impl Gate {
     }
 
     /// What the sender of `case` has proven with a DPoP proof; `None` where the token came without the scheme for one.
-    pub(super) fn prove(&self, case: &Case, now: UnixTime) -> Result<Option<Proven>, TokenFault> {
+    pub(super) fn prove(&self, case: &Case<'_>, now: UnixTime) -> Result<Option<Proven>, TokenFault> {
         let Some(presented) = &case.proof else { return Ok(None) };
         let (Some(dpop), Some(proofs)) = (&self.policy.dpop, &self.proofs) else {
             return Err(TokenFault::BindingUnproven);

@@ -39,7 +39,7 @@ pub(super) struct Questions {
 }
 
 struct Parked {
-    case: Case,
+    case: Case<'static>,
     topic: Topic,
     until: UnixTime,
 }
@@ -51,7 +51,7 @@ impl Questions {
     }
 
     /// Parks `case` until there is news about `topic`, which is asked about unless that question is out already.
-    pub(super) fn park(&mut self, id: RequestId, case: Case, topic: Topic, until: UnixTime) {
+    pub(super) fn park(&mut self, id: RequestId, case: Case<'static>, topic: Topic, until: UnixTime) {
         self.parked.insert(id, Parked { case, topic, until: until.plus(GRACE) });
         self.waiting.entry(topic).or_default().push(id);
         self.want(topic);
@@ -88,7 +88,7 @@ impl Questions {
     }
 
     /// Nobody will be asked about `topic`: the time of everybody who waits for it is up at `now`, after `learn`.
-    pub(super) fn give_up(&mut self, topic: Topic, now: UnixTime, mut learn: impl FnMut(&mut Case)) {
+    pub(super) fn give_up(&mut self, topic: Topic, now: UnixTime, mut learn: impl FnMut(&mut Case<'static>)) {
         self.drop_topic(topic);
         for id in self.waiting.get(&topic).into_iter().flatten() {
             if let Some(parked) = self.parked.get_mut(id) {
@@ -99,7 +99,7 @@ impl Questions {
     }
 
     /// Somebody who waits for `topic`.
-    pub(super) fn waiter(&self, topic: Topic) -> Option<&Case> {
+    pub(super) fn waiter(&self, topic: Topic) -> Option<&Case<'static>> {
         let id = self.waiting.get(&topic)?.first()?;
         self.parked.get(id).map(|parked| &parked.case)
     }
@@ -126,7 +126,7 @@ impl Questions {
     }
 
     /// Takes out everybody who waits for `topic`.
-    pub(super) fn wake(&mut self, topic: Topic) -> Vec<(RequestId, Case)> {
+    pub(super) fn wake(&mut self, topic: Topic) -> Vec<(RequestId, Case<'static>)> {
         let ids = self.waiting.remove(&topic).unwrap_or_default();
         ids.into_iter().filter_map(|id| self.parked.remove(&id).map(|parked| (id, parked.case))).collect()
     }
@@ -139,14 +139,14 @@ impl Questions {
     }
 
     /// Takes out everybody whose time is up.
-    pub(super) fn expire(&mut self, now: UnixTime) -> Vec<(RequestId, Case)> {
+    pub(super) fn expire(&mut self, now: UnixTime) -> Vec<(RequestId, Case<'static>)> {
         let due: Vec<RequestId> =
             self.parked.iter().filter(|(_, parked)| now >= parked.until).map(|(id, _)| *id).collect();
         due.into_iter().filter_map(|id| self.remove(id).map(|case| (id, case))).collect()
     }
 
     /// Forgets a request that is gone.
-    pub(super) fn remove(&mut self, id: RequestId) -> Option<Case> {
+    pub(super) fn remove(&mut self, id: RequestId) -> Option<Case<'static>> {
         let parked = self.parked.remove(&id)?;
         if let Some(ids) = self.waiting.get_mut(&parked.topic) {
             ids.retain(|waiting| *waiting != id);

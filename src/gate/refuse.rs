@@ -70,7 +70,7 @@ impl Outage {
 }
 
 /// The answer to a request that an outage keeps us from judging.
-pub(super) fn outage(policy: &Policy, client: &Client, outage: Outage) -> Response {
+pub(super) fn outage(policy: &Policy, client: &Client<'_>, outage: Outage) -> Response {
     let telling = Telling {
         status: 503,
         error: "temporarily_unavailable",
@@ -87,7 +87,7 @@ pub(super) fn outage(policy: &Policy, client: &Client, outage: Outage) -> Respon
 }
 
 /// The answer to a request that is refused.
-pub(super) fn denial(policy: &Policy, client: &Client, denial: &Denial, offer: &Offer) -> Response {
+pub(super) fn denial(policy: &Policy, client: &Client<'_>, denial: &Denial, offer: &Offer) -> Response {
     let (telling, error) = tell(denial);
     let mut fields = Vec::new();
     if matches!(denial, Denial::NoCredential) || error.is_some() {
@@ -251,7 +251,7 @@ impl Telling {
     fn respond(
         &self,
         policy: &Policy,
-        client: &Client,
+        client: &Client<'_>,
         mut fields: Vec<(&'static str, FieldValue)>,
     ) -> Response {
         let text = policy.responses.describe.then_some(self.text);

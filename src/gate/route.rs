@@ -27,7 +27,7 @@ pub(super) fn route(
     head: &RequestHead<'_>,
     path: Result<Path<'_>, Ambiguous>,
     facts: &Facts<'_>,
-    client: &Client,
+    client: &Client<'_>,
     now: UnixTime,
 ) -> Route {
     let path = match path {
@@ -49,7 +49,7 @@ pub(super) fn route(
             }
         }
         None => {
-            let host = (!client.host.is_empty()).then_some(client.host.as_str());
+            let host = (!client.host.is_empty()).then_some(&*client.host);
             policy.rules.find_id(&Target {
                 host,
                 method: head.method,
@@ -98,7 +98,7 @@ fn has_no_path(head: &RequestHead<'_>) -> bool {
 fn own_metadata(
     policy: &Policy,
     head: &RequestHead<'_>,
-    client: &Client,
+    client: &Client<'_>,
     path: Option<&Path<'_>>,
 ) -> Option<Response> {
     let resource = policy.resources.described_at(&client.host, path?)?;

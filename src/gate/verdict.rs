@@ -17,7 +17,7 @@ use crate::token::expect::IssuerId;
 
 impl Gate {
     /// A good token, and what decides: time, audience and rule are checked on each use.
-    pub(super) fn decide(&self, mut case: Case, known: Rc<Known>, now: UnixTime) -> Verdict {
+    pub(super) fn decide(&self, mut case: Case<'_>, known: Rc<Known>, now: UnixTime) -> Verdict {
         case.issuer = Some(known.holder.grant().issuer());
         let mut edits = core::mem::take(&mut case.edits);
         let proven = match self.prove(&case, now) {
@@ -60,7 +60,7 @@ impl Gate {
     }
 
     /// A request that asked for our own metadata.
-    pub(super) fn described(&self, response: Response, client: &Client) -> Verdict {
+    pub(super) fn described(&self, response: Response, client: &Client<'_>) -> Verdict {
         Verdict::Refuse { response, note: self.note("metadata", About::request(client, None)) }
     }
 

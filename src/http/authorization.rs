@@ -91,7 +91,8 @@ static TOKEN68: [bool; 256] = {
 const LONGEST_LOOK: usize = 1 << 16;
 
 fn has_scheme(value: &[u8], scheme: &[u8]) -> bool {
-    value.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    // As it is written almost always, first.
+    value.get(..scheme.len()).is_some_and(|start| start == scheme || start.eq_ignore_ascii_case(scheme))
         && value.get(scheme.len()).is_none_or(|byte| matches!(byte, b' ' | b'\t'))
 }
 

@@ -30,7 +30,11 @@ impl<'h> RequestHead<'h> {
     /// Of a pseudo field that stands twice the last one counts; a proxy lets none through.
     pub fn from_pairs(pairs: impl IntoIterator<Item = (&'h [u8], &'h [u8])>) -> Self {
         let pairs = pairs.into_iter();
-        let mut head = Self { fields: Vec::with_capacity(pairs.size_hint().0), ..Self::default() };
+        /// What a browser sends is less.
+        const USUAL: usize = 32;
+        let (least, most) = pairs.size_hint();
+        let room = least.max(most.unwrap_or_default().min(USUAL));
+        let mut head = Self { fields: Vec::with_capacity(room), ..Self::default() };
         for (name, value) in pairs {
             match name {
                 b":method" => head.method = value,

@@ -6,29 +6,45 @@ use std::borrow::Cow;
 /// a name (RFC 1034 section 3.1): a server behind us takes both spellings for one host. `None` when there is none,
 /// or when it holds anything but letters, digits, `-`, `.`, `_` and, in brackets, an address: user information and
 /// other tricks name no host, nor does anything longer than a name can be.
-pub fn of_authority(authority: &[u8]) -> Option<String> {
+pub fn of_authority(authority: &[u8]) -> Option<Cow<'_, str>> {
+    if authority.first() == Some(&b'[') {
+        return of_address(authority).map(Cow::Owned);
+    }
+    let end = authority.iter().position(|byte| *byte == b':').unwrap_or(authority.len());
+    let (host, port) = authority.split_at_checked(end)?;
+    // All characters are looked at in any case: to stop at the first that is wrong would cost more.
+    let mut found = host.iter().fold(0, |found, byte| found | kind(*byte));
+    found |=
+        port.iter().skip(1).fold(0, |found, byte| found | if byte.is_ascii_digit() { 0 } else { FOREIGN });
+    let host = host.strip_suffix(b".").unwrap_or(host);
+    if found & FOREIGN != 0 || host.is_empty() || host.len() > LONGEST {
+        return None;
+    }
+    let host = core::str::from_utf8(host).ok()?;
+    Some(if found & UPPER != 0 { Cow::Owned(host.to_ascii_lowercase()) } else { Cow::Borrowed(host) })
+}
+
+/// An address in brackets, and perhaps a port.
+fn of_address(authority: &[u8]) -> Option<String> {
     let text = core::str::from_utf8(authority).ok()?;
-    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, after)) => {
-            let plain = address.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
-            if address.is_empty() || !plain {
-                return None;
-            }
-            (Cow::Owned(format!("[{address}]")), after.strip_prefix(':').or(after.is_empty().then_some(""))?)
-        }
-        None => {
-            let (host, port) = text.split_once(':').unwrap_or((text, ""));
-            let plain =
-                host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
-            let host = host.strip_suffix('.').unwrap_or(host);
-            if host.is_empty() || !plain {
-                return None;
-            }
-            (Cow::Borrowed(host), port)
-        }
-    };
-    let good = host.len() <= LONGEST && port.bytes().all(|byte| byte.is_ascii_digit());
-    good.then(|| host.to_ascii_lowercase())
+    let (address, after) = text.strip_prefix('[')?.split_once(']')?;
+    let port = after.strip_prefix(':').or(after.is_empty().then_some(""))?;
+    let plain = address.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
+    let good = plain && !address.is_empty() && address.len() + 2 <= LONGEST;
+    (good && port.bytes().all(|byte| byte.is_ascii_digit()))
+        .then(|| format!("[{}]", address.to_ascii_lowercase()))
+}
+
+const UPPER: u8 = 1;
+const FOREIGN: u8 = 2;
+
+/// What `byte` is in a host's name: nothing remarkable, an upper case letter, or foreign to it.
+const fn kind(byte: u8) -> u8 {
+    match byte {
+        b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => 0,
+        b'A'..=b'Z' => UPPER,
+        _ => FOREIGN,
+    }
 }
 
 /// The longest name in the DNS, written as text (RFC 1035 section 2.3.4).

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::time::Duration;
+use std::rc::Rc;
 
 use crate::base::secret::Secret;
 
@@ -148,9 +149,9 @@ pub struct Response {
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct HeaderEdits {
     /// Names of fields that the request carries and the upstream must not see.
-    pub remove: Vec<String>,
+    pub remove: Vec<Rc<str>>,
     /// Fields to put there, `:path` among them where a token stood in the query.
-    pub set: Vec<(String, String)>,
+    pub set: Vec<(Rc<str>, Rc<str>)>,
 }
 
 #[cfg(test)]

@@ -96,8 +96,8 @@ impl HostPattern {
         }
         match below {
             true if host.starts_with('[') => Err("has a `*` before an address"),
-            true => Ok(Self::Below(host)),
-            false => Ok(Self::Exact(host)),
+            true => Ok(Self::Below(host.into_owned())),
+            false => Ok(Self::Exact(host.into_owned())),
         }
     }
 

@@ -140,5 +140,5 @@ impl Default for Limits {
 
 /// Where a token is looked for unless the policy says otherwise: RFC 6750 section 2.1 alone.
 pub fn default_places() -> Vec<Place> {
-    vec![Place::Header { name: "authorization".to_owned(), scheme: Some("Bearer".to_owned()) }]
+    vec![Place::Header { name: "authorization".into(), scheme: Some("Bearer".to_owned()) }]
 }

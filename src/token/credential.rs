@@ -1,6 +1,7 @@
 //! The one credential in a request, or none, or too many (RFC 6750 section 2, RFC 9449 section 7.1).
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use super::dpop;
 use crate::base::secret::Secret;
@@ -15,7 +16,7 @@ pub enum Place {
     /// In the header field `name` (lower case), after `scheme` where there is one.
     Header {
         /// The field's name in lower case.
-        name: String,
+        name: Rc<str>,
         /// The authentication scheme before the token; `None` where the token is the whole value.
         scheme: Option<String>,
     },
@@ -49,15 +50,26 @@ impl Place {
 
 /// What the places of a request hold together.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Found {
+pub enum Found<'h> {
     /// No credential of a kind that is looked for.
     Nothing,
     /// Exactly one token, and how it is presented.
-    Token(Secret<Vec<u8>>, Scheme),
+    Token(Secret<Cow<'h, [u8]>>, Scheme),
     /// Something in one of the places that is not a token.
     Malformed,
     /// More than one.
     Several,
+}
+
+impl Found<'_> {
+    fn into_owned(self) -> Found<'static> {
+        match self {
+            Self::Nothing => Found::Nothing,
+            Self::Token(token, scheme) => Found::Token(token.into_owned(), scheme),
+            Self::Malformed => Found::Malformed,
+            Self::Several => Found::Several,
+        }
+    }
 }
 
 /// What stands in a token's place, before its text was looked at.
@@ -65,12 +77,12 @@ pub enum Candidate<'h> {
     /// The text of the only credential, whatever it is.
     Text(&'h [u8], Scheme),
     /// What there is besides.
-    Found(Found),
+    Found(Found<'h>),
 }
 
-impl Candidate<'_> {
+impl<'h> Candidate<'h> {
     /// Looks at the text.
-    pub fn check(self) -> Found {
+    pub fn check(self) -> Found<'h> {
         match self {
             Self::Text(text, scheme) => found(authorization::check(text), scheme),
             Self::Found(found) => found,
@@ -79,7 +91,7 @@ impl Candidate<'_> {
 }
 
 /// Looks for a credential in all `places` of `head`.
-pub fn find(head: &RequestHead<'_>, places: &[Place]) -> Found {
+pub fn find<'h>(head: &RequestHead<'h>, places: &[Place]) -> Found<'h> {
     candidate(head, places).check()
 }
 
@@ -106,7 +118,7 @@ pub fn strip(head: &RequestHead<'_>, places: &[Place], edits: &mut HeaderEdits) 
                 let ours =
                     |value| authorization::is_ours(value, scheme.as_deref().unwrap_or_default().as_bytes());
                 if head.values(name.as_bytes()).any(ours) {
-                    edits.remove.push(name.clone());
+                    edits.remove.push(Rc::clone(name));
                 }
             }
             Place::Query(name) => target = Cow::Owned(form::without(&target, name.as_bytes())),
@@ -116,11 +128,11 @@ pub fn strip(head: &RequestHead<'_>, places: &[Place], edits: &mut HeaderEdits) 
     if places.iter().any(|place| place.scheme() == Scheme::Dpop)
         && head.first(dpop::FIELD.as_bytes()).is_some()
     {
-        edits.remove.push(dpop::FIELD.to_owned());
+        edits.remove.push(dpop::FIELD.into());
     }
     if *target != *head.path {
         // Text whatever else the client wrote there: the token must not stay because of it.
-        edits.set.push((":path".to_owned(), form::target_text(&target)));
+        edits.set.push((":path".into(), form::target_text(&target).into()));
     }
 }
 
@@ -129,20 +141,20 @@ fn strip_cookie(head: &RequestHead<'_>, name: &str, edits: &mut HeaderEdits) {
     if !head.values(b"cookie").any(has) {
         return;
     }
-    edits.remove.push("cookie".to_owned());
+    edits.remove.push("cookie".into());
     let kept: Vec<Vec<u8>> =
         head.values(b"cookie").filter_map(|field| cookie::without(field, name.as_bytes())).collect();
     if let Ok(kept) = String::from_utf8(kept.join(&b"; "[..]))
         && !kept.is_empty()
     {
-        edits.set.push(("cookie".to_owned(), kept));
+        edits.set.push(("cookie".into(), kept.into()));
     }
 }
 
-fn found(presented: Presented<'_>, scheme: Scheme) -> Found {
+fn found(presented: Presented<'_>, scheme: Scheme) -> Found<'_> {
     match presented {
         Presented::Foreign => Found::Nothing,
-        Presented::Token(token) => Found::Token(Secret::new(Vec::from(token)), scheme),
+        Presented::Token(token) => Found::Token(Secret::new(token.into()), scheme),
         Presented::Malformed => Found::Malformed,
         Presented::Several => Found::Several,
     }
@@ -168,7 +180,7 @@ fn look<'h>(head: &RequestHead<'h>, place: &Place) -> Candidate<'h> {
                         joined.push(b',');
                         joined.extend(value);
                     }
-                    found(authorization::read(&joined, scheme), place.scheme())
+                    found(authorization::read(&joined, scheme), place.scheme()).into_owned()
                 }
             }
         }
@@ -180,11 +192,11 @@ fn look<'h>(head: &RequestHead<'h>, place: &Place) -> Candidate<'h> {
     })
 }
 
-fn single(values: Vec<Vec<u8>>) -> Found {
+fn single(values: Vec<Vec<u8>>) -> Found<'static> {
     match values.as_slice() {
         [] => Found::Nothing,
         [value] => match authorization::read(value, b"") {
-            Presented::Token(token) => Found::Token(Secret::new(token.to_vec()), Scheme::Bearer),
+            Presented::Token(token) => Found::Token(Secret::new(Cow::Owned(token.to_vec())), Scheme::Bearer),
             Presented::Malformed | Presented::Foreign | Presented::Several => Found::Malformed,
         },
         _ => Found::Several,
@@ -209,13 +221,13 @@ mod tests {
         RequestHead::from_pairs([(&b":path"[..], path.as_bytes())].into_iter().chain(fields))
     }
 
-    fn found(path: &str, fields: &[(&str, &str)]) -> Found {
+    fn found<'h>(path: &'h str, fields: &[(&'h str, &'h str)]) -> Found<'h> {
         find(&head(path, fields), &places())
     }
 
     #[test]
     fn each_place_is_read() {
-        let token = Found::Token(Secret::new(b"t.o.k".to_vec()), Scheme::Bearer);
+        let token = Found::Token(Secret::new(b"t.o.k".into()), Scheme::Bearer);
         assert_eq!(found("/", &[("authorization", "Bearer t.o.k")]), token);
         assert_eq!(found("/", &[("x-access-token", "t.o.k")]), token);
         assert_eq!(found("/?access_token=t.o.k", &[]), token);
@@ -234,7 +246,7 @@ mod tests {
         let mut both = places();
         both.push(Place::Header { name: "authorization".into(), scheme: Some(DPOP.into()) });
         let find = |value| find(&head("/", &[("authorization", value)]), &both);
-        let token = |scheme| Found::Token(Secret::new(b"t".to_vec()), scheme);
+        let token = |scheme| Found::Token(Secret::new(b"t".into()), scheme);
         assert_eq!(find("DPoP t"), token(Scheme::Dpop));
         assert_eq!(find("dpop t"), token(Scheme::Dpop));
         assert_eq!(find("Bearer t"), token(Scheme::Bearer));
@@ -251,7 +263,7 @@ mod tests {
         let place = Place::Header { name: "authorization".into(), scheme: Some(DPOP.into()) };
         let mut edits = HeaderEdits::default();
         strip(&head("/", &fields), &[place], &mut edits);
-        assert_eq!(edits.remove, ["authorization", "dpop"]);
+        assert_eq!(edits.remove, ["authorization", "dpop"].map(Rc::from));
         let mut edits = HeaderEdits::default();
         strip(&head("/", &fields), &places(), &mut edits);
         assert!(edits == HeaderEdits::default(), "without DPoP in the policy both are another's");
@@ -286,8 +298,8 @@ mod tests {
         let fields = [("authorization", "Bearer a"), ("cookie", "a=b; session=x; c=d"), ("x-other", "1")];
         let mut edits = HeaderEdits::default();
         strip(&head("/p?a=1&access_token=t", &fields), &places(), &mut edits);
-        assert_eq!(edits.remove, ["authorization", "cookie"]);
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(edits.remove, ["authorization", "cookie"].map(Rc::from));
+        let pair = |name: &str, value: &str| (name.into(), value.into());
         assert_eq!(edits.set, [pair("cookie", "a=b; c=d"), pair(":path", "/p?a=1")]);
     }
 
@@ -296,7 +308,7 @@ mod tests {
         let target: &[u8] = b"/p?access_token=t&x=\xff";
         let mut edits = HeaderEdits::default();
         strip(&RequestHead::from_pairs([(&b":path"[..], target)]), &places(), &mut edits);
-        assert_eq!(edits.set, [(":path".to_owned(), "/p?x=%FF".to_owned())]);
+        assert_eq!(edits.set, [(":path".into(), "/p?x=%FF".into())]);
     }
 
     #[test]

@@ -120,6 +120,8 @@ pub fn decided(id: Value, judged: &Judged) -> Value {
     put("issuer", json!(issuer(note)));
     put("headers", json!(headers));
     put("body", json!(body));
+    let set: Vec<_> = set.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let remove: Vec<_> = remove.iter().map(|name| &**name).collect();
     put("upstream", json!({ "set": set, "remove": remove }));
     put("callouts", judged.questions.iter().map(|(callout, _)| asked(callout)).collect());
     Value::Object(line)

@@ -351,9 +351,12 @@ impl World {
             Verdict::Admit { edits, .. } if !note.observed => match (&asked, note.reason) {
                 (Some(asked), "admitted") => {
                     assert!(self.ledger.permits(asked, stale), "let through: {}", about());
-                    assert!(edits.remove.iter().any(|name| name == "authorization"), "the token goes on");
+                    assert!(edits.remove.iter().any(|name| &**name == "authorization"), "the token goes on");
                     assert!(
-                        edits.set.iter().any(|(name, value)| name == "x-auth-subject" && value == "alice")
+                        edits
+                            .set
+                            .iter()
+                            .any(|(name, value)| &**name == "x-auth-subject" && &**value == "alice")
                     );
                 }
                 (_, "anonymous") => {

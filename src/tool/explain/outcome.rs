@@ -63,9 +63,9 @@ fn upstream(text: &mut Text, policy: &Policy, edits: &HeaderEdits) {
     }
     for (name, value) in &edits.set {
         let label = if edits.remove.is_empty() { "upstream" } else { "" };
-        let from_claim = policy.upstream.headers.iter().any(|(ours, _)| ours == name);
-        let value = match (from_claim, policy.upstream.claims_header.as_ref() == Some(name)) {
-            (true, _) => value.as_str(),
+        let from_claim = policy.upstream.headers.iter().any(|(ours, _)| **ours == **name);
+        let value = match (from_claim, policy.upstream.claims_header.as_deref() == Some(&**name)) {
+            (true, _) => &**value,
             (false, true) => "(all claims, base64url of JSON)",
             (false, false) => "(what is left without the token)",
         };

@@ -81,10 +81,10 @@ pub fn after(request: &Request, edits: &HeaderEdits) -> Vec<(String, Vec<u8>)> {
     let pseudo = [(":path", &request.path), (":authority", &request.authority), (":method", &request.method)];
     let pseudo = pseudo.into_iter().map(|(name, value)| (name.to_owned(), value.clone().into_bytes()));
     let mut fields: Vec<_> = pseudo.chain(request.headers.iter().cloned()).collect();
-    fields.retain(|(name, _)| !edits.remove.contains(name));
+    fields.retain(|(name, _)| !edits.remove.iter().any(|removed| **removed == **name));
     for (name, value) in &edits.set {
-        fields.retain(|(found, _)| found != name);
-        fields.push((name.clone(), value.clone().into_bytes()));
+        fields.retain(|(found, _)| **found != **name);
+        fields.push((name.to_string(), value.as_bytes().to_vec()));
     }
     fields
 }
@@ -101,8 +101,8 @@ mod tests {
             ..Request::default()
         };
         let edits = HeaderEdits {
-            remove: vec!["a".to_owned()],
-            set: vec![("a".to_owned(), "4".to_owned()), (":path".to_owned(), "/x".to_owned())],
+            remove: vec!["a".into()],
+            set: vec![("a".into(), "4".into()), (":path".into(), "/x".into())],
         };
         let seen = after(&request, &edits);
         assert_eq!(seen.iter().filter(|(name, _)| name == "a").collect::<Vec<_>>(), [&field("a", "4")]);

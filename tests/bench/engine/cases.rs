@@ -5,8 +5,12 @@ use std::rc::Rc;
 
 use scopegate::base::time::UnixTime;
 use scopegate::config;
+use scopegate::filter::host::{CallToken, ContextId, Host, HostFault, Level};
+use scopegate::filter::pairs;
+use scopegate::filter::skin::{Hold, Skin};
 use scopegate::gate::{Facts, Gate, RequestId, Step, Verdict};
 use scopegate::http::head::RequestHead;
+use scopegate::http::message::{Callout, HeaderEdits, Response};
 use scopegate::http::path;
 use scopegate::jose::algorithm::{Algorithm, Algorithms};
 use scopegate::jose::jws::Unverified;
@@ -32,7 +36,8 @@ const RULES: [usize; 2] = [10, 10_000];
 pub(crate) fn names() -> Vec<String> {
     let verify = ALGORITHMS.iter().map(|algorithm| format!("verify-{}", algorithm.name().to_lowercase()));
     let rules = RULES.iter().map(|rules| format!("rule-lookup-{rules}"));
-    let others = ["parse", "scope-check", "remembered", "first-sight", "refuse-garbage", "refuse-scope"];
+    let others =
+        ["parse", "scope-check", "remembered", "request", "first-sight", "refuse-garbage", "refuse-scope"];
     others.into_iter().map(str::to_owned).chain(verify).chain(rules).collect()
 }
 
@@ -71,6 +76,7 @@ fn work(name: &str, material: &Material) -> Result<Work, String> {
         "parse" => parsing(es256()),
         "scope-check" => checking_scope(material, es256()),
         "remembered" => judging(material, 100, es256().into_iter().take(1).collect(), None),
+        "request" => serving(material, &pick(&es256(), 0)?.to_owned()),
         "first-sight" => judging(material, 0, es256(), None),
         "refuse-garbage" => judging(material, 100, vec!["garbage.of.no-use".to_owned()], Some(401)),
         "refuse-scope" => judging(material, 100, vec![material.insufficient()], Some(403)),
@@ -135,15 +141,7 @@ fn judging(
     let mut gate = Gate::new(Rc::new(policy), [7; 16], Rc::new(NoAccelerator));
     let headers: Vec<_> = tokens.iter().map(|token| format!("Bearer {token}")).collect();
     Ok(Box::new(move |time| {
-        let fields = [
-            (":method", "GET"),
-            (":authority", "api.example.com"),
-            (":path", "/orders/1"),
-            (":scheme", "https"),
-            ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
-            ("accept", "application/json"),
-            ("authorization", pick(&headers, time)?),
-        ];
+        let fields = plain_fields().into_iter().chain([("authorization", pick(&headers, time)?)]);
         let head = RequestHead::from_pairs(fields.map(|(name, value)| (name.as_bytes(), value.as_bytes())));
         let status = match gate.open(RequestId(1), &head, &Facts::default(), now()) {
             Step::Settle(Verdict::Admit { .. }) => None,
@@ -152,6 +150,99 @@ fn judging(
         };
         if status == refusal { Ok(()) } else { Err(format!("the verdict is {status:?}, not {refusal:?}")) }
     }))
+}
+
+/// As `remembered`, with all that the filter does around it but the proxy's own part.
+fn serving(material: &Material, token: &str) -> Result<Work, String> {
+    let policy = compiled(material, 100, 1)?;
+    let gate = Gate::new(Rc::new(policy), [7; 16], Rc::new(NoAccelerator));
+    let bearer = format!("Bearer {token}");
+    let mut fields = plain_fields().to_vec();
+    fields.push(("authorization", &bearer));
+    let skin = Skin::new(Idle { fields: pairs::write(&fields) }, 1, gate);
+    Ok(Box::new(move |_| match skin.request(2) {
+        Hold::Release => {
+            skin.gone(2);
+            Ok(())
+        }
+        Hold::Keep => Err("the request was held back".to_owned()),
+    }))
+}
+
+/// A proxy that does nothing.
+struct Idle {
+    fields: Vec<u8>,
+}
+
+impl Host for Idle {
+    fn now(&self) -> UnixTime {
+        now()
+    }
+
+    fn log(&self, _level: Level, _line: &str) {}
+
+    fn logs(&self, _level: Level) -> bool {
+        false
+    }
+
+    fn request_fields(&self) -> Result<Vec<u8>, HostFault> {
+        Ok(self.fields.clone())
+    }
+
+    fn property(&self, _path: &[&str]) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn publish(&self, _name: &str, _value: &str) {}
+
+    fn edit(&self, edits: &HeaderEdits) -> Result<(), HostFault> {
+        std::hint::black_box(edits);
+        Ok(())
+    }
+
+    fn resume(&self) -> Result<(), HostFault> {
+        Ok(())
+    }
+
+    fn respond(&self, _response: &Response, _details: &str) -> Result<(), HostFault> {
+        Ok(())
+    }
+
+    fn select(&self, _context: ContextId) -> Result<(), HostFault> {
+        Ok(())
+    }
+
+    fn call(&self, _callout: &Callout) -> Result<CallToken, HostFault> {
+        Err(HostFault { call: "call", status: 1 })
+    }
+
+    fn reply_fields(&self) -> Result<Vec<u8>, HostFault> {
+        Err(HostFault { call: "reply_fields", status: 1 })
+    }
+
+    fn reply_body(&self, _longest: usize) -> Result<Vec<u8>, HostFault> {
+        Err(HostFault { call: "reply_body", status: 1 })
+    }
+
+    fn wake_root(&self) {}
+
+    fn tick_every(&self, _milliseconds: u32) {}
+
+    fn count(&self, _name: &str, _by: u64) {}
+
+    fn gauge(&self, _name: &str, _value: u64) {}
+}
+
+/// What stands in every request.
+const fn plain_fields() -> [(&'static str, &'static str); 6] {
+    [
+        (":method", "GET"),
+        (":authority", "api.example.com"),
+        (":path", "/orders/1"),
+        (":scheme", "https"),
+        ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+        ("accept", "application/json"),
+    ]
 }
 
 fn now() -> UnixTime {
