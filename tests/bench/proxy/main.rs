@@ -52,7 +52,7 @@ struct Arguments {
     /// Draws a bar chart there.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// So many tokens more than are remembered, to see whether memory stays flat; five million take some ten minutes.
+    /// So many tokens once the tables are full, to see whether memory stays flat; five million take some ten minutes.
     #[arg(long, value_name = "NUMBER", default_value_t = 40_000)]
     tokens: usize,
     /// Names what can be measured.

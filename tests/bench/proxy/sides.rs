@@ -22,7 +22,7 @@ pub(crate) struct Surroundings {
     pub(crate) key_set: Value,
     pub(crate) issuer: u16,
     pub(crate) authorizer: u16,
-    /// How many tokens more than are remembered come, to see whether memory stays flat.
+    /// How many tokens come once the tables are full, to see whether memory stays flat.
     pub(crate) more_tokens: usize,
 }
 
