@@ -155,6 +155,8 @@ impl Side {
         json!({
             "name": self.name,
             "address": loopback(0),
+            // Every worker gets as many connections as any other, and not as many as the kernel happens to give it.
+            "connection_balance_config": {"exact_balance": {}},
             "filter_chains": [{"filters": [extension(
                 "envoy.filters.network.http_connection_manager",
                 "network.http_connection_manager.v3.HttpConnectionManager",

@@ -125,7 +125,7 @@ fn grown(cast: &Cast, around: &Surroundings, from: usize, to: usize) -> Result<f
         let tokens = cast.tokens(Algorithm::Hs256, numbers)?;
         let requests: Vec<_> =
             tokens.iter().map(|token| request("/orders/1", 0, token).head_bytes()).collect();
-        let tally = Load::new(port, &requests).and_then(|mut load| load.send(count as u64));
+        let tally = Load::new(port, 1, &requests).and_then(|mut load| load.send(count as u64));
         match tally.map_err(|error| error.to_string())?.others(200) {
             0 => Ok(()),
             others => Err(format!("{others} of {count} tokens were refused")),
