@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use scopegate::base::base64url;
@@ -11,9 +12,13 @@ use scopegate::filter::host::{CallToken, ContextId, Host, HostFault, Level};
 use scopegate::filter::pairs;
 use scopegate::filter::skin::{Hold, Skin};
 use scopegate::gate::Gate;
+use scopegate::gate::shared::SharedSlots;
 use scopegate::http::message::{Callout, HeaderEdits, Response};
-use scopegate::jose::verify::NoAccelerator;
-use serde_json::{Value, json};
+use scopegate::jose::algorithm::Algorithm;
+use scopegate::jose::hash::HashName;
+use scopegate::jose::verify::Accelerator;
+use scopegate::tool::mint::PrivateKey;
+use serde_json::{Map, Value, json};
 
 const ROOT: ContextId = 1;
 const START: i64 = 1_760_000_000;
@@ -35,19 +40,23 @@ struct Proxy {
     fields: RefCell<Vec<u8>>,
     reply: RefCell<(Vec<u8>, Vec<u8>)>,
     acts: RefCell<Vec<Act>>,
+    /// Every call by its name, those among them that only look something up.
+    calls: RefCell<Vec<&'static str>>,
+    /// What the workers share, by slot, with its version.
+    slots: RefCell<HashMap<u32, (Vec<u8>, u32)>>,
     log: RefCell<String>,
     counted: RefCell<Vec<(String, u64)>>,
     now: Cell<i64>,
     gone: RefCell<Vec<ContextId>>,
-    /// What it knows besides the head, under the last part of its name, and how often it was asked for something.
+    /// What it knows besides the head, under the last part of its name.
     properties: RefCell<Vec<(&'static str, Vec<u8>)>>,
-    looked_up: Cell<u32>,
     /// The calls that fail.
     broken: RefCell<Vec<&'static str>>,
 }
 
 impl Proxy {
     fn act(&self, call: &'static str, act: Act) -> Result<(), HostFault> {
+        self.called(call);
         if self.broken.borrow().contains(&call) {
             return Err(HostFault { call, status: 2 });
         }
@@ -58,6 +67,10 @@ impl Proxy {
     fn acts(&self) -> Vec<Act> {
         self.acts.take()
     }
+
+    fn called(&self, call: &'static str) {
+        self.calls.borrow_mut().push(call);
+    }
 }
 
 /// The proxy as the skin and its test both hold it.
@@ -65,18 +78,22 @@ struct Shared(Rc<Proxy>);
 
 impl Host for Shared {
     fn now(&self) -> UnixTime {
+        self.0.called("now");
         UnixTime::from_secs(START + self.0.now.get())
     }
 
     fn log(&self, _level: Level, line: &str) {
+        self.0.called("log");
         self.0.log.borrow_mut().push_str(line);
     }
 
-    fn logs(&self, _level: Level) -> bool {
-        true
+    fn logs(&self, level: Level) -> bool {
+        self.0.called("logs");
+        level > Level::Debug
     }
 
     fn request_fields(&self) -> Result<Vec<u8>, HostFault> {
+        self.0.called("request_fields");
         if self.0.broken.borrow().contains(&"request_fields") {
             return Err(HostFault { call: "request_fields", status: 2 });
         }
@@ -84,12 +101,14 @@ impl Host for Shared {
     }
 
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
-        self.0.looked_up.set(self.0.looked_up.get() + 1);
+        self.0.called("property");
         let properties = self.0.properties.borrow();
         properties.iter().find(|(name, _)| path.last() == Some(name)).map(|(_, value)| value.clone())
     }
 
-    fn publish(&self, _name: &str, _value: &str) {}
+    fn publish(&self, _name: &str, _value: &str) {
+        self.0.called("publish");
+    }
 
     fn edit(&self, edits: &HeaderEdits) -> Result<(), HostFault> {
         self.0.act(
@@ -121,25 +140,56 @@ impl Host for Shared {
     }
 
     fn reply_fields(&self) -> Result<Vec<u8>, HostFault> {
+        self.0.called("reply_fields");
         Ok(self.0.reply.borrow().0.clone())
     }
 
     fn reply_body(&self, longest: usize) -> Result<Vec<u8>, HostFault> {
+        self.0.called("reply_body");
         Ok(self.0.reply.borrow().1.iter().copied().take(longest).collect())
     }
 
     fn wake_root(&self) {
+        self.0.called("wake_root");
         self.0.acts.borrow_mut().push(Act::WakeRoot);
     }
 
     fn tick_every(&self, milliseconds: u32) {
+        self.0.called("tick_every");
         self.0.acts.borrow_mut().push(Act::Tick(milliseconds));
     }
 
-    fn gauge(&self, _name: &str, _value: u64) {}
+    fn gauge(&self, _name: &str, _value: u64) {
+        self.0.called("gauge");
+    }
 
     fn count(&self, name: &str, by: u64) {
+        self.0.called("count");
         self.0.counted.borrow_mut().push((name.to_owned(), by));
+    }
+}
+
+impl SharedSlots for Shared {
+    fn read(&self, slot: u32) -> Option<(Vec<u8>, u32)> {
+        self.0.called("shared_data");
+        self.0.slots.borrow().get(&slot).cloned()
+    }
+
+    fn write(&self, slot: u32, bytes: &[u8], version: Option<u32>) -> bool {
+        self.0.called("set_shared_data");
+        let mut slots = self.0.slots.borrow_mut();
+        let good = slots.get(&slot).map(|(_, version)| *version) == version;
+        if good {
+            slots.insert(slot, (bytes.to_vec(), version.unwrap_or(0) + 1));
+        }
+        good
+    }
+}
+
+impl Accelerator for Shared {
+    fn verify(&self, _: HashName, _: &[u8], _: &[u8], _: &[u8]) -> Option<bool> {
+        self.0.called("verify_signature");
+        None
     }
 }
 
@@ -156,10 +206,16 @@ impl World {
             "rules": [{"name": "open", "match": {"paths": ["/open"]}, "access": "anonymous"}, {"name": "all", "require": {}}],
             "upstream": {"headers": {"x-auth-subject": "sub"}},
         });
+        Self::under(&policy)
+    }
+
+    /// A worker among several, under `policy`.
+    fn under(policy: &Value) -> Self {
         let policy = config::compile(policy.to_string().as_bytes(), &|_| None).unwrap();
         let proxy = Rc::new(Proxy::default());
-        let gate = Gate::new(Rc::new(policy), [3; 16], Rc::new(NoAccelerator));
-        Self { skin: Skin::new(Shared(Rc::clone(&proxy)), ROOT, gate), proxy }
+        let shared = || Shared(Rc::clone(&proxy));
+        let gate = Gate::new(Rc::new(policy), [3; 16], Rc::new(shared())).sharing(Rc::new(shared()), [9; 16]);
+        Self { skin: Skin::new(shared(), ROOT, gate), proxy }
     }
 
     fn request(&self, stream: ContextId, path: &str, token: Option<&str>) -> Hold {
@@ -384,9 +440,46 @@ fn a_plain_token_costs_no_look_at_the_certificate() {
     assert_eq!(world.request(2, "/", Some("token")), Hold::Keep);
     world.skin.woken();
     world.reply(&json!({"active": true}));
-    world.proxy.looked_up.set(0);
+    world.proxy.calls.borrow_mut().clear();
     assert_eq!(world.request(3, "/", Some("token")), Hold::Release);
     assert_eq!(world.request(4, "/open", None), Hold::Release);
     assert_eq!(world.request(5, "/", None), Hold::Keep);
-    assert_eq!(world.proxy.looked_up.get(), 0);
+    assert!(!world.proxy.calls.borrow().contains(&"property"));
+}
+
+#[test]
+fn a_remembered_token_costs_three_calls_and_none_to_what_the_workers_share() {
+    const ISSUER: &str = "https://idp.example.com";
+    let key = PrivateKey::generate(Algorithm::Es256, Some("k")).unwrap();
+    let claims = json!({"iss": ISSUER, "sub": "alice", "exp": START + 600});
+    let signed = key.sign(&Map::new(), &claims).unwrap();
+    for (token, use_for, first_sight) in [
+        ("opaque", "opaque", vec!["shared_data", "set_shared_data", "call"]),
+        (&*signed, "opaque", vec!["verify_signature"]),
+        (&*signed, "all", vec!["verify_signature", "shared_data", "set_shared_data", "call"]),
+    ] {
+        let world = World::under(&json!({
+            "issuers": {"idp": {
+                "issuer": ISSUER, "audiences": "any",
+                "jwt": {"jwks": {"inline": {"keys": [key.public_jwk()]}}},
+                "introspection": {"uri": "https://idp.example.com/introspect", "cluster": "idp",
+                    "client": {"method": "none"}, "use_for": use_for},
+            }},
+            "rules": [{"name": "all", "require": {}}],
+            "upstream": {"headers": {"x-auth-subject": "sub"}},
+        }));
+        if world.request(2, "/", Some(token)) == Hold::Keep {
+            world.skin.woken();
+            world.reply(&json!({"active": true, "sub": "alice"}));
+        }
+        let calls = world.proxy.calls.take();
+        assert!(first_sight.iter().all(|call| calls.contains(call)), "{calls:?}");
+        world.proxy.acts();
+        assert_eq!(world.request(3, "/", Some(token)), Hold::Release);
+        assert_eq!(world.skin.rest(3), Hold::Release);
+        world.skin.gone(3);
+        assert_eq!(*world.proxy.calls.borrow(), ["request_fields", "now", "edit"]);
+        let edit = strip(&[("x-auth-subject", "alice")], &["x-auth-subject", "authorization"]);
+        assert_eq!(world.proxy.acts(), [edit]);
+    }
 }

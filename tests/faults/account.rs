@@ -10,7 +10,7 @@ use crate::support::deadline::lock;
 use crate::tokens::{Class, KEYS, QUESTIONS, asked_about};
 
 /// How often an issuer is asked about one token while an answer lives, however many workers there are …
-pub(crate) const QUESTIONS_PER_TOKEN: usize = 1;
+const QUESTIONS_PER_TOKEN: usize = 1;
 
 /// … but for the few whose shared answer gives way to that of another token, and which each worker asks about itself.
 const DISPLACED: usize = 3;

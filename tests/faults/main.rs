@@ -13,6 +13,7 @@ mod support;
 mod account;
 mod crowd;
 mod fault;
+mod http2;
 mod load;
 mod names;
 mod place;

@@ -153,7 +153,7 @@ impl Ground {
     }
 }
 
-fn policy() -> Value {
+pub(crate) fn policy() -> Value {
     json!({
         "issuers": {"corp": {
             "issuer": ISSUER,

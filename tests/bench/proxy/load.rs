@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::support::deadline::{Deadline, PATIENCE};
 
-/// How many connections are kept busy.
+/// How many connections are kept busy at each worker of the proxy.
 pub(crate) const CONNECTIONS: usize = 16;
 
 /// How many responses came, by status.
@@ -29,7 +29,7 @@ impl Tally {
     }
 }
 
-/// Requests to a port, sent in turn, over and over.
+/// Requests to a port of a proxy, sent in turn, over and over.
 pub(crate) struct Load<'r> {
     requests: &'r [Vec<u8>],
     next: usize,
@@ -43,8 +43,9 @@ struct Connection {
 }
 
 impl<'r> Load<'r> {
-    pub(crate) fn new(port: u16, requests: &'r [Vec<u8>]) -> io::Result<Self> {
-        let connections = (0..CONNECTIONS).map(|_| Connection::open(port)).collect::<io::Result<_>>()?;
+    pub(crate) fn new(port: u16, workers: usize, requests: &'r [Vec<u8>]) -> io::Result<Self> {
+        let connections =
+            (0..CONNECTIONS * workers).map(|_| Connection::open(port)).collect::<io::Result<_>>()?;
         Ok(Self { requests, next: 0, connections })
     }
 

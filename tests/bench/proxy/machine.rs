@@ -1,5 +1,6 @@
 //! What the system knows of a process: where it may run, what it has used.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 use std::{fs, process, thread};
 
@@ -33,18 +34,52 @@ fn pin(pid: u32, core: usize) -> Result<(), String> {
     if output.status.success() { Ok(()) } else { Err(format!("taskset: {}", output.stderr.escape_ascii())) }
 }
 
-/// The CPU time that all threads of `pid` have used, in nanoseconds.
-pub(crate) fn cpu_time(pid: u32) -> Result<u64, String> {
-    let tasks = format!("/proc/{pid}/task");
-    let entries = fs::read_dir(&tasks).map_err(|error| format!("{tasks}: {error}"))?;
-    let mut total = 0;
-    for entry in entries.filter_map(Result::ok) {
-        // utime and stime count in hundredths of a second; this is their sum, exactly.
-        let file = entry.path().join("schedstat");
-        let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        total += text.split(' ').next().and_then(|time| time.parse::<u64>().ok()).unwrap_or(0);
+/// The CPU time that the threads of a process have used, in nanoseconds.
+#[derive(Default)]
+pub(crate) struct CpuTime {
+    /// All of them.
+    pub(crate) total: u64,
+    /// Each of the proxy's workers, by its name.
+    pub(crate) workers: BTreeMap<String, u64>,
+}
+
+impl CpuTime {
+    /// What `pid` has used so far.
+    pub(crate) fn of(pid: u32) -> Result<Self, String> {
+        let tasks = format!("/proc/{pid}/task");
+        let entries = fs::read_dir(&tasks).map_err(|error| format!("{tasks}: {error}"))?;
+        let mut used = Self::default();
+        for entry in entries.filter_map(Result::ok) {
+            let read = |name: &str| {
+                let file = entry.path().join(name);
+                fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))
+            };
+            // utime and stime count in hundredths of a second; this is their sum, exactly.
+            let time = read("schedstat")?.split(' ').next().and_then(|time| time.parse().ok()).unwrap_or(0);
+            used.total += time;
+            let name = read("comm")?;
+            if name.starts_with("wrk:") {
+                used.workers.insert(name, time);
+            }
+        }
+        Ok(used)
     }
-    Ok(total)
+
+    /// What was used since `before`.
+    pub(crate) fn since(mut self, before: &Self) -> Self {
+        self.total = self.total.saturating_sub(before.total);
+        for (name, time) in &mut self.workers {
+            *time = time.saturating_sub(before.workers.get(name).copied().unwrap_or(0));
+        }
+        self
+    }
+
+    /// What the idlest worker has done, 1 being its even share.
+    pub(crate) fn least_share(&self) -> f64 {
+        let all: u64 = self.workers.values().sum();
+        let least = self.workers.values().min().copied().unwrap_or(0);
+        least as f64 * self.workers.len() as f64 / all as f64
+    }
 }
 
 /// The CPU time in seconds that the processes have used that this one started and that have ended.

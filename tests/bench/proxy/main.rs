@@ -1,7 +1,8 @@
 //! `./build.sh bench`: what scopegate costs a real Envoy, beside what an operator would use instead.
 //!
 //! One Envoy with one worker on one core, the load on another; listeners that differ only in their HTTP filters, and
-//! routes that the proxy answers itself. The figure is Envoy's CPU time for a request, less what the same request costs
+//! routes that the proxy answers itself. Where workers are compared, Envoys with one and with several of them, which
+//! run wherever there is room: what they take from each other shows as CPU time. The figure is Envoy's CPU time for a request, less what the same request costs
 //! on the listener without filters: of several rounds the median, and ratios round by round.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it tells its figures on the terminal")]
 #![allow(clippy::indexing_slicing, reason = "what is indexed is JSON, whose missing members are null")]
@@ -52,7 +53,7 @@ struct Arguments {
     /// Draws a bar chart there.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// So many tokens more than are remembered, to see whether memory stays flat; five million take some ten minutes.
+    /// So many tokens once the tables are full, to see whether memory stays flat; five million take some ten minutes.
     #[arg(long, value_name = "NUMBER", default_value_t = 40_000)]
     tokens: usize,
     /// Names what can be measured.

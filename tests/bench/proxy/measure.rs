@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::cast::SUBJECT;
 use crate::load::Load;
-use crate::machine;
-use crate::paths::Prepared;
+use crate::machine::CpuTime;
+use crate::paths::{Prepared, Proxy};
 use crate::progress;
 use crate::sides::{Guard, SEEN};
 use crate::support::client::exchange;
 use crate::support::envoy::Envoy;
 
-/// How much is measured.
+/// How much is measured, of each worker.
 #[derive(Clone, Copy)]
 pub(crate) struct Effort {
     pub(crate) rounds: usize,
@@ -27,17 +27,29 @@ impl Effort {
 /// Before each measurement: brings a listener's code and data back into the core's caches.
 const WARM_UP: u64 = 400;
 
+/// A worker that does less than this part of its even share leaves the work to the others.
+const LEAST_SHARE: f64 = 0.1;
+
 /// CPU microseconds a request, one figure for each round.
 pub(crate) type Figures = Vec<f64>;
 
 /// What was measured, by path and listener.
 #[derive(Default)]
-pub(crate) struct Results(BTreeMap<(String, Guard), Figures>);
+pub(crate) struct Results {
+    costs: BTreeMap<(String, Guard), Figures>,
+    /// What the idlest worker did, round by round, 1 being its even share.
+    least_shares: BTreeMap<(String, Guard), Figures>,
+}
 
 impl Results {
     /// What requests on `path` cost in all; nothing when it was not measured.
     pub(crate) fn total(&self, path: &str, guard: Guard) -> Figures {
-        self.0.get(&(path.to_owned(), guard)).cloned().unwrap_or_default()
+        self.costs.get(&(path.to_owned(), guard)).cloned().unwrap_or_default()
+    }
+
+    /// What the idlest worker of all did of its even share.
+    pub(crate) fn least_share(&self) -> f64 {
+        self.least_shares.values().map(|shares| median(shares)).fold(f64::NAN, f64::min)
     }
 
     /// What `guard` adds to the same requests on the listener without filters, round by round.
@@ -52,8 +64,12 @@ impl Results {
     }
 }
 
-/// Measures `paths` on `envoy`.
-pub(crate) fn measure(envoy: &Envoy, paths: &[Prepared], effort: Effort) -> Result<Results, String> {
+/// Measures `paths`, each on its proxy.
+pub(crate) fn measure(
+    envoys: &BTreeMap<Proxy, Envoy>,
+    paths: &[Prepared],
+    effort: Effort,
+) -> Result<Results, String> {
     let mut results = Results::default();
     for round in 0..=effort.rounds {
         let stage =
@@ -62,15 +78,25 @@ pub(crate) fn measure(envoy: &Envoy, paths: &[Prepared], effort: Effort) -> Resu
         for prepared in paths {
             let path = &prepared.path;
             progress::detail(&format!("{stage}: {}", path.name));
+            let envoy = envoys.get(&path.proxy).ok_or("no proxy for it")?;
             for guard in path.measured() {
                 let run = Run { envoy, prepared, guard };
                 // The round before the first one shows that each listener does what it is measured for.
                 let figure = if round == 0 { run.check().map(|()| None) } else { run.cost(effort).map(Some) };
                 let figure =
                     figure.map_err(|problem| format!("{} on \"{}\": {problem}", path.name, guard.name()))?;
-                results.0.entry((path.name.clone(), guard)).or_default().extend(figure);
+                if let Some(used) = figure {
+                    let key = (path.name.clone(), guard);
+                    let cost = used.total as f64 / 1_000.0 / run.requests(effort) as f64;
+                    results.costs.entry(key.clone()).or_default().push(cost);
+                    results.least_shares.entry(key).or_default().push(used.least_share());
+                }
             }
         }
+    }
+    // As a worker does to whom no connections fall; a busy machine does not do it.
+    if results.least_share() < LEAST_SHARE {
+        return Err(format!("a worker did only {:.2} of its even share", results.least_share()));
     }
     Ok(results)
 }
@@ -97,14 +123,19 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// CPU microseconds of the proxy for a request.
-    fn cost(&self, effort: Effort) -> Result<f64, String> {
-        let mut load = Load::new(self.port()?, &self.prepared.requests).map_err(|error| error.to_string())?;
-        self.send(&mut load, WARM_UP)?;
-        let before = machine::cpu_time(self.envoy.pid())?;
-        self.send(&mut load, effort.requests)?;
-        let used = machine::cpu_time(self.envoy.pid())?.saturating_sub(before);
-        Ok(used as f64 / 1_000.0 / effort.requests as f64)
+    /// The CPU time of the proxy for all requests of a round.
+    fn cost(&self, effort: Effort) -> Result<CpuTime, String> {
+        let workers = self.prepared.path.proxy.workers();
+        let load = Load::new(self.port()?, workers, &self.prepared.requests);
+        let mut load = load.map_err(|error| error.to_string())?;
+        self.send(&mut load, WARM_UP * workers as u64)?;
+        let before = CpuTime::of(self.envoy.pid())?;
+        self.send(&mut load, self.requests(effort))?;
+        Ok(CpuTime::of(self.envoy.pid())?.since(&before))
+    }
+
+    fn requests(&self, effort: Effort) -> u64 {
+        effort.requests * self.prepared.path.proxy.workers() as u64
     }
 
     fn send(&self, load: &mut Load<'_>, count: u64) -> Result<(), String> {

@@ -7,10 +7,29 @@ use crate::policy::{IDENTITY, RULES, ruled_path};
 use crate::sides::{Guard, PROBE};
 use crate::support::client::Request;
 
+/// The proxy that a path is measured on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Proxy {
+    /// One worker, with a core for itself.
+    Alone,
+    /// So many workers, which share all cores with each other and with the load.
+    Shared(usize),
+}
+
+impl Proxy {
+    pub(crate) const fn workers(self) -> usize {
+        match self {
+            Self::Alone => 1,
+            Self::Shared(workers) => workers,
+        }
+    }
+}
+
 /// One kind of request.
 pub(crate) struct Path {
     pub(crate) name: String,
     pub(crate) what: String,
+    pub(crate) proxy: Proxy,
     /// Who gets the requests, besides the listener without filters.
     pub(crate) guards: Vec<Guard>,
     /// What a guard answers with; nothing where it admits.
@@ -45,6 +64,9 @@ pub(crate) struct Prepared {
 
 /// How many different tokens there are where none may be remembered.
 const DIFFERENT: usize = 500;
+
+/// How many workers serve where that is compared.
+const WORKERS: [usize; 3] = [1, 2, 4];
 
 /// The path that every other is compared with.
 pub(crate) const REMEMBERED: &str = "remembered";
@@ -85,6 +107,17 @@ pub(crate) fn all() -> Vec<Path> {
     ] {
         paths.push(Path { refusal: Some(status), ..Path::new(name, what, cached(), tokens) });
     }
+    for workers in WORKERS {
+        let proxy = Proxy::Shared(workers);
+        for (kind, what, guards, tokens) in [
+            ("", "a token seen before", cached(), Tokens::Remembered),
+            ("-opaque", "an opaque token asked about before", vec![Guard::Asking], Tokens::Opaque),
+        ] {
+            let name = format!("workers-{workers}{kind}");
+            let what = format!("{what}, workers on all cores: {workers}");
+            paths.push(Path { proxy, ..Path::new(&name, &what, guards, tokens) });
+        }
+    }
     paths
 }
 
@@ -93,6 +126,7 @@ impl Path {
         Self {
             name: name.to_owned(),
             what: what.to_owned(),
+            proxy: Proxy::Alone,
             guards,
             refusal: None,
             tokens,

@@ -24,6 +24,7 @@ pub(crate) fn record(
     };
     json!({
         "unit": "CPU microseconds of Envoy for a request",
+        "idlest_worker": results.least_share(),
         "rounds": effort.rounds,
         "requests": effort.requests,
         "paths": paths.iter().map(|path| of_path(path, results)).collect::<Vec<_>>(),
@@ -34,7 +35,8 @@ pub(crate) fn record(
 
 fn of_path(path: &Path, results: &Results) -> Value {
     let listeners = path.measured().map(|guard| (guard.name(), of_guard(path, guard, results)));
-    json!({"name": path.name, "what": path.what, "listeners": Map::from_iter(listeners)})
+    let workers = path.proxy.workers();
+    json!({"name": path.name, "what": path.what, "workers": workers, "listeners": Map::from_iter(listeners)})
 }
 
 fn of_guard(path: &Path, guard: Guard, results: &Results) -> Value {

@@ -1,6 +1,6 @@
 //! From the arguments to the figures.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path as File, PathBuf};
 
@@ -8,8 +8,8 @@ use serde_json::json;
 
 use crate::cast::{Cast, SCOPE, SUBJECT};
 use crate::measure::{self, Effort, Results};
-use crate::paths::{self, Path, Prepared};
-use crate::sides::{Surroundings, bootstrap};
+use crate::paths::{self, Path, Prepared, Proxy};
+use crate::sides::{Guard, Surroundings, bootstrap};
 use crate::sizes::{self, SIZES};
 use crate::support::deadline::unix_now;
 use crate::support::envoy::{Envoy, Launch};
@@ -80,19 +80,32 @@ pub(crate) fn is_wanted(name: &str, only: &[String]) -> bool {
     only.is_empty() || only.iter().any(|wanted| name.starts_with(wanted.as_str()))
 }
 
-/// Measures `prepared` on an Envoy with the listeners that they need.
+/// Measures `prepared`, each on an Envoy with the listeners that they need.
 fn figures(prepared: &[Prepared], around: &Surroundings, effort: Effort) -> Result<Results, String> {
-    let guards: BTreeSet<_> = prepared.iter().flat_map(|prepared| prepared.path.measured()).collect();
-    let sides: Vec<_> = guards.into_iter().map(|guard| guard.side(around)).collect();
-    progress::stage(&format!("starting Envoy with {} listeners", sides.len()));
-    let envoy = Envoy::start(&places::scratch("bench")?, &bootstrap(&sides), Launch::workers(1))?;
-    machine::pin_proxy(envoy.pid())?;
-    machine::pin_load()?;
-    let results = measure::measure(&envoy, prepared, effort)?;
-    match &*envoy.traps() {
-        [] => Ok(results),
-        traps => Err(format!("the filter trapped:\n{}", traps.join("\n"))),
+    let mut guards: BTreeMap<Proxy, BTreeSet<Guard>> = BTreeMap::new();
+    for Prepared { path, .. } in prepared {
+        guards.entry(path.proxy).or_default().extend(path.measured());
     }
+    let started = guards.into_iter().map(|(proxy, guards)| Ok((proxy, start(proxy, &guards, around)?)));
+    // Whoever starts now may run wherever there is room, and the load where it is put.
+    let envoys = started.collect::<Result<BTreeMap<_, _>, String>>()?;
+    machine::pin_load()?;
+    let results = measure::measure(&envoys, prepared, effort)?;
+    let traps: Vec<_> = envoys.values().flat_map(Envoy::traps).collect();
+    if traps.is_empty() { Ok(results) } else { Err(format!("the filter trapped:\n{}", traps.join("\n"))) }
+}
+
+/// An Envoy with a listener for each of `guards`.
+fn start(proxy: Proxy, guards: &BTreeSet<Guard>, around: &Surroundings) -> Result<Envoy, String> {
+    let sides: Vec<_> = guards.iter().map(|guard| guard.side(around)).collect();
+    let workers = proxy.workers();
+    progress::stage(&format!("starting Envoy with {} listeners, workers: {workers}", sides.len()));
+    let name = if proxy == Proxy::Alone { "bench".to_owned() } else { format!("bench-workers-{workers}") };
+    let envoy = Envoy::start(&places::scratch(&name)?, &bootstrap(&sides), Launch::workers(workers))?;
+    if proxy == Proxy::Alone {
+        machine::pin_proxy(envoy.pid())?;
+    }
+    Ok(envoy)
 }
 
 /// The module that does nothing, which `build.sh bench` builds.

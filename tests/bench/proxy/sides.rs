@@ -22,7 +22,7 @@ pub(crate) struct Surroundings {
     pub(crate) key_set: Value,
     pub(crate) issuer: u16,
     pub(crate) authorizer: u16,
-    /// How many tokens more than are remembered come, to see whether memory stays flat.
+    /// How many tokens come once the tables are full, to see whether memory stays flat.
     pub(crate) more_tokens: usize,
 }
 
@@ -155,6 +155,8 @@ impl Side {
         json!({
             "name": self.name,
             "address": loopback(0),
+            // Every worker gets as many connections as any other, and not as many as the kernel happens to give it.
+            "connection_balance_config": {"exact_balance": {}},
             "filter_chains": [{"filters": [extension(
                 "envoy.filters.network.http_connection_manager",
                 "network.http_connection_manager.v3.HttpConnectionManager",

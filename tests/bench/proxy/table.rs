@@ -2,7 +2,7 @@
 
 use crate::goals::Goal;
 use crate::measure::{Results, median, ratio, spread};
-use crate::paths::Path;
+use crate::paths::{Path, Proxy};
 use crate::sides::Guard;
 use crate::sizes::Size;
 
@@ -19,6 +19,13 @@ pub(crate) fn print(paths: &[&Path], results: &Results) {
         for guard in path.measured() {
             println!("{}", row(path, guard, results).trim_end());
         }
+    }
+    if paths.iter().any(|path| path.proxy != Proxy::Alone) {
+        println!(
+            "workers-N: so many workers, which share all cores with each other and with the load; the idlest of them \
+             did {:.2} of its even share.",
+            results.least_share()
+        );
     }
 }
 
