@@ -115,7 +115,7 @@ impl Presented {
         if jws.typ().is_none_or(|typ| media_type(typ) != TYPE) {
             return Err(wrong("its typ is not dpop+jwt"));
         }
-        let possession = possession::prove(&jws, terms.algorithms, accelerator).map_err(ProofFault::from)?;
+        let possession = possession::prove(jws, terms.algorithms, accelerator).map_err(ProofFault::from)?;
         let claims = possession.claims();
         let target = self.target.as_ref().ok_or(wrong("the request has no URI that one could be about"))?;
         if text(claims, "htm").is_none_or(|method| method.as_bytes() != self.method) {

@@ -47,7 +47,7 @@ pub(super) fn open(
     if jws.typ().map(media_type).as_deref() != Some(TYPE) {
         return Err(Silence::Misbehaved("its signed answer is of another `typ`"));
     }
-    match verify(&jws, keys, terms.expect.algorithms, accelerator) {
+    match verify(jws, keys, terms.expect.algorithms, accelerator) {
         Ok(verified) => members(verified.into_inner().into_claims(), id, terms),
         // The key may be newer than the set that we have.
         Err(JoseFault::KeyUnknown) => Err(Silence::KeysMissing),

@@ -114,7 +114,7 @@ fn verifying(material: &Material, algorithm: Algorithm) -> Result<Work, String> 
     let tokens = material.tokens(algorithm);
     Ok(Box::new(move |time| {
         let jws = Unverified::parse(pick(&tokens, time)?.as_bytes()).map_err(|fault| fault.to_string())?;
-        let verified = verify(&jws, &keys, Algorithms::of([algorithm]), &NoAccelerator);
+        let verified = verify(jws, &keys, Algorithms::of([algorithm]), &NoAccelerator);
         verified.map(drop).map_err(|fault| fault.to_string())
     }))
 }
@@ -134,7 +134,7 @@ fn checking_scope(material: &Material, tokens: Vec<String>) -> Result<Work, Stri
     let keys = keys(material)?;
     let jws = Unverified::parse(pick(&tokens, 0)?.as_bytes()).map_err(|fault| fault.to_string())?;
     let verified =
-        verify(&jws, &keys, Algorithms::ASYMMETRIC, &NoAccelerator).map_err(|fault| fault.to_string())?;
+        verify(jws, &keys, Algorithms::ASYMMETRIC, &NoAccelerator).map_err(|fault| fault.to_string())?;
     let issuer = policy.issuer(IssuerId(0)).ok_or("no issuer")?;
     let grant = jwt::accept(verified, IssuerId(0), &issuer.expect, now())
         .map_err(|fault| format!("the token was not accepted: {fault}"))?;
