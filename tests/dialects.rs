@@ -273,7 +273,7 @@ fn rsa_takes_a_host_that_signs_and_is_an_outage_without_one() {
     let public = json!({"keys": [{"kty": "RSA", "kid": "r1", "n": key["n"], "e": key["e"]}]});
     let (keys, _) = KeySet::parse(public.as_object().unwrap(), Origin::Inline).unwrap();
     let assertion = Unverified::parse(&assertion).unwrap();
-    assert!(verify(&assertion, &keys, Algorithms::ASYMMETRIC, &NoAccelerator).is_ok());
+    assert!(verify(assertion, &keys, Algorithms::ASYMMETRIC, &NoAccelerator).is_ok());
 
     let mut driver = Driver::new(&members);
     let (step, asks) = driver.open("/any", NOW);

@@ -84,15 +84,16 @@ fn check(token: &[u8], place: &Place) {
     let payload = naive::base64url(parts[1]).expect("what is parsed has a payload");
     let claims = serde_json::from_slice::<Value>(&payload).ok();
     if let Some(issuer) = jws.issuer_hint() {
-        assert_eq!(claims.as_ref().and_then(|claims| claims["iss"].as_str()), Some(issuer.as_str()));
+        assert_eq!(claims.as_ref().and_then(|claims| claims["iss"].as_str()), Some(issuer));
     }
 
     let every = Algorithms::of(Algorithm::ALL.iter().copied());
-    match verify(&jws, &place.keys, every, &NoAccelerator) {
+    let algorithm = jws.algorithm();
+    match verify(jws, &place.keys, every, &NoAccelerator) {
         Ok(verified) => {
             let genuine = known.expect("nobody signed this").as_bytes();
             // With (r, s) an ECDSA key has signed with (r, -s) too; of every other signature there is one text.
-            assert!(genuine == token || jws.algorithm() == Algorithm::Es256, "a signature has a second text");
+            assert!(genuine == token || algorithm == Algorithm::Es256, "a signature has a second text");
             assert_eq!(Some(Value::Object(verified.into_inner().into_claims())), claims);
         }
         Err(fault) => {
@@ -102,8 +103,9 @@ fn check(token: &[u8], place: &Place) {
             );
         }
     }
-    let others = Algorithms::of(Algorithm::ALL.iter().copied().filter(|other| *other != jws.algorithm()));
-    assert!(verify(&jws, &place.keys, others, &NoAccelerator).is_err(), "{} is not allowed", jws.algorithm());
+    let others = Algorithms::of(Algorithm::ALL.iter().copied().filter(|other| *other != algorithm));
+    let jws = Unverified::parse(token).expect("what was parsed before");
+    assert!(verify(jws, &place.keys, others, &NoAccelerator).is_err(), "{algorithm} is not allowed");
 }
 
 fn signed(token: &[u8]) -> &[u8] {

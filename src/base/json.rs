@@ -19,10 +19,7 @@ pub type Object = Map<String, Value>;
 /// # Errors
 /// What is wrong and where (line and column), without any of the text itself.
 pub fn value(bytes: &[u8]) -> Result<Value, JsonFault> {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict { depth: 0 }.deserialize(&mut deserializer).map_err(JsonFault::from)?;
-    deserializer.end().map_err(JsonFault::from)?;
-    Ok(value)
+    read(bytes, Strict { depth: 0 })
 }
 
 /// Reads `bytes` as one JSON object.
@@ -38,12 +35,72 @@ pub fn object(bytes: &[u8]) -> Result<Object, JsonFault> {
     }
 }
 
+/// The members of an object in the order of the text, each once. For an object of a few members, of which some are
+/// looked up once: a table would take longer to build.
+pub struct Members(Vec<(String, Value)>);
+
+impl Members {
+    /// Reads `bytes` as one JSON object.
+    ///
+    /// # Errors
+    /// As [`object`].
+    pub fn read(bytes: &[u8]) -> Result<Self, JsonFault> {
+        read(bytes, Listed)
+    }
+
+    /// The value of the member `name`.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value)
+    }
+
+    /// The value of the member `name`, taken out; `null` stays in its place.
+    pub fn take(&mut self, name: &str) -> Option<Value> {
+        self.0.iter_mut().find(|(own, _)| own == name).map(|(_, value)| value.take())
+    }
+
+    fn has_duplicates(&self) -> bool {
+        if self.0.len() > FEW {
+            // One after the other takes long where there are thousands.
+            let mut seen = Object::new();
+            return self.0.iter().any(|(name, _)| seen.insert(name.clone(), Value::Null).is_some());
+        }
+        let mut rest = self.0.as_slice();
+        while let Some(((name, _), after)) = rest.split_first() {
+            if after.iter().any(|(other, _)| other == name) {
+                return true;
+            }
+            rest = after;
+        }
+        false
+    }
+}
+
+fn read<'t, S: DeserializeSeed<'t>>(bytes: &'t [u8], seed: S) -> Result<S::Value, JsonFault> {
+    // As a whole: string by string would take longer.
+    let text =
+        core::str::from_utf8(bytes).map_err(|fault| JsonFault::not_text(bytes, fault.valid_up_to()))?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = seed.deserialize(&mut deserializer).map_err(JsonFault::from)?;
+    deserializer.end().map_err(JsonFault::from)?;
+    Ok(value)
+}
+
 /// Why a text is not the JSON that was asked for. Shows the place, never the text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct JsonFault {
     line: usize,
     column: usize,
     problem: &'static str,
+}
+
+impl JsonFault {
+    /// `bytes` are UTF-8 only up to `end`.
+    fn not_text(bytes: &[u8], end: usize) -> Self {
+        let good = bytes.get(..end).unwrap_or_default();
+        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let column = good.rsplit(|byte| *byte == b'\n').next().map_or(0, <[u8]>::len) + 1;
+        Self { line, column, problem: "not UTF-8" }
+    }
 }
 
 impl From<serde_json::Error> for JsonFault {
@@ -68,6 +125,12 @@ impl fmt::Display for JsonFault {
         write!(f, "{} (line {}, column {})", self.problem, self.line, self.column)
     }
 }
+
+/// Up to so many names are compared each with each.
+const FEW: usize = 16;
+
+/// Room for the claims of most tokens.
+const USUAL_MEMBERS: usize = 12;
 
 const DUPLICATE: &str = "a member stands twice";
 const TOO_DEEP: &str = "nested too deeply";
@@ -137,7 +200,7 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let inner = self.deeper()?;
-        let mut object = Object::new();
+        let mut object = Object::with_capacity(if self.depth == 0 { USUAL_MEMBERS } else { 0 });
         while let Some(name) = members.next_key::<String>()? {
             let value = members.next_value_seed(inner)?;
             if object.insert(name, value).is_some() {
@@ -145,6 +208,32 @@ impl<'de> Visitor<'de> for Strict {
             }
         }
         Ok(Value::Object(object))
+    }
+}
+
+struct Listed;
+
+impl<'de> DeserializeSeed<'de> for Listed {
+    type Value = Members;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Members, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Listed {
+    type Value = Members;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Members, A::Error> {
+        let mut list = Members(Vec::with_capacity(4));
+        while let Some(name) = members.next_key()? {
+            list.0.push((name, members.next_value_seed(Strict { depth: 1 })?));
+        }
+        if list.has_duplicates() { Err(A::Error::custom(DUPLICATE)) } else { Ok(list) }
     }
 }
 
@@ -157,6 +246,7 @@ mod tests {
         assert!(object(br#"{"a":1,"b":{"c":[{"d":1}]}}"#).is_ok());
         for text in [&br#"{"a":1,"a":1}"#[..], br#"{"b":{"c":[{"d":1,"d":2}]}}"#, br#"{"a":1,"\u0061":2}"#] {
             assert_eq!(object(text).unwrap_err().problem, DUPLICATE);
+            assert_eq!(Members::read(text).map(drop).unwrap_err().problem, DUPLICATE);
         }
     }
 
@@ -166,6 +256,9 @@ mod tests {
         assert!(value(&nested(MAX_DEPTH)).is_ok());
         assert_eq!(value(&nested(MAX_DEPTH + 1)).unwrap_err().problem, TOO_DEEP);
         assert!(value(&b"[".repeat(1_000_000)).is_err());
+        let inside = |depth: usize| [b"{\"a\":", &nested(depth)[..], b"}"].concat();
+        assert!(object(&inside(MAX_DEPTH - 1)).is_ok() && Members::read(&inside(MAX_DEPTH - 1)).is_ok());
+        assert!(object(&inside(MAX_DEPTH)).is_err() && Members::read(&inside(MAX_DEPTH)).is_err());
     }
 
     #[test]
@@ -181,8 +274,35 @@ mod tests {
             b"{\"a\":\"\xff\"}",
             b"{'a':1}",
         ] {
-            assert!(object(text).is_err());
+            assert!(object(text).is_err() && Members::read(text).is_err());
         }
+    }
+
+    #[test]
+    fn a_member_that_stands_twice_among_many_is_refused() {
+        for count in [2, FEW, FEW + 1, 3000] {
+            let named = |name: usize| format!("\"{name}\":0");
+            let names: Vec<String> = (0..count).map(named).collect();
+            let text = |last: usize| format!("{{{},{}}}", names.join(","), named(last));
+            assert!(Members::read(text(count).as_bytes()).is_ok(), "{count}");
+            for last in [0, count / 2, count - 1] {
+                assert!(Members::read(text(last).as_bytes()).is_err(), "{last} of {count}");
+            }
+        }
+    }
+
+    #[test]
+    fn members_are_found_by_their_names() {
+        let mut members = Members::read(br#"{"a":1,"\u0062":{"c":2}}"#).unwrap();
+        assert_eq!((members.get("a"), members.get("c")), (Some(&1.into()), None));
+        assert_eq!(members.take("b"), Some(serde_json::json!({"c": 2})));
+    }
+
+    #[test]
+    fn a_fault_tells_its_place() {
+        let place = |text: &[u8]| object(text).map(drop).unwrap_err().to_string();
+        assert_eq!(place(b"{\n \"a\": \"\xff\"}"), "not UTF-8 (line 2, column 8)");
+        assert_eq!(place(b"{\n \"a\": }"), "not JSON (line 2, column 7)");
     }
 
     #[test]

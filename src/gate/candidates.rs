@@ -26,11 +26,12 @@ pub(super) fn way<'t>(
     if !verifies {
         return Ok(Way::Ask(asked(policy, wanted, |_| true)));
     }
-    if jws::is_jwe_shape(token) {
-        return Err(TokenFault::Malformed("it is encrypted"));
-    }
-    if jws::is_jws_shape(token) {
-        return signed(policy, wanted, Unverified::parse(token)?);
+    match Unverified::parse(token) {
+        Ok(jws) => return signed(policy, wanted, jws),
+        // What looks like a signed token is refused as one, and not taken for an opaque token.
+        Err(fault) if jws::is_jws_shape(token) => return Err(fault.into()),
+        Err(_) if jws::is_jwe_shape(token) => return Err(TokenFault::Malformed("it is encrypted")),
+        Err(_) => {}
     }
     if !policy.issuers.iter().any(|issuer| takes(issuer, UseFor::Opaque)) {
         return Err(TokenFault::Malformed("it is not a signed token"));
@@ -44,7 +45,7 @@ fn signed<'t>(
     jws: Unverified<'t>,
 ) -> Result<Way<'t>, TokenFault> {
     let hint = jws.issuer_hint();
-    let names = |issuer: &Issuer| issuer.expect.issuer.is_some() && issuer.expect.issuer == hint;
+    let names = |issuer: &Issuer| issuer.expect.issuer.is_some() && issuer.expect.issuer.as_deref() == hint;
     let verifying = policy.issuers.iter().position(|issuer| issuer.verifies() && names(issuer));
     if let Some(id) = verifying.and_then(|position| u32::try_from(position).ok()).map(IssuerId) {
         return Ok(Way::Verify(id, jws));

@@ -58,7 +58,7 @@ impl Gate {
         match candidates::way(&policy, wanted.as_deref(), token.expose())? {
             Way::Ask(issuers) => self.consult(case, &issuers, now),
             Way::Verify(issuer, jws) => {
-                let known = self.check_signature(case, issuer, &jws, now)?;
+                let known = self.check_signature(case, issuer, jws, now)?;
                 self.memory.verify(case.digest, Rc::clone(&known));
                 self.confirm(case, known, now)
             }
@@ -89,13 +89,13 @@ impl Gate {
         &mut self,
         case: &mut Case<'_>,
         id: IssuerId,
-        jws: &Unverified<'_>,
+        jws: Unverified<'_>,
         now: UnixTime,
     ) -> Result<Rc<Known>, Stop> {
         let policy = Rc::clone(&self.policy);
         let issuer = policy.issuer(id).ok_or(TokenFault::IssuerUnknown)?;
         case.issuer = Some(id);
-        jwt::check_header(jws, &issuer.expect)?;
+        jwt::check_header(&jws, &issuer.expect)?;
         let offer = self.keys_of(id, now);
         let keys = self.take_offer(case, id, offer, now)?;
         let verified = match verify(jws, &keys, issuer.expect.algorithms, &*self.accelerator) {

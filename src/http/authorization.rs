@@ -38,10 +38,13 @@ pub fn find<'h>(value: &'h [u8], scheme: &[u8]) -> Presented<'h> {
 
 /// Looks at the text that [`find`] found. A token passes when it is one token68, or longer than one looks.
 pub fn check(text: &[u8]) -> Presented<'_> {
+    let long = text.len() > LONGEST_LOOK;
+    if !long && is_token68(text) {
+        Presented::Token(text)
     // A proxy joins repeated fields with a comma, which no token68 holds.
-    if text.contains(&b',') {
+    } else if text.contains(&b',') {
         Presented::Several
-    } else if text.len() > LONGEST_LOOK || is_token68(text) {
+    } else if long {
         Presented::Token(text)
     } else {
         Presented::Malformed
@@ -68,7 +71,9 @@ pub fn is_token68(text: &[u8]) -> bool {
     let body = text.get(..text.len().saturating_sub(padding)).unwrap_or_default();
     // Every token that is not remembered passes here: a table is quicker than the comparisons it stands for.
     let allowed = |byte: &u8| TOKEN68.get(usize::from(*byte)).copied().unwrap_or(false);
-    !body.is_empty() && body.iter().all(allowed)
+    // Sixteen at a time: to stop at each that is not allowed would cost more than to look at the rest.
+    let all = |bytes: &[u8]| bytes.iter().fold(true, |all, byte| all & allowed(byte));
+    !body.is_empty() && body.chunks(16).all(all)
 }
 
 /// The characters of a token68 before its padding, by their codes.

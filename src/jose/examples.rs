@@ -73,5 +73,5 @@ pub(super) fn check_with(
     allowed: Algorithms,
     accelerator: &dyn Accelerator,
 ) -> Result<Verified<Payload>, JoseFault> {
-    verify(&Unverified::parse(token.as_bytes())?, keys, allowed, accelerator)
+    verify(Unverified::parse(token.as_bytes())?, keys, allowed, accelerator)
 }

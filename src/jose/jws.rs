@@ -8,16 +8,18 @@ use serde_json::Value;
 use super::algorithm::Algorithm;
 use super::fault::JoseFault;
 use crate::base::base64url;
-use crate::base::json::{self, Object};
+use crate::base::json::{self, Members, Object};
 
 /// A token whose header obeys the rules, and whose signature nobody has looked at.
 pub struct Unverified<'t> {
     algorithm: Algorithm,
     kid: Option<String>,
-    typ: Option<String>,
-    jwk: Option<Object>,
+    pub(super) typ: Option<String>,
+    jwk: Option<Box<Object>>,
+    /// What is signed.
     pub(super) text: &'t [u8],
-    pub(super) payload: Vec<u8>,
+    /// The payload, read once: choosing the keys takes `iss`, and whoever verified the signature gets the rest.
+    pub(super) claims: Result<Object, JoseFault>,
     pub(super) signature: Vec<u8>,
 }
 
@@ -33,7 +35,7 @@ impl<'t> Unverified<'t> {
         let header =
             base64url::decode(parts.header).ok_or(JoseFault::Malformed("header is not base64url"))?;
         let mut header =
-            json::object(&header).map_err(|_| JoseFault::Malformed("header is not a JSON object"))?;
+            Members::read(&header).map_err(|_| JoseFault::Malformed("header is not a JSON object"))?;
         // `alg` comes first: a token of algorithm `none`, whose signature part is empty, is called by its name.
         let algorithm = algorithm(&header)?;
         refuse_extensions(&header)?;
@@ -41,9 +43,10 @@ impl<'t> Unverified<'t> {
             algorithm,
             kid: text(&header, "kid", "kid is not a string")?,
             typ: text(&header, "typ", "typ is not a string")?,
-            jwk: object(&mut header, "jwk"),
+            jwk: object(&mut header, "jwk").map(Box::new),
             text: parts.text,
-            payload: part(parts.payload, "payload is empty or not base64url")?,
+            claims: json::object(&part(parts.payload, "payload is empty or not base64url")?)
+                .map_err(|_| JoseFault::Malformed("payload is not a JSON object")),
             signature: part(parts.signature, "signature is empty or not base64url")?,
         })
     }
@@ -65,16 +68,13 @@ impl<'t> Unverified<'t> {
 
     /// The header's `jwk`, if it is an object: a key that whoever made the token chose. It proves possession
     /// (RFC 9449) and nothing else; [`verify`](super::verify::verify) never looks at it.
-    pub const fn jwk(&self) -> Option<&Object> {
-        self.jwk.as_ref()
+    pub fn jwk(&self) -> Option<&Object> {
+        self.jwk.as_deref()
     }
 
     /// The `iss` of a payload that nobody has verified: for choosing the keys, and for nothing else.
-    pub fn issuer_hint(&self) -> Option<String> {
-        match json::object(&self.payload).ok()?.remove("iss")? {
-            Value::String(issuer) => Some(issuer),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => None,
-        }
+    pub fn issuer_hint(&self) -> Option<&str> {
+        self.claims.as_ref().ok()?.get("iss")?.as_str()
     }
 }
 
@@ -96,51 +96,53 @@ pub fn is_jwe_shape(token: &[u8]) -> bool {
 }
 
 struct Parts<'t> {
-    header: &'t [u8],
-    payload: &'t [u8],
-    signature: &'t [u8],
+    header: &'t str,
+    payload: &'t str,
+    signature: &'t str,
     /// Header and payload with the dot between them: what is signed.
     text: &'t [u8],
 }
 
 impl<'t> Parts<'t> {
     fn split(token: &'t [u8]) -> Option<Self> {
-        let mut parts = token.split(is_dot);
+        // As text, which is searched by the word and not by the byte.
+        let token = core::str::from_utf8(token).ok()?;
+        let mut parts = token.split('.');
         let (header, payload, signature) = (parts.next()?, parts.next()?, parts.next()?);
-        let text = token.get(..header.len() + 1 + payload.len())?;
+        let text = token.get(..header.len() + 1 + payload.len())?.as_bytes();
         parts.next().is_none().then_some(Self { header, payload, signature, text })
     }
 }
 
-fn algorithm(header: &Object) -> Result<Algorithm, JoseFault> {
+fn algorithm(header: &Members) -> Result<Algorithm, JoseFault> {
     let name = header.get("alg").and_then(Value::as_str);
     name.and_then(Algorithm::from_name).ok_or(JoseFault::AlgorithmNotAllowed)
 }
 
-fn refuse_extensions(header: &Object) -> Result<(), JoseFault> {
+fn refuse_extensions(header: &Members) -> Result<(), JoseFault> {
     let unencoded = header.get("b64").is_some_and(|encoded| encoded != &Value::Bool(true));
-    if header.contains_key("crit") || unencoded {
+    if header.get("crit").is_some() || unencoded {
         return Err(JoseFault::CriticalHeader);
     }
-    if header.contains_key("zip") || header.contains_key("enc") {
+    if header.get("zip").is_some() || header.get("enc").is_some() {
         return Err(JoseFault::Malformed("header belongs to an encrypted token"));
     }
     Ok(())
 }
 
-fn text(header: &Object, name: &str, problem: &'static str) -> Result<Option<String>, JoseFault> {
+fn text(header: &Members, name: &str, problem: &'static str) -> Result<Option<String>, JoseFault> {
     let text = |value: &Value| value.as_str().map(str::to_owned).ok_or(JoseFault::Malformed(problem));
     header.get(name).map(text).transpose()
 }
 
-fn object(header: &mut Object, name: &str) -> Option<Object> {
-    match header.remove(name)? {
+fn object(header: &mut Members, name: &str) -> Option<Object> {
+    match header.take(name)? {
         Value::Object(object) => Some(object),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
     }
 }
 
-fn part(encoded: &[u8], problem: &'static str) -> Result<Vec<u8>, JoseFault> {
+fn part(encoded: &str, problem: &'static str) -> Result<Vec<u8>, JoseFault> {
     base64url::decode(encoded).filter(|part| !part.is_empty()).ok_or(JoseFault::Malformed(problem))
 }
 

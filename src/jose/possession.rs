@@ -12,7 +12,7 @@ use super::key_set::Origin;
 use super::thumbprint::thumbprint;
 use super::verify::Accelerator;
 use crate::base::base64url;
-use crate::base::json::{self, Object};
+use crate::base::json::Object;
 
 /// Members that only a private or a symmetric key has (RFC 7518 sections 6.2.2, 6.3.2 and 6.4, RFC 8037 section 2).
 const PRIVATE: &[&str] = &["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
@@ -47,14 +47,14 @@ pub enum PossessionFault {
 }
 
 /// Verifies `jws` with the key in its own header, which has to be public, asymmetric, and as strong as a key of an
-/// issuer, and then reads the claims.
+/// issuer, and then tells the claims.
 ///
 /// # Errors
 /// [`JoseFault::AlgorithmNotAllowed`] when `allowed` or the key does not permit the algorithm or it is symmetric,
 /// [`JoseFault::SignatureInvalid`] when the key did not sign this, [`JoseFault::Malformed`] when what is signed is no
 /// JSON object; [`PossessionFault::NoKey`], and [`PossessionFault::Key`] for a key that is not used.
 pub fn prove(
-    jws: &Unverified<'_>,
+    jws: Unverified<'_>,
     allowed: Algorithms,
     accelerator: &dyn Accelerator,
 ) -> Result<Possession, PossessionFault> {
@@ -76,9 +76,7 @@ pub fn prove(
     if !key.verify(algorithm, jws.text, &jws.signature, accelerator) {
         return Err(JoseFault::SignatureInvalid.into());
     }
-    let claims =
-        json::object(&jws.payload).map_err(|_| JoseFault::Malformed("payload is not a JSON object"))?;
-    Ok(Possession { claims, thumbprint })
+    Ok(Possession { claims: jws.claims?, thumbprint })
 }
 
 impl From<JoseFault> for PossessionFault {
@@ -143,7 +141,7 @@ mod tests {
     }
 
     fn proven(jws: &str) -> Result<Possession, PossessionFault> {
-        prove(&Unverified::parse(jws.as_bytes())?, Algorithms::ASYMMETRIC, &NoAccelerator)
+        prove(Unverified::parse(jws.as_bytes())?, Algorithms::ASYMMETRIC, &NoAccelerator)
     }
 
     fn refused(header: Value) -> PossessionFault {
@@ -209,6 +207,6 @@ mod tests {
         let jws = signed(json!({"alg": "ES256", "jwk": ec_key()}));
         let jws = Unverified::parse(jws.as_bytes()).unwrap();
         let allowed = Algorithms::of([Algorithm::EdDsa]);
-        assert_eq!(prove(&jws, allowed, &NoAccelerator).unwrap_err(), JoseFault::AlgorithmNotAllowed.into());
+        assert_eq!(prove(jws, allowed, &NoAccelerator).unwrap_err(), JoseFault::AlgorithmNotAllowed.into());
     }
 }

@@ -7,7 +7,7 @@ use super::fault::JoseFault;
 use super::hash::HashName;
 use super::jws::Unverified;
 use super::key_set::KeySet;
-use crate::base::json::{self, Object};
+use crate::base::json::Object;
 
 /// How many keys are tried for one token: each costs a signature verification, and the token's author pays nothing.
 const MAX_TRIED: usize = 8;
@@ -74,14 +74,14 @@ impl Accelerator for NoAccelerator {
     }
 }
 
-/// Verifies the signature of `jws` with the keys that its header may choose, and then reads the claims.
+/// Verifies the signature of `jws` with the keys that its header may choose, and then tells its claims.
 ///
 /// # Errors
 /// [`JoseFault::AlgorithmNotAllowed`] when `allowed` or the named key does not permit the algorithm,
 /// [`JoseFault::KeyUnknown`] when there is nothing to try, [`JoseFault::SignatureInvalid`] when no key that was tried
 /// agrees, and [`JoseFault::Malformed`] when what is signed is not a JSON object.
 pub fn verify(
-    jws: &Unverified<'_>,
+    jws: Unverified<'_>,
     keys: &KeySet,
     allowed: Algorithms,
     accelerator: &dyn Accelerator,
@@ -91,9 +91,7 @@ pub fn verify(
         return Err(JoseFault::AlgorithmNotAllowed);
     }
     check_signature(keys, jws.kid(), algorithm, jws.text, &jws.signature, accelerator)?;
-    let claims =
-        json::object(&jws.payload).map_err(|_| JoseFault::Malformed("payload is not a JSON object"))?;
-    Ok(Verified(Payload { claims, typ: jws.typ().map(str::to_owned), algorithm }))
+    Ok(Verified(Payload { claims: jws.claims?, typ: jws.typ, algorithm }))
 }
 
 /// The part of [`verify`] that knows no token: whether a key of the set signed `text`.

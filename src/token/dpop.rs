@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::binding::Thumbprint;
 use super::claims;
-use super::expect::media_type;
+use super::expect::is_media_type;
 use super::fault::TokenFault;
 use crate::base::base64url;
 use crate::base::json::Object;
@@ -112,10 +112,10 @@ impl Presented {
             Field::One(proof) => proof.expose(),
         };
         let jws = Unverified::parse(proof).map_err(ProofFault::from)?;
-        if jws.typ().is_none_or(|typ| media_type(typ) != TYPE) {
+        if jws.typ().is_none_or(|typ| !is_media_type(typ, TYPE)) {
             return Err(wrong("its typ is not dpop+jwt"));
         }
-        let possession = possession::prove(&jws, terms.algorithms, accelerator).map_err(ProofFault::from)?;
+        let possession = possession::prove(jws, terms.algorithms, accelerator).map_err(ProofFault::from)?;
         let claims = possession.claims();
         let target = self.target.as_ref().ok_or(wrong("the request has no URI that one could be about"))?;
         if text(claims, "htm").is_none_or(|method| method.as_bytes() != self.method) {

@@ -54,8 +54,19 @@ pub struct Expect {
 
 /// A `typ` value in the form in which it is compared: lower case, `application/` cut (RFC 7515 section 4.1.9).
 pub fn media_type(typ: &str) -> String {
-    let lower = typ.to_ascii_lowercase();
-    lower.strip_prefix("application/").map_or(lower.clone(), str::to_owned)
+    without_application(typ).to_ascii_lowercase()
+}
+
+/// Whether the `typ` value means `wanted`, which is as [`media_type`] writes it.
+pub fn is_media_type(typ: &str, wanted: &str) -> bool {
+    without_application(typ).eq_ignore_ascii_case(wanted)
+}
+
+fn without_application(typ: &str) -> &str {
+    match typ.split_at_checked("application/".len()) {
+        Some((start, rest)) if start.eq_ignore_ascii_case("application/") => rest,
+        _ => typ,
+    }
 }
 
 #[cfg(test)]
@@ -76,5 +87,18 @@ mod tests {
     fn typ_is_a_media_type() {
         assert_eq!(media_type("application/AT+jwt"), "at+jwt");
         assert_eq!(media_type("JWT"), "jwt");
+        for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"] {
+            assert!(is_media_type(typ, "at+jwt") && media_type(typ) == "at+jwt", "{typ}");
+        }
+        for typ in [
+            "",
+            "application/",
+            "application/application/at+jwt",
+            "application at+jwt",
+            "at+jwt ",
+            "at+\u{212a}wt",
+        ] {
+            assert!(!is_media_type(typ, "at+jwt") && media_type(typ) != "at+jwt", "{typ}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A verified payload becomes a grant (RFC 7519 section 4.1, RFC 9068 section 4).
 
 use super::claims;
-use super::expect::{Expect, IssuerId, media_type};
+use super::expect::{Expect, IssuerId, is_media_type};
 use super::fault::TokenFault;
 use super::grant::{Grant, Window};
 use super::introspection::signed;
@@ -19,12 +19,12 @@ pub fn check_header(jws: &Unverified<'_>, expect: &Expect) -> Result<(), TokenFa
         return Err(TokenFault::Jose(crate::jose::fault::JoseFault::AlgorithmNotAllowed));
     }
     // An issuer's signed answer to us or to another, which whoever saw it could present.
-    if jws.typ().is_some_and(|typ| media_type(typ) == signed::TYPE) {
+    if jws.typ().is_some_and(|typ| is_media_type(typ, signed::TYPE)) {
         return Err(TokenFault::TypeNotAllowed);
     }
     match (&expect.types, jws.typ()) {
         (None, _) => Ok(()),
-        (Some(types), Some(typ)) if types.contains(&media_type(typ)) => Ok(()),
+        (Some(types), Some(typ)) if types.iter().any(|wanted| is_media_type(typ, wanted)) => Ok(()),
         (Some(_), _) => Err(TokenFault::TypeNotAllowed),
     }
 }

@@ -333,7 +333,7 @@ impl<'s> Watch<'s> {
         let (keys, _) = KeySet::parse(public.as_object().unwrap(), Origin::Inline).unwrap();
         let assertion = last("/assertion").3;
         let assertion = Unverified::parse(&assertion).unwrap();
-        assert!(verify(&assertion, &keys, Algorithms::ASYMMETRIC, &NoAccelerator).is_ok());
+        assert!(verify(assertion, &keys, Algorithms::ASYMMETRIC, &NoAccelerator).is_ok());
         assert!(last(LAST).4.contains(OPAQUE));
         assert!(self.site.issuer.asked("/keys") > 0);
     }

@@ -35,7 +35,7 @@ fn assertions(site: &Site, public: &Value) {
         let target = [b"?", question.body.as_slice()].concat();
         let assertion = form::query_values(&target, b"client_assertion").remove(0);
         let assertion = Unverified::parse(&assertion).unwrap();
-        let verified = verify(&assertion, &keys, Algorithms::ASYMMETRIC, &NoAccelerator).unwrap();
+        let verified = verify(assertion, &keys, Algorithms::ASYMMETRIC, &NoAccelerator).unwrap();
         let claims: json::Object = verified.into_inner().into_claims();
         assert_eq!((&claims["iss"], &claims["sub"]), (&json!("gateway"), &json!("gateway")));
         assert_eq!(claims["aud"], "https://idp.example.com/introspect");

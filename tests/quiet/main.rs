@@ -114,8 +114,9 @@ fn a_debug_dump_shows_no_secret_of_a_policy_or_a_key() {
     dumps.extend([format!("{keys:?}"), format!("{key:?}"), format!("{:?}", key.material())]);
     let token = token(&signing, &[]);
     let unverified = Unverified::parse(token.as_bytes()).unwrap();
-    let verified = verify(&unverified, &keys, Algorithms::ASYMMETRIC, &NoAccelerator).unwrap();
-    dumps.extend([format!("{unverified:?}"), format!("{verified:?}"), format!("{:?}", verified.get())]);
+    dumps.push(format!("{unverified:?}"));
+    let verified = verify(unverified, &keys, Algorithms::ASYMMETRIC, &NoAccelerator).unwrap();
+    dumps.extend([format!("{verified:?}"), format!("{:?}", verified.get())]);
     let signature = Canary::within("the signature", token.rsplit('.').next().unwrap());
     for dump in &dumps {
         tells_nothing(canaries.iter().chain([&signature]), dump, "a debug dump");

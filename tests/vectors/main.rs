@@ -43,7 +43,7 @@ fn key_set(key: &Value) -> KeySet {
 fn outcome(token: &str, keys: &KeySet) -> Result<Object, JoseFault> {
     let jws = Unverified::parse(token.as_bytes())?;
     let all = Algorithms::of(Algorithm::ALL.iter().copied());
-    verify(&jws, keys, all, &NoAccelerator).map(|payload| payload.into_inner().into_claims())
+    verify(jws, keys, all, &NoAccelerator).map(|payload| payload.into_inner().into_claims())
 }
 
 #[test]

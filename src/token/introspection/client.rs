@@ -148,7 +148,7 @@ mod tests {
         let (keys, _) = KeySet::parse(set.as_object().unwrap(), Origin::Inline).unwrap();
         let assertion = value("client_assertion");
         let assertion = Unverified::parse(&assertion).unwrap();
-        let verified = verify(&assertion, &keys, Algorithms::ASYMMETRIC, &NoAccelerator).unwrap();
+        let verified = verify(assertion, &keys, Algorithms::ASYMMETRIC, &NoAccelerator).unwrap();
         let expected = json!({
             "iss": "gw", "sub": "gw", "aud": "https://idp.test", "jti": "CQkJCQkJCQkJCQkJCQkJCQ",
             "iat": NOW.as_secs(), "exp": NOW.as_secs() + 60,

@@ -10,7 +10,7 @@ use crate::jose::jws::Unverified;
 use crate::jose::key_set::KeySet;
 use crate::jose::verify::{Accelerator, verify};
 use crate::token::claims;
-use crate::token::expect::media_type;
+use crate::token::expect::is_media_type;
 
 /// The media type of such an answer.
 pub(super) const MEDIA_TYPE: &str = "application/token-introspection+jwt";
@@ -44,10 +44,10 @@ pub(super) fn open(
     };
     let jws = Unverified::parse(answer.body)
         .map_err(|_| Silence::Misbehaved("its signed answer is not a signed token"))?;
-    if jws.typ().map(media_type).as_deref() != Some(TYPE) {
+    if jws.typ().is_none_or(|typ| !is_media_type(typ, TYPE)) {
         return Err(Silence::Misbehaved("its signed answer is of another `typ`"));
     }
-    match verify(&jws, keys, terms.expect.algorithms, accelerator) {
+    match verify(jws, keys, terms.expect.algorithms, accelerator) {
         Ok(verified) => members(verified.into_inner().into_claims(), id, terms),
         // The key may be newer than the set that we have.
         Err(JoseFault::KeyUnknown) => Err(Silence::KeysMissing),

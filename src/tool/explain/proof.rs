@@ -31,7 +31,7 @@ fn one(text: &mut Text, proof: &[u8]) {
         Err(fault) => return text.line("", &format!("it is no proof: {fault}")),
     };
     text.line("", &format!("header: alg {}, typ {}", jws.algorithm(), jws.typ().unwrap_or("none")));
-    match possession::prove(&jws, Algorithms::ASYMMETRIC, &NoAccelerator) {
+    match possession::prove(jws, Algorithms::ASYMMETRIC, &NoAccelerator) {
         Ok(possession) => {
             let thumbprint = base64url::encode(possession.thumbprint());
             text.line("", &format!("its signature holds, with the key of thumbprint {thumbprint}"));

@@ -74,7 +74,7 @@ fn kind(text: &mut Text, policy: &Policy, token: &[u8], request: &Request, judge
         match Unverified::parse(token) {
             Ok(jws) => {
                 header(text, policy, &jws);
-                text.line("signature", &signature(policy, &jws, judged));
+                text.line("signature", &signature(policy, jws, judged));
             }
             Err(fault) => text.line("", &format!("its header: {fault}")),
         }
@@ -100,9 +100,10 @@ fn kind(text: &mut Text, policy: &Policy, token: &[u8], request: &Request, judge
 }
 
 /// Whether the keys that were at hand say that the signature holds.
-fn signature(policy: &Policy, jws: &Unverified<'_>, judged: &Judged) -> String {
+fn signature(policy: &Policy, jws: Unverified<'_>, judged: &Judged) -> String {
     let hint = jws.issuer_hint();
-    let named = |issuer: &&Issuer| hint.is_some() && issuer.expect.issuer == hint && issuer.verifies();
+    let named =
+        |issuer: &&Issuer| hint.is_some() && issuer.expect.issuer.as_deref() == hint && issuer.verifies();
     let Some(issuer) = policy.issuers.iter().find(named) else {
         return "is not checked: no issuer of the policy with this iss has keys".to_owned();
     };
@@ -138,11 +139,11 @@ fn header(text: &mut Text, policy: &Policy, jws: &Unverified<'_>) {
     let named: Vec<&str> = policy
         .issuers
         .iter()
-        .filter(|issuer| hint.is_some() && issuer.expect.issuer == hint)
+        .filter(|issuer| hint.is_some() && issuer.expect.issuer.as_deref() == hint)
         .map(|issuer| &*issuer.name)
         .collect();
     let named = if named.is_empty() { "no issuer of the policy".to_owned() } else { named.join(", ") };
-    text.line("", &format!("iss {}: {named}", or_none(hint.as_deref())));
+    text.line("", &format!("iss {}: {named}", or_none(hint)));
 }
 
 fn claims(text: &mut Text, claims: &Object) {

@@ -261,7 +261,7 @@ mod tests {
         assert_eq!(skipped, [], "{}", key.algorithm());
         let allowed = Algorithms::of([key.algorithm()]);
         Unverified::parse(token.as_bytes())
-            .and_then(|jws| verify(&jws, &keys, allowed, &NoAccelerator))
+            .and_then(|jws| verify(jws, &keys, allowed, &NoAccelerator))
             .is_ok()
     }
 

@@ -13,9 +13,10 @@ use scopegate::http::head::RequestHead;
 use scopegate::http::message::{Callout, HeaderEdits, Response};
 use scopegate::http::path;
 use scopegate::jose::algorithm::{Algorithm, Algorithms};
+use scopegate::jose::hash::HashName;
 use scopegate::jose::jws::Unverified;
 use scopegate::jose::key_set::{KeySet, Origin};
-use scopegate::jose::verify::{NoAccelerator, verify};
+use scopegate::jose::verify::{Accelerator, NoAccelerator, verify};
 use scopegate::policy::authorize::authorize;
 use scopegate::policy::{Policy, Target};
 use scopegate::token::binding::Sender;
@@ -32,13 +33,26 @@ pub(crate) const TIMES: u64 = 20;
 /// The cases that count the lookup of a rule; the last of so many matches.
 const RULES: [usize; 2] = [10, 10_000];
 
+/// The other cases. `around-` counts what is done around a signature that somebody else verifies.
+const OTHERS: [&str; 11] = [
+    "parse",
+    "scope-check",
+    "remembered",
+    "request",
+    "first-sight",
+    "around-rs256",
+    "around-es256",
+    "around-expired",
+    "around-forged",
+    "refuse-garbage",
+    "refuse-scope",
+];
+
 /// What there is to count.
 pub(crate) fn names() -> Vec<String> {
     let verify = ALGORITHMS.iter().map(|algorithm| format!("verify-{}", algorithm.name().to_lowercase()));
     let rules = RULES.iter().map(|rules| format!("rule-lookup-{rules}"));
-    let others =
-        ["parse", "scope-check", "remembered", "request", "first-sight", "refuse-garbage", "refuse-scope"];
-    others.into_iter().map(str::to_owned).chain(verify).chain(rules).collect()
+    OTHERS.into_iter().map(str::to_owned).chain(verify).chain(rules).collect()
 }
 
 /// Prepares the case `name` with the material in `file`, and does it.
@@ -72,14 +86,22 @@ fn work(name: &str, material: &Material) -> Result<Work, String> {
         return finding(material, rules.parse().map_err(|_| "not a number of rules")?);
     }
     let es256 = || material.tokens(Algorithm::Es256);
+    let remembering = Setting { material, cached_tokens: 100, host: Rc::new(NoAccelerator) };
     match name {
         "parse" => parsing(es256()),
         "scope-check" => checking_scope(material, es256()),
-        "remembered" => judging(material, 100, es256().into_iter().take(1).collect(), None),
-        "request" => serving(material, &pick(&es256(), 0)?.to_owned()),
-        "first-sight" => judging(material, 0, es256(), None),
-        "refuse-garbage" => judging(material, 100, vec!["garbage.of.no-use".to_owned()], Some(401)),
-        "refuse-scope" => judging(material, 100, vec![material.insufficient()], Some(403)),
+        "remembered" => judging(&remembering, es256().into_iter().take(1).collect(), None),
+        "request" => serving(material, pick(&es256(), 0)?),
+        "first-sight" => judging(&Setting { cached_tokens: 0, ..remembering }, es256(), None),
+        "around-rs256" => judging(&Setting::hosted(material), material.tokens(Algorithm::Rs256), None),
+        "around-es256" => judging(&Setting::hosted(material), es256(), None),
+        "around-expired" => judging(&Setting::hosted(material), vec![material.expired()], Some(401)),
+        "around-forged" => {
+            let deaf = Setting { host: Rc::new(Signatures(false)), ..remembering };
+            judging(&deaf, material.tokens(Algorithm::Rs256), Some(401))
+        }
+        "refuse-garbage" => judging(&remembering, vec!["garbage.of.no-use".to_owned()], Some(401)),
+        "refuse-scope" => judging(&remembering, vec![material.insufficient()], Some(403)),
         _ => Err(format!("there is no case {name}")),
     }
 }
@@ -98,7 +120,7 @@ fn verifying(material: &Material, algorithm: Algorithm) -> Result<Work, String> 
     let tokens = material.tokens(algorithm);
     Ok(Box::new(move |time| {
         let jws = Unverified::parse(pick(&tokens, time)?.as_bytes()).map_err(|fault| fault.to_string())?;
-        let verified = verify(&jws, &keys, Algorithms::of([algorithm]), &NoAccelerator);
+        let verified = verify(jws, &keys, Algorithms::of([algorithm]), &NoAccelerator);
         verified.map(drop).map_err(|fault| fault.to_string())
     }))
 }
@@ -118,7 +140,7 @@ fn checking_scope(material: &Material, tokens: Vec<String>) -> Result<Work, Stri
     let keys = keys(material)?;
     let jws = Unverified::parse(pick(&tokens, 0)?.as_bytes()).map_err(|fault| fault.to_string())?;
     let verified =
-        verify(&jws, &keys, Algorithms::ASYMMETRIC, &NoAccelerator).map_err(|fault| fault.to_string())?;
+        verify(jws, &keys, Algorithms::ASYMMETRIC, &NoAccelerator).map_err(|fault| fault.to_string())?;
     let issuer = policy.issuer(IssuerId(0)).ok_or("no issuer")?;
     let grant = jwt::accept(verified, IssuerId(0), &issuer.expect, now())
         .map_err(|fault| format!("the token was not accepted: {fault}"))?;
@@ -130,15 +152,33 @@ fn checking_scope(material: &Material, tokens: Vec<String>) -> Result<Work, Stri
     }))
 }
 
-/// A whole request, from its head to the verdict. `refusal` is the status that has to come of it.
-fn judging(
-    material: &Material,
+/// A host that finds every signature good, or every one bad, and takes no time.
+struct Signatures(bool);
+
+impl Accelerator for Signatures {
+    fn verify(&self, _: HashName, _: &[u8], _: &[u8], _: &[u8]) -> Option<bool> {
+        Some(self.0)
+    }
+}
+
+/// The gate that judges.
+struct Setting<'m> {
+    material: &'m Material,
     cached_tokens: usize,
-    tokens: Vec<String>,
-    refusal: Option<u16>,
-) -> Result<Work, String> {
-    let policy = compiled(material, cached_tokens, 1)?;
-    let mut gate = Gate::new(Rc::new(policy), [7; 16], Rc::new(NoAccelerator));
+    host: Rc<dyn Accelerator>,
+}
+
+impl<'m> Setting<'m> {
+    /// With a host that verifies, and a memory that is full soon: each new token drives out an old one.
+    fn hosted(material: &'m Material) -> Self {
+        Self { material, cached_tokens: 4, host: Rc::new(Signatures(true)) }
+    }
+}
+
+/// A whole request, from its head to the verdict. `refusal` is the status that has to come of it.
+fn judging(setting: &Setting<'_>, tokens: Vec<String>, refusal: Option<u16>) -> Result<Work, String> {
+    let policy = compiled(setting.material, setting.cached_tokens, 1)?;
+    let mut gate = Gate::new(Rc::new(policy), [7; 16], Rc::clone(&setting.host));
     let headers: Vec<_> = tokens.iter().map(|token| format!("Bearer {token}")).collect();
     Ok(Box::new(move |time| {
         let fields = plain_fields().into_iter().chain([("authorization", pick(&headers, time)?)]);

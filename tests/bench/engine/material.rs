@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use scopegate::jose::algorithm::Algorithm;
 use serde_json::{Value, json};
 
+use crate::cases::TIMES;
 use crate::cast::{ALGORITHMS, Cast};
 use crate::support::places;
 
 /// The time at which everything happens.
 pub(crate) const NOW: i64 = 1_760_000_000;
 
-/// How many tokens there are of each algorithm.
-const TOKENS: usize = 10;
+/// How many tokens there are of each algorithm: each time that a case is done has one that was not seen before.
+const TOKENS: usize = 1 + TIMES as usize;
 
 /// Makes everything; the file that it is in.
 pub(crate) fn write() -> Result<PathBuf, String> {
@@ -22,8 +23,12 @@ pub(crate) fn write() -> Result<PathBuf, String> {
     for algorithm in ALGORITHMS {
         tokens.insert(algorithm.name().to_owned(), json!(cast.tokens(algorithm, 0..TOKENS)?));
     }
-    let insufficient = cast.insufficient()?;
-    let material = json!({"keys": cast.key_set(), "tokens": tokens, "insufficient": insufficient});
+    let material = json!({
+        "keys": cast.key_set(),
+        "tokens": tokens,
+        "insufficient": cast.insufficient()?,
+        "expired": cast.expired(0)?,
+    });
     let file = places::scratch("bench-engine")?.join("material.json");
     fs::write(&file, material.to_string()).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(file)
@@ -49,5 +54,9 @@ impl Material {
 
     pub(crate) fn insufficient(&self) -> String {
         self.0["insufficient"].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub(crate) fn expired(&self) -> String {
+        self.0["expired"].as_str().unwrap_or_default().to_owned()
     }
 }
