@@ -142,10 +142,13 @@ build_module() {
 # The module as rustc makes it of the sources in this folder. Where a crate may panic it says in which file: without
 # --remap-path-prefix the module would tell whose home it was built in, and be another one in each. RUSTFLAGS would take
 # the place of that.
+# Less is inlined than by default, since Envoy compiles the whole module when it loads it. The crates below, and with them
+# the loops of hashes and curves, were optimised before, as ever.
 compile_module() { # CARGO_HOME TARGET [OPTION…]
     local flags="['--remap-path-prefix=$1/registry/src=/crates']"
     CARGO_HOME=$1 env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS cargo rustc --release --lib --crate-type cdylib \
-        --target "$wasm_target" --target-dir "$2" --config "target.$wasm_target.rustflags = $flags" "${@:3}"
+        --target "$wasm_target" --target-dir "$2" --config "target.$wasm_target.rustflags = $flags" "${@:3}" \
+        -- -C llvm-args=-inline-threshold=100
 }
 
 # What rustc emits for this target; anything more would have to be checked against Envoy's V8.
