@@ -736,12 +736,13 @@ fn whoever_waits_is_held_to_a_certificate_of_their_own() {
     assert_eq!(reasons, ["admitted", "binding_unproven", "binding_unproven", "admitted"]);
 }
 
-/// Shared data as a proxy has it: versions grow, and a write with the wrong one fails.
+/// Shared data as a proxy has it: versions grow, and a write with the wrong one fails. Counts how often it is read.
 #[derive(Default)]
-struct Slots(RefCell<BTreeMap<u32, (Vec<u8>, u32)>>);
+struct Slots(RefCell<BTreeMap<u32, (Vec<u8>, u32)>>, Cell<usize>);
 
 impl SharedSlots for Slots {
     fn read(&self, slot: u32) -> Option<(Vec<u8>, u32)> {
+        self.1.set(self.1.get() + 1);
         self.0.borrow().get(&slot).cloned()
     }
 
@@ -822,6 +823,25 @@ fn workers_with_the_same_question_ask_it_once() {
     assert_eq!(answer(&mut one, asks[0].0, &active(), at(1)).len(), 1);
     let woken = two.follow(at(1));
     assert_eq!(woken.iter().map(|woken| reason(&woken.verdict)).collect::<Vec<_>>(), ["admitted"]);
+}
+
+#[test]
+fn a_crowd_that_follows_another_worker_looks_once() {
+    let slots = Rc::new(Slots::default());
+    let (mut one, mut two) = (worker(&asking(), &slots), worker(&asking(), &slots));
+    assert!(parked(&open(&mut one, 0, "token", at(0))));
+    let asks = ask(&mut one, at(0));
+    for id in 1..=50 {
+        assert!(parked(&open(&mut two, id, "token", at(0))));
+    }
+    assert!(ask(&mut two, at(0)).is_empty());
+    slots.1.set(0);
+    for _ in 0..10 {
+        assert!(two.follow(at(0)).is_empty() && two.is_following());
+    }
+    assert_eq!(slots.1.get(), 10, "shared data is locked for every look");
+    answer(&mut one, asks[0].0, &active(), at(0));
+    assert_eq!(two.follow(at(0)).len(), 50);
 }
 
 #[test]

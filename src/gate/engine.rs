@@ -241,11 +241,21 @@ impl Gate {
     pub fn follow(&mut self, now: UnixTime) -> Vec<Woken> {
         let mut woken = Vec::new();
         for topic in core::mem::take(&mut self.following) {
+            // One look for all who wait, however many.
+            if self.is_asked_elsewhere(topic, now) {
+                self.following.push(topic);
+                continue;
+            }
             // Whoever still waits judges anew: finds the answer, takes the turn, or goes on waiting.
             self.questions.drop_topic(topic);
             woken.extend(self.wake(topic, now, |_| {}));
         }
         woken
+    }
+
+    fn is_asked_elsewhere(&self, topic: Topic, now: UnixTime) -> bool {
+        let (Topic::Token(issuer, digest), Some(shared)) = (topic, &self.shared) else { return false };
+        shared.is_taken(issuer, digest, now)
     }
 
     /// Whether another worker is asking what requests here wait for.

@@ -113,6 +113,11 @@ impl Shared {
         }
     }
 
+    /// Whether another worker has the turn to ask about the token, and has not been told yet.
+    pub(super) fn is_taken(&self, issuer: IssuerId, digest: Digest, now: UnixTime) -> bool {
+        self.read(issuer, digest).is_some_and(|(record, _)| record.told.is_none() && now < record.until)
+    }
+
     /// Tells the other workers what the issuer said, for use until `until`. Ends our turn.
     pub(super) fn tell(
         &self,
