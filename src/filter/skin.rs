@@ -106,10 +106,13 @@ impl<H: Host> Skin<H> {
             Ok(block) => block,
             Err(fault) => return self.give_up(stream, "request_fields", &fault.to_string()),
         };
-        let mut fields = Pairs::of(&block);
-        let head = RequestHead::from_pairs(fields.iter_mut().flatten());
-        if !fields.is_some_and(|fields| fields.are_whole()) {
-            return self.give_up(stream, "request_fields", "they are unreadable");
+        const UNREADABLE: &str = "they are unreadable";
+        let Some(mut fields) = Pairs::of(&block) else {
+            return self.give_up(stream, "request_fields", UNREADABLE);
+        };
+        let head = RequestHead::from_pairs(&mut fields);
+        if !fields.are_whole() {
+            return self.give_up(stream, "request_fields", UNREADABLE);
         }
         let Some(policy) = self.borrow(|gate| Rc::clone(gate.policy())) else {
             return self.reentered(stream);

@@ -371,7 +371,7 @@ impl Gate {
         now: UnixTime,
     ) -> Option<Verdict> {
         let stop = match found {
-            Ok(known) => return Some(self.decide(case, known, now)),
+            Ok(known) => return Some(self.decide(&mut case, known, now)),
             Err(stop) => stop,
         };
         if let Stop::Wait(topic) = stop

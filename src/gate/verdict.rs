@@ -17,10 +17,10 @@ use crate::token::expect::IssuerId;
 
 impl Gate {
     /// A good token, and what decides: time, audience and rule are checked on each use.
-    pub(super) fn decide(&self, mut case: Case<'_>, known: Rc<Known>, now: UnixTime) -> Verdict {
+    pub(super) fn decide(&self, case: &mut Case<'_>, known: Rc<Known>, now: UnixTime) -> Verdict {
         case.issuer = Some(known.holder.grant().issuer());
         let mut edits = core::mem::take(&mut case.edits);
-        let proven = match self.prove(&case, now) {
+        let proven = match self.prove(case, now) {
             Ok(proven) => proven,
             Err(fault) => {
                 return self.refused(case.about(Some(known)), &Denial::BadToken(fault), edits, now);

@@ -36,11 +36,11 @@ impl<'h> RequestHead<'h> {
         let room = least.max(most.unwrap_or_default().min(USUAL));
         let mut head = Self { fields: Vec::with_capacity(room), ..Self::default() };
         for (name, value) in pairs {
-            match name {
-                b":method" => head.method = value,
-                b":authority" => head.authority = value,
-                b":path" => head.path = value,
-                b":scheme" => head.scheme = value,
+            match name.split_first() {
+                Some((b':', b"method")) => head.method = value,
+                Some((b':', b"authority")) => head.authority = value,
+                Some((b':', b"path")) => head.path = value,
+                Some((b':', b"scheme")) => head.scheme = value,
                 _ => head.fields.push(Field { name, value }),
             }
         }

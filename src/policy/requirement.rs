@@ -187,8 +187,8 @@ impl Requirement {
     }
 
     fn check_login(&self, grant: &Grant, now: UnixTime) -> Result<(), Denial> {
-        let acr = grant.claim("acr").and_then(Value::as_str);
-        if !is_met(&self.wanted.acr, |wanted| acr == Some(wanted)) {
+        let acr = || grant.claim("acr").and_then(Value::as_str);
+        if !is_met(&self.wanted.acr, |wanted| acr() == Some(wanted)) {
             return Err(Denial::AuthenticationTooWeak(self.login()));
         }
         let Some(max_age) = self.wanted.max_age else { return Ok(()) };
