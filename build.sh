@@ -18,7 +18,8 @@ usage: ./build.sh [COMMAND]
   demo [--keep]  run a real Envoy with scopegate in front of an application and show what it does;
                  --keep leaves it running, to try by hand, until Ctrl-C;
                  --issuer oidc-provider has a real authorization server issue and revoke the tokens
-  test           lint, two minutes of fuzzing, unit tests, policy scenarios and every test on a real Envoy
+  test           lint, two minutes of fuzzing, unit tests, policy scenarios, every test on a real Envoy, and a count of
+                 the engine's instructions
   soak [SECONDS] every fault of an issuer under load, each for so long (60)
   fuzz [TARGET…] [--seconds NUMBER] [--save]
                  feed every target, or these, with inputs that nobody wrote, each for so long (300);
@@ -256,7 +257,7 @@ run_tests() {
     need_npm oidc-provider
     need_npm mcp
     want_glewlwyd
-    local log=$target/test.log status=0 fuzzed=0 colour=never
+    local log=$target/test.log status=0 fuzzed=0 counted=0 colour=never
     if has c++; then
         fuzz_walk || fuzzed=1
     else
@@ -270,7 +271,12 @@ run_tests() {
         END { printf "%d passed, %d failed%s\n", passed, failed, (status != 0 && failed == 0) ? ", and something did not build or run: see above" : "" }
     ' "$log"
     [ "$fuzzed" = 0 ] || say 'and fuzzing found something: see above'
-    return $((status | fuzzed))
+    if has valgrind; then
+        bench_engine || { counted=1 && say 'and the engine takes more instructions than before: see above'; }
+    else
+        say "valgrind is not installed (Debian: apt-get install valgrind): the engine's instructions are not counted"
+    fi
+    return $((status | fuzzed | counted))
 }
 
 # Not for cargo-fuzz, which takes a nightly Rust: libFuzzer needs no more than coverage, and any Rust can measure that.

@@ -3,6 +3,7 @@
 use core::fmt;
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use serde_json::{Map, Value};
 
@@ -10,6 +11,17 @@ use crate::support::places;
 
 /// How many percent a count may grow.
 pub(crate) const TOLERANCE: f64 = 5.0;
+
+/// The member that is no case.
+const COMPILER: &str = "compiler";
+
+/// The compiler that is here, and what it compiles for: another one makes other code of the same source.
+pub(crate) fn compiler() -> Result<String, String> {
+    let told = Command::new("rustc").arg("-vV").output().map_err(|error| format!("rustc: {error}"))?;
+    let text = String::from_utf8(told.stdout).map_err(|error| format!("rustc: {error}"))?;
+    let line = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("?");
+    Ok(format!("rustc {} for {}", line("release: "), line("host: ")))
+}
 
 /// Counts by case, as `tests/bench/baseline.json` has them.
 pub(crate) struct Baseline(Map<String, Value>);
@@ -45,6 +57,15 @@ impl Baseline {
 
     pub(crate) fn set(&mut self, case: &str, count: u64) {
         self.0.insert(case.to_owned(), count.into());
+    }
+
+    /// What the counts were taken with, if anybody said so.
+    pub(crate) fn compiler(&self) -> Option<&str> {
+        self.0.get(COMPILER).and_then(Value::as_str)
+    }
+
+    pub(crate) fn set_compiler(&mut self, compiler: String) {
+        self.0.insert(COMPILER.to_owned(), compiler.into());
     }
 }
 
