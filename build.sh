@@ -19,7 +19,12 @@ usage: ./build.sh [COMMAND]
                  --keep leaves it running, to try by hand, until Ctrl-C;
                  --issuer oidc-provider has a real authorization server issue and revoke the tokens
   test           lint, two minutes of fuzzing, unit tests, policy scenarios, every test on a real Envoy, and a count of
-                 the engine's instructions
+                 the engine's instructions; the time of each phase is told
+  test --all     the same, and then what takes longer, part by part: readers, soak, mutations
+  test PART…     one or more of these parts alone:
+                 readers    servers, browsers and YAML readers that read the same bytes as scopegate does
+                 soak       every fault of an issuer under load
+                 mutations  the defences taken out, one after the other
   soak [SECONDS] every fault of an issuer under load, each for so long (60)
   fuzz [TARGET…] [--seconds NUMBER] [--save]
                  feed every target, or these, with inputs that nobody wrote, each for so long (300);
@@ -206,7 +211,7 @@ lint() {
     say 'formatting'
     cargo fmt --all --check
     say 'clippy'
-    cargo clippy --all-targets --target-dir "$target" -- -D warnings
+    cargo clippy --all-targets --test readers --target-dir "$target" -- -D warnings
     cargo clippy --lib --target "$wasm_target" --target-dir "$target" -- -D warnings
     cargo clippy --locked --manifest-path tests/probe/Cargo.toml --target "$wasm_target" --target-dir "$target" -- -D warnings
     say 'documentation'
@@ -247,22 +252,34 @@ crates_taken_back() {
     fi
 }
 
+# Says how long what came since the last call took.
+phase_began=0
+phase_ended() { # NAME
+    say "$1 took $((SECONDS - phase_began)) s"
+    phase_began=$SECONDS
+}
+
 run_tests() {
+    phase_began=$SECONDS
     lint
     crates_taken_back
+    phase_ended lint
     reproduce
     build_probe
     build_tool
+    phase_ended building
     need_envoy
     need_npm oidc-provider
     need_npm mcp
     want_glewlwyd
+    phase_ended installing
     local log=$target/test.log status=0 fuzzed=0 counted=0 colour=never
     if has c++; then
         fuzz_walk || fuzzed=1
     else
         say 'libFuzzer is C++, and there is no compiler for that (Debian: apt-get install g++): nothing is fuzzed'
     fi
+    phase_ended fuzzing
     say 'tests'
     [ ! -t 1 ] || colour=always
     cargo test --no-fail-fast --target-dir "$target" --color "$colour" 2>&1 | tee "$log" || status=$?
@@ -270,13 +287,37 @@ run_tests() {
         /^test result:/ { for (i = 2; i <= NF; i++) { if ($i ~ /^passed/) passed += $(i-1); if ($i ~ /^failed/) failed += $(i-1) } }
         END { printf "%d passed, %d failed%s\n", passed, failed, (status != 0 && failed == 0) ? ", and something did not build or run: see above" : "" }
     ' "$log"
+    phase_ended tests
     [ "$fuzzed" = 0 ] || say 'and fuzzing found something: see above'
     if has valgrind; then
         bench_engine || counted=1
     else
         say "valgrind is not installed (Debian: apt-get install valgrind): the engine's instructions are not counted"
     fi
+    phase_ended 'counting instructions'
     return $((status | fuzzed | counted))
+}
+
+slow_parts='readers soak mutations'
+
+slow_part() { # NAME
+    phase_began=$SECONDS
+    case "$1" in
+    readers) readers ;;
+    soak) soak 20 ;;
+    mutations) mutations ;;
+    *) fail "there is no part '$1' of the tests" "the parts are $slow_parts" ;;
+    esac
+    phase_ended "$1"
+}
+
+# Whoever reads the same bytes: what of it is not here is installed from Debian, or named and left out.
+readers() {
+    build_module
+    build_tool
+    need_envoy
+    say 'other readers'
+    cargo test --test readers --target-dir "$target"
 }
 
 # Not for cargo-fuzz, which takes a nightly Rust: libFuzzer needs no more than coverage, and any Rust can measure that.
@@ -420,7 +461,17 @@ fuzz)
     ;;
 reproduce) reproduce ;;
 soak) soak "${2:-60}" ;;
-test) run_tests ;;
+test)
+    shift
+    case "${1:-}" in
+    '') run_tests ;;
+    --all)
+        run_tests
+        for part in $slow_parts; do slow_part "$part"; done
+        ;;
+    *) for part in "$@"; do slow_part "$part"; done ;;
+    esac
+    ;;
 demo)
     shift
     demo "$@"
