@@ -12,3 +12,4 @@ pub mod json;
 pub mod secret;
 pub mod table;
 pub mod time;
+pub mod wait;
