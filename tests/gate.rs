@@ -18,6 +18,9 @@ use scopegate::policy::Policy;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Value, json};
 
+#[path = "gate/readings.rs"]
+mod readings;
+
 const START: i64 = 1_760_000_000;
 
 fn at(seconds: i64) -> UnixTime {

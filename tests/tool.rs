@@ -436,7 +436,7 @@ fn a_decision_is_explained_step_by_step_without_the_token() {
     let run = run(&[&arguments[..], &more[..]].concat(), "");
     assert_eq!((run.code, run.err.as_str()), (0, ""));
     for words in [
-        "/orders/1, in its one normal form",
+        "/orders/1, in its normal form",
         "read, number 2 of 2",
         "not health, since its paths differ",
         "opaque token",

@@ -1,4 +1,4 @@
-//! A path that is accepted is the same path to every server; one that is refused is not.
+//! A path that is accepted leads every server to one of its readings; one that is refused is not.
 
 use scopegate::http::path::Path;
 
@@ -12,6 +12,22 @@ pub fn run(target: &[u8]) {
     assert_eq!(normal.is_ok(), is_plain(raw), "{normal:?} of {}", raw.escape_ascii());
     let Ok(path) = normal else { return };
 
+    let readings = Path::readings(target);
+    let beyond = naive::cut(target, b'?').0;
+    assert_eq!(readings.is_ok(), is_plain(beyond), "{readings:?} of {}", target.escape_ascii());
+    if let Ok(readings) = readings {
+        assert_eq!(readings.first(), &path, "the first reading is the normal form");
+        assert!(readings.others().len() <= 9, "{readings:?}");
+        for seen in [raw, beyond].into_iter().flat_map(seen_by_servers) {
+            let reads = |path: &Path<'_>| {
+                let text = path.as_str().as_bytes();
+                !has_reserved_escape(text) && naive::percent(text).as_ref() == Some(&seen)
+            };
+            let seen = seen.escape_ascii();
+            assert!(readings.iter().any(reads), "a server reads {seen}, which is not in {readings:?}");
+        }
+    }
+
     let text = path.as_str();
     assert!(text.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#\\".contains(&byte)), "{text}");
     assert_eq!(Path::normalize(text.as_bytes()), Ok(path.clone()), "normal is normal");
@@ -22,6 +38,20 @@ pub fn run(target: &[u8]) {
         assert!(!byte.is_ascii_alphanumeric() && !b"-._~/\\".contains(&byte), "{text}");
         assert!(!escape[..2].contains(char::is_lowercase), "{text}");
     }
+}
+
+/// What servers look up that decode a path first, that cut parameters off and then decode, or the other way around.
+fn seen_by_servers(raw: &[u8]) -> Vec<Vec<u8>> {
+    let decoded = |text: &[u8]| naive::percent(text).expect("an accepted path can be decoded");
+    vec![decoded(raw), decoded(&without_parameters(raw)), without_parameters(&decoded(raw))]
+}
+
+/// Whether a character that could stand there as it is (RFC 3986 section 3.3) is escaped.
+fn has_reserved_escape(text: &[u8]) -> bool {
+    let escapes = text.split(|byte| *byte == b'%').skip(1);
+    escapes
+        .filter_map(|rest| naive::percent(&[b"%", rest.get(..2)?].concat()))
+        .any(|byte| byte.iter().any(|byte| b"!$&'()*+,;=:@".contains(byte)))
 }
 
 /// Whether every server that we can think of serves the same thing for `raw`.

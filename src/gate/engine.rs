@@ -23,6 +23,7 @@ use crate::base::time::UnixTime;
 use crate::http::head::RequestHead;
 use crate::http::message::{Callout, HeaderEdits, Reply};
 use crate::http::path::Path;
+use crate::http::readings::Readings;
 use crate::jose::sign::{NoSigner, Signer};
 use crate::jose::verify::Accelerator;
 use crate::policy::{Denial, Policy};
@@ -106,8 +107,8 @@ impl Gate {
 
     /// Judges the request `id`, or parks it.
     pub fn open(&mut self, id: RequestId, head: &RequestHead<'_>, facts: &Facts<'_>, now: UnixTime) -> Step {
-        let path = Path::normalize(head.path);
-        let mut client = Client::of(&self.policy, head, path.as_ref().ok());
+        let paths = Path::readings(head.path);
+        let mut client = Client::of(&self.policy, head, paths.as_ref().ok().map(Readings::first));
         if self.policy.is_closed() {
             return Step::Settle(self.unknown(
                 About::request(&client, None),
@@ -116,7 +117,7 @@ impl Gate {
             ));
         }
         let stripped = || strip_identity(&self.policy, head);
-        let decider = match route(&self.policy, head, path, facts, &client, now) {
+        let decider = match route(&self.policy, head, paths, facts, &client, now) {
             Route::Judge(decider) => decider,
             Route::Metadata(response) => return Step::Settle(self.described(response, &client)),
             Route::Anonymous(permit, rule) => {

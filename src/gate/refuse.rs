@@ -137,7 +137,8 @@ fn parameters(challenge: Challenge, denial: &Denial) -> Challenge {
         | Denial::Unmatched
         | Denial::RuleDenied
         | Denial::RuleUnknown
-        | Denial::PathAmbiguous(_) => challenge,
+        | Denial::PathAmbiguous(_)
+        | Denial::PathReadings => challenge,
     }
 }
 
@@ -170,7 +171,9 @@ fn tell(denial: &Denial) -> (Telling, Option<ErrorCode>) {
             (401, Some(InsufficientUserAuthentication), "A more recent login is needed")
         }
         Denial::Unmatched | Denial::RuleDenied | Denial::RuleUnknown => (403, None, "Access is denied"),
-        Denial::PathAmbiguous(_) => (400, None, "The path can be read in more than one way"),
+        Denial::PathAmbiguous(_) | Denial::PathReadings => {
+            (400, None, "The path can be read in more than one way")
+        }
     };
     let code = match (error, status) {
         (Some(error), _) => error.as_str(),

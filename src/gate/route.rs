@@ -7,7 +7,8 @@ use crate::base::time::UnixTime;
 use crate::http::head::RequestHead;
 use crate::http::message::Response;
 use crate::http::path::{Ambiguous, Path};
-use crate::policy::{self, Access, Denial, Permit, Policy, RuleId, Target, Unmatched};
+use crate::http::readings::Readings;
+use crate::policy::{self, Access, Denial, Permit, Policy, ProtectedResource, RuleId, Target, Unmatched};
 
 /// Where a request goes.
 pub(super) enum Route {
@@ -21,46 +22,83 @@ pub(super) enum Route {
     Metadata(Response),
 }
 
-/// Chooses the way of `head`, whose path in normal form is `path`, under `policy`.
+/// Chooses the way of `head`, whose path is read as `paths`, under `policy`. However it is read, it has to be the same.
 pub(super) fn route(
     policy: &Policy,
     head: &RequestHead<'_>,
-    path: Result<Path<'_>, Ambiguous>,
+    paths: Result<Readings<Path<'_>>, Ambiguous>,
     facts: &Facts<'_>,
     client: &Client<'_>,
     now: UnixTime,
 ) -> Route {
-    let path = match path {
-        Ok(path) => Some(path),
+    let paths = match paths {
+        Ok(paths) => Some(paths),
         Err(_) if has_no_path(head) => None,
         Err(ambiguous) => return Route::Denied(Denial::PathAmbiguous(ambiguous), None),
     };
-    if let Some(response) = own_metadata(policy, head, client, path.as_ref()) {
-        return Route::Metadata(response);
-    }
     if let Some(permit) = policy::preflight(policy, head) {
         return Route::Anonymous(permit, None);
     }
-    let rule = match facts.rule.filter(|_| policy.route_metadata) {
-        Some(named) => {
-            match core::str::from_utf8(named).ok().and_then(|named| policy.rules.named_id(named)) {
-                Some(rule) => Some(rule),
-                None => return Route::Denied(Denial::RuleUnknown, None),
-            }
-        }
-        None => {
-            let host = (!client.host.is_empty()).then_some(&*client.host);
-            policy.rules.find_id(&Target {
-                host,
-                method: head.method,
-                path: path.as_ref(),
-                route: facts.route,
-            })
-        }
+    let aims = Aims { policy, head, facts };
+    let host = (!client.host.is_empty()).then_some(&*client.host);
+    let aim = aims.of(host, paths.as_ref().map(Readings::first));
+    let is_other = |path| {
+        aims.of(host, Some(path)) != aim
+            || policy.resources.of(&client.host, Some(path)) != client.resource.as_ref()
+    };
+    if paths.as_ref().is_some_and(|paths| paths.others().iter().any(is_other)) {
+        return Route::Denied(Denial::PathReadings, None);
+    }
+    let rule = match aim {
+        Aim::Metadata(resource) => return Route::Metadata(metadata::document(policy, resource)),
+        Aim::UnknownRule => return Route::Denied(Denial::RuleUnknown, None),
+        Aim::Rule(rule) => rule,
     };
     match rule.and_then(|id| policy.rules.get(id).map(|rule| (id, rule))) {
         Some((id, rule)) => by_rule(id, &rule.access),
         None => without_rule(policy, head, now),
+    }
+}
+
+/// What one reading of a request is aimed at.
+#[derive(PartialEq)]
+enum Aim<'p> {
+    /// The metadata of this resource, which are ours to serve.
+    Metadata(&'p ProtectedResource),
+    /// What this rule is about, or none.
+    Rule(Option<RuleId>),
+    /// The proxy's route names a rule that does not exist.
+    UnknownRule,
+}
+
+/// Where the readings of a request lead.
+struct Aims<'p> {
+    policy: &'p Policy,
+    head: &'p RequestHead<'p>,
+    facts: &'p Facts<'p>,
+}
+
+impl<'p> Aims<'p> {
+    fn of(&self, host: Option<&str>, path: Option<&Path<'_>>) -> Aim<'p> {
+        let Self { policy, head, facts } = *self;
+        if matches!(head.method, b"GET" | b"HEAD")
+            && let Some(resource) =
+                path.and_then(|path| policy.resources.described_at(host.unwrap_or_default(), path))
+        {
+            return Aim::Metadata(resource);
+        }
+        match facts.rule.filter(|_| policy.route_metadata) {
+            Some(named) => {
+                let named = core::str::from_utf8(named).ok().and_then(|named| policy.rules.named_id(named));
+                named.map_or(Aim::UnknownRule, |rule| Aim::Rule(Some(rule)))
+            }
+            None => Aim::Rule(policy.rules.find_id(&Target {
+                host,
+                method: head.method,
+                path,
+                route: facts.route,
+            })),
+        }
     }
 }
 
@@ -93,14 +131,4 @@ fn has_no_path(head: &RequestHead<'_>) -> bool {
         b"CONNECT" => head.path.is_empty() || head.path == head.authority,
         _ => false,
     }
-}
-
-fn own_metadata(
-    policy: &Policy,
-    head: &RequestHead<'_>,
-    client: &Client<'_>,
-    path: Option<&Path<'_>>,
-) -> Option<Response> {
-    let resource = policy.resources.described_at(&client.host, path?)?;
-    matches!(head.method, b"GET" | b"HEAD").then(|| metadata::document(policy, resource))
 }

@@ -1,6 +1,6 @@
 //! HTTP messages as plain data.
 //!
-//! - knows: field values as bytes, who a proxy says its client is, the one normal form of a path, form encoding, cache freshness
+//! - knows: field values as bytes, who a proxy says its client is, how a path and an authority are read, form encoding, cache freshness
 //! - must not know: tokens, policies, the proxy
 //! - in: bytes of a request or a reply; out: checked values, messages to send
 //! - RFC 9110, 9111, 3986, 6265
@@ -14,5 +14,6 @@ pub mod head;
 pub mod host;
 pub mod message;
 pub mod path;
+pub mod readings;
 pub mod target;
 pub mod uri;

@@ -1,11 +1,15 @@
-//! The one normal form of a path.
+//! The normal form of a path, and what else servers read it as.
 //!
-//! A server behind the proxy may read a path in its own way. So a path with more than one possible reading is
-//! refused here, before any rule is tried, and every other path is reduced to one text: query and fragment cut,
-//! escaped unreserved characters decoded, other escapes in upper case (RFC 3986 sections 2.3 and 6.2.2).
+//! A server behind the proxy may read a path in its own way. A path that leads somewhere else from server to server
+//! (dots, slashes, control characters) is refused here, before any rule is tried. Every other path is reduced to one
+//! text: query and fragment cut, escaped unreserved characters decoded, other escapes in upper case, characters that
+//! no path may hold escaped (RFC 3986 sections 2.3 and 6.2.2). Where servers go on from there in ways that are known,
+//! all of these are its readings.
 
 use core::fmt;
 use std::borrow::Cow;
+
+use super::readings::Readings;
 
 /// A path in normal form: begins with `/`, visible ASCII only.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,10 +19,36 @@ impl<'a> Path<'a> {
     /// Reduces a request target to its path's normal form.
     ///
     /// # Errors
-    /// When servers could read the path in more than one way, or it does not begin with `/`.
+    /// When servers could be led to different places by the path, or it does not begin with `/`.
     pub fn normalize(target: &'a [u8]) -> Result<Self, Ambiguous> {
-        let end = target.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(target.len());
-        let raw = target.get(..end).unwrap_or_default();
+        Self::of(path_of(target))
+    }
+
+    /// What servers read a request target's path as: its normal form; the same with reserved characters that are
+    /// escaped as they stand (RFC 3986 section 2.2: most servers decode a path before they look at it); both without
+    /// the parameters after a `;` (section 3.3: so do Java's servers, before or after they decode); and where there is
+    /// a `#`, which no target may have, the path up to it and beyond it.
+    ///
+    /// # Errors
+    /// As for [`Path::normalize`], for any of the readings.
+    pub fn readings(target: &'a [u8]) -> Result<Readings<Self>, Ambiguous> {
+        let raw = path_of(target);
+        let mut readings = Readings::one(Self::of(raw)?);
+        if !raw.iter().any(|byte| matches!(byte, b'%' | b';')) && target.get(raw.len()) != Some(&b'#') {
+            return Ok(readings);
+        }
+        let end = target.iter().position(|byte| *byte == b'?').unwrap_or(target.len());
+        for raw in [raw, target.get(..end).unwrap_or_default()] {
+            let text = Self::of(raw)?.0.into_owned();
+            let cut = without_parameters(&text);
+            let decoded = with_reserved(&text);
+            let readings_of = [with_reserved(&cut), without_parameters(&decoded), cut, decoded, text];
+            readings_of.into_iter().rev().for_each(|text| readings.add(Self(Cow::Owned(text))));
+        }
+        Ok(readings)
+    }
+
+    fn of(raw: &'a [u8]) -> Result<Self, Ambiguous> {
         if raw.first() != Some(&b'/') {
             return Err(Ambiguous::NotAbsolute);
         }
@@ -66,7 +96,7 @@ impl<'p> Iterator for Segments<'p> {
     }
 }
 
-/// Why a path has more than one reading.
+/// Why nobody can say where a path leads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ambiguous {
     /// It does not begin with `/`.
@@ -109,8 +139,22 @@ fn is_plain(raw: &[u8]) -> bool {
     true
 }
 
+/// The part of a target before its query, or before its fragment where it has one.
+fn path_of(target: &[u8]) -> &[u8] {
+    let end = target.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(target.len());
+    target.get(..end).unwrap_or_default()
+}
+
+/// Whether `byte` can stand in a path's normal form as it is: a slash, or what RFC 3986 section 3.3 calls `pchar`, but
+/// for escapes.
 const fn needs_work(byte: u8) -> bool {
-    matches!(byte, b'%' | b'\\' | 0..=0x20 | 0x7f..=0xff)
+    !(byte == b'/' || is_unreserved(byte) || is_reserved(byte))
+}
+
+/// Whether `byte` may be escaped in a path or not, and the two are not the same to everybody: what is allowed in
+/// segments without being unreserved.
+const fn is_reserved(byte: u8) -> bool {
+    matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@')
 }
 
 const fn is_unreserved(byte: u8) -> bool {
@@ -134,11 +178,40 @@ fn decode(raw: &[u8]) -> Result<String, Ambiguous> {
             b'\\' => return Err(Ambiguous::Separator),
             b'/' if escaped => return Err(Ambiguous::Separator),
             _ if is_unreserved(byte) || !(escaped || needs_work(byte)) => text.push(char::from(byte)),
-            // One text for each byte: what is not ASCII, and a bare space, count as their escapes.
+            // One text for each byte: what may not stand in a path as it is counts as its escape.
             _ => text.push_str(&format!("%{byte:02X}")),
         }
     }
     Ok(text)
+}
+
+/// `path`, a text in normal form, with escaped reserved characters as they are.
+fn with_reserved(path: &str) -> String {
+    let mut pieces = path.split('%');
+    let mut text = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let escaped = piece.split_at_checked(2).and_then(|(digits, rest)| {
+            let byte = u8::from_str_radix(digits, 16).ok().filter(|byte| is_reserved(*byte))?;
+            Some((byte, rest))
+        });
+        match escaped {
+            Some((byte, rest)) => {
+                text.push(char::from(byte));
+                text.push_str(rest);
+            }
+            None => {
+                text.push('%');
+                text.push_str(piece);
+            }
+        }
+    }
+    text
+}
+
+/// `path` with each segment cut at its first `;`.
+fn without_parameters(path: &str) -> String {
+    let names = path.split('/').map(|segment| segment.split_once(';').map_or(segment, |(name, _)| name));
+    names.collect::<Vec<_>>().join("/")
 }
 
 fn check_segments(text: &str) -> Result<(), Ambiguous> {
@@ -177,6 +250,8 @@ mod tests {
             ("/caf%c3%a9/a%20b", "/caf%C3%A9/a%20b"),
             ("/caf\u{e9}", "/caf%C3%A9"),
             ("/a;v=1/b", "/a;v=1/b"),
+            ("/a[1]|{x}^`<\"", "/a%5B1%5D%7C%7Bx%7D%5E%60%3C%22"),
+            ("/a%5b1%5D", "/a%5B1%5D"),
             ("/a%252e", "/a%252e"),
             ("/...", "/..."),
             ("/.well-known/x", "/.well-known/x"),
@@ -216,6 +291,45 @@ mod tests {
             ("/a%+1", BrokenEscape),
         ] {
             assert_eq!(normal(target), Err(why), "{target:?}");
+        }
+    }
+
+    fn readings(target: &str) -> Result<Vec<String>, Ambiguous> {
+        let readings = Path::readings(target.as_bytes())?;
+        Ok(readings.iter().map(|path| path.as_str().to_owned()).collect())
+    }
+
+    #[test]
+    fn parameters_reserved_escapes_and_a_fragment_are_read_in_both_ways() {
+        for (target, expected) in [
+            ("/orders/7?a;b#c", &["/orders/7"][..]),
+            ("/%6Frders/caf%C3%A9", &["/orders/caf%C3%A9"]),
+            ("/admin;x=1/users", &["/admin;x=1/users", "/admin/users"]),
+            ("/admin;/users;a;b", &["/admin;/users;a;b", "/admin/users"]),
+            ("/%61dmin;v=2", &["/admin;v=2", "/admin"]),
+            ("/orders%3Aexport", &["/orders%3Aexport", "/orders:export"]),
+            ("/a%3Bx/users", &["/a%3Bx/users", "/a;x/users", "/a/users"]),
+            ("/a%3bx;y/%40b", &["/a%3Bx;y/%40b", "/a;x;y/@b", "/a%3Bx/%40b", "/a/@b", "/a;x/@b"]),
+            ("/a%253B", &["/a%253B"]),
+            ("/public/#/admin?x#y", &["/public/", "/public/%23/admin"]),
+            ("/a#;b", &["/a", "/a%23;b", "/a%23"]),
+            ("/a%23;b", &["/a%23;b", "/a%23"]),
+        ] {
+            assert_eq!(readings(target).unwrap(), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_in_one_reading_is_refused() {
+        for (target, why) in [
+            ("/public/#/../admin", Ambiguous::DotSegment),
+            ("/a#/;x/b", Ambiguous::EmptySegment),
+            ("/a#%2f", Ambiguous::Separator),
+            ("/a;x/..;y/b", Ambiguous::DotSegment),
+            ("/a/%3Bx", Ambiguous::EmptySegment),
+            ("a", Ambiguous::NotAbsolute),
+        ] {
+            assert_eq!(readings(target), Err(why), "{target}");
         }
     }
 

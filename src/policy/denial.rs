@@ -48,8 +48,10 @@ pub enum Denial {
     RuleDenied,
     /// The route names a rule that does not exist.
     RuleUnknown,
-    /// The path has more than one reading.
+    /// Nobody can say where the path leads.
     PathAmbiguous(Ambiguous),
+    /// The path has several readings, which lead to different rules or resources.
+    PathReadings,
 }
 
 /// What a rule asks of the login behind a token, and what the token that follows must have besides: all of it is told
@@ -82,7 +84,7 @@ impl Denial {
             Self::Unmatched => "unmatched",
             Self::RuleDenied => "rule_denied",
             Self::RuleUnknown => "rule_unknown",
-            Self::PathAmbiguous(_) => "path_ambiguous",
+            Self::PathAmbiguous(_) | Self::PathReadings => "path_ambiguous",
         }
     }
 }
@@ -112,6 +114,9 @@ impl fmt::Display for Denial {
             Self::RuleDenied => f.write_str("the rule denies the request"),
             Self::RuleUnknown => f.write_str("the route names a rule that the policy does not have"),
             Self::PathAmbiguous(why) => write!(f, "the path has more than one reading: {why}"),
+            Self::PathReadings => f.write_str(
+                "servers read the path in more than one way (parameters, escapes, `#`), and the rules differ",
+            ),
         }
     }
 }

@@ -132,12 +132,13 @@ impl PathPattern {
             .map_err(|why| format!("has more than one reading: {why}"))?;
         let mut segments = Vec::new();
         let mut names = Vec::new();
-        let mut texts = path.segments().peekable();
-        while let Some(text) = texts.next() {
-            if text == "**" && texts.peek().is_none() {
+        // Normal segments are as many as those that were written, where `{` and `}` stand as they are.
+        let mut both = text.split('/').skip(1).zip(path.segments()).peekable();
+        while let Some((written, normal)) = both.next() {
+            if written == "**" && both.peek().is_none() {
                 return Ok(Self { segments, open: true });
             }
-            segments.push(segment(text, &mut names)?);
+            segments.push(segment(written, normal, &mut names)?);
         }
         Ok(Self { segments, open: false })
     }
@@ -163,7 +164,8 @@ impl Segment {
     }
 }
 
-fn segment(text: &str, names: &mut Vec<String>) -> Result<Segment, String> {
+/// The segment that is `text`, or `normal` in its normal form.
+fn segment(text: &str, normal: &str, names: &mut Vec<String>) -> Result<Segment, String> {
     if text == "**" {
         return Err("has a `**` that is not the last segment".to_owned());
     }
@@ -171,7 +173,7 @@ fn segment(text: &str, names: &mut Vec<String>) -> Result<Segment, String> {
         return Err("has a `*` inside; only a last segment `**` stands for more than itself".to_owned());
     }
     if !text.contains(['{', '}']) {
-        return Ok(Segment::Literal(text.to_owned()));
+        return Ok(Segment::Literal(normal.to_owned()));
     }
     let name = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or_default();
     let is_name =

@@ -247,7 +247,8 @@ impl Requirement {
             | Denial::Unmatched
             | Denial::RuleDenied
             | Denial::RuleUnknown
-            | Denial::PathAmbiguous(_)) => other,
+            | Denial::PathAmbiguous(_)
+            | Denial::PathReadings) => other,
         }
     }
 
@@ -281,7 +282,8 @@ const fn rank(denial: &Denial) -> u8 {
         | Denial::Unmatched
         | Denial::RuleDenied
         | Denial::RuleUnknown
-        | Denial::PathAmbiguous(_) => 5,
+        | Denial::PathAmbiguous(_)
+        | Denial::PathReadings => 5,
     }
 }
 

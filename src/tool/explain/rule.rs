@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::text::Text;
 use crate::http::host;
 use crate::http::path::Path;
+use crate::http::readings::Readings;
 use crate::policy::{self, Matcher, Policy, Rule, Rules, Target};
 use crate::tool::driver::Judged;
 use crate::tool::policy_file::PolicyDocument;
@@ -13,7 +14,7 @@ use crate::tool::request::Request;
 /// Of more rules that did not match it is not told why.
 const TOLD: usize = 20;
 
-/// Tells the path's normal form and the rule.
+/// Tells what the path is read as, and the rule.
 pub(super) fn tell(
     text: &mut Text,
     document: &PolicyDocument,
@@ -22,13 +23,22 @@ pub(super) fn tell(
     judged: &Judged,
 ) {
     let head = request.head();
-    let path = Path::normalize(head.path);
-    match &path {
-        Ok(path) => text.line("path", &format!("{}, in its one normal form", path.as_str())),
+    let paths = Path::readings(head.path);
+    match &paths {
+        Ok(paths) => text.line("path", &format!("{}, in its normal form", paths.first().as_str())),
         Err(why) if head.path.starts_with(b"/") => {
             text.line("path", &format!("is refused before any rule is tried: {why}"));
         }
         Err(_) => text.line("path", "there is none"),
+    }
+    let path = paths.as_ref().ok().map(Readings::first);
+    let host = host::of_authority(head.authority);
+    let route = request.route.name.as_deref().map(str::as_bytes);
+    let target = Target { host: host.as_deref(), method: head.method, path, route };
+    for path in paths.iter().flat_map(Readings::others) {
+        let rule = policy.rules.find(&Target { path: Some(path), ..target });
+        let rule = rule.map_or("no rule", |rule| &rule.name);
+        text.line("", &format!("other servers read {}, where {rule} decides", path.as_str()));
     }
     let note = judged.verdict.note();
     let place =
@@ -43,13 +53,6 @@ pub(super) fn tell(
             "rule",
             &format!("{name}, number {} of {}: the first that matches", place + 1, policy.rules.len()),
         );
-        let host = host::of_authority(head.authority);
-        let target = Target {
-            host: host.as_deref(),
-            method: head.method,
-            path: path.as_ref().ok(),
-            route: request.route.name.as_deref().map(str::as_bytes),
-        };
         for rule in policy.rules.iter().take(place.min(TOLD)) {
             text.line("", &format!("not {}, since its {} differ", rule.name, differing(rule, &target)));
         }
@@ -64,7 +67,7 @@ pub(super) fn tell(
 
 fn without(policy: &Policy, request: &Request, reason: &str) -> &'static str {
     match reason {
-        "path_ambiguous" => "none is tried",
+        "path_ambiguous" => "none: not all readings of the path lead to the same one",
         "metadata" => "none: the filter itself serves the protected resource metadata",
         "rule_unknown" => "the route's metadata names one that the policy does not have",
         _ if policy::preflight(policy, &request.head()).is_some() => {

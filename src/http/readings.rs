@@ -1,0 +1,38 @@
+//! The ways in which different servers read one text.
+
+/// Everything that a text is known to be read as; the first is the reading of the standards. Almost always there is no
+/// other, which takes no memory.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Readings<T> {
+    first: T,
+    others: Vec<T>,
+}
+
+impl<T: PartialEq> Readings<T> {
+    /// A text that everybody reads alike.
+    pub const fn one(first: T) -> Self {
+        Self { first, others: Vec::new() }
+    }
+
+    /// Adds a reading, unless it is there already.
+    pub(super) fn add(&mut self, reading: T) {
+        if self.iter().all(|known| *known != reading) {
+            self.others.push(reading);
+        }
+    }
+
+    /// The reading of the standards.
+    pub const fn first(&self) -> &T {
+        &self.first
+    }
+
+    /// The readings that differ from the first.
+    pub fn others(&self) -> &[T] {
+        &self.others
+    }
+
+    /// All readings, the first one first.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        core::iter::once(&self.first).chain(&self.others)
+    }
+}
