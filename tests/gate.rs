@@ -952,3 +952,73 @@ fn a_fetch_that_was_on_its_way_already_may_be_too_old_for_a_new_key() {
     let stranger = PrivateKey::generate(Algorithm::Es256, Some("stranger")).unwrap();
     assert_eq!(reason(&settled(open(&mut gate, 3, &token(&stranger, 3), at(592)))), "key_unknown");
 }
+
+#[test]
+fn a_token_of_any_visible_text_is_one_value_of_the_question() {
+    let visible: String = ('!'..='~').filter(|letter| *letter != ',').collect();
+    for token in ["00D!AQ", "a&token=b", "12|a:b", "x=y", "%61", "\"a\"", &visible] {
+        let mut gate = gate(&asking());
+        assert!(parked(&open(&mut gate, 1, token, at(0))), "{token}");
+        let (_, callout) = ask(&mut gate, at(0)).remove(0);
+        let pairs: Vec<(String, String)> = callout.body.expose().split('&').map(pair).collect();
+        assert_eq!(pairs[0], ("token".to_owned(), token.to_owned()));
+        assert!(pairs[1..].iter().all(|(name, _)| name != "token"), "{token}");
+    }
+}
+
+/// A form's pair, decoded.
+fn pair(text: &str) -> (String, String) {
+    let (name, value) = text.split_once('=').unwrap();
+    let decode = |text: &str| {
+        let mut bytes = Vec::new();
+        let mut rest = text.as_bytes();
+        while let [first, after @ ..] = rest {
+            rest = after;
+            bytes.push(match (first, after) {
+                (b'%', [high, low, after @ ..]) => {
+                    rest = after;
+                    u8::from_str_radix(core::str::from_utf8(&[*high, *low]).unwrap(), 16).unwrap()
+                }
+                (byte, _) => *byte,
+            });
+        }
+        String::from_utf8(bytes).unwrap()
+    };
+    (decode(name), decode(value))
+}
+
+#[test]
+fn keys_without_a_name_are_tried_before_the_set_is_fetched_again() {
+    let (ours, other) =
+        (PrivateKey::generate(Algorithm::Es256, None), PrivateKey::generate(Algorithm::Es256, None));
+    let (ours, other) = (ours.unwrap(), other.unwrap());
+    let mut gate = gate(&json!({
+        "issuers": {"corp": {
+            "issuer": "https://idp.example.com",
+            "audiences": "any",
+            "jwt": {"jwks": {"uri": "https://idp.example.com/jwks", "cluster": "idp"}},
+        }},
+        "rules": [{"name": "all", "require": {}}],
+    }));
+    let token = |key: &PrivateKey, kid: &str| {
+        let header = json!({ "kid": kid });
+        let claims = json!({"iss": "https://idp.example.com", "exp": START + 100, "jti": kid});
+        key.sign(header.as_object().unwrap(), &claims).unwrap()
+    };
+    let set = json!({"keys": [ours.public_jwk()]});
+    assert!(parked(&open(&mut gate, 1, &token(&ours, "a"), at(0))));
+    let asks = ask(&mut gate, at(0));
+    assert_eq!(asks.len(), 1);
+    let woken = answer(&mut gate, asks[0].0, &set, at(0));
+    assert!(matches!(woken[0].verdict, Verdict::Admit { .. }), "a key without a name has signed it");
+    for kid in ["b", "c"] {
+        assert!(matches!(settled(open(&mut gate, 2, &token(&ours, kid), at(1))), Verdict::Admit { .. }));
+        assert!(ask(&mut gate, at(1)).is_empty(), "nothing was unknown");
+    }
+    assert!(parked(&open(&mut gate, 3, &token(&other, "d"), at(1))), "only now the set may be too old");
+    let asks = ask(&mut gate, at(1));
+    assert_eq!(asks.len(), 1);
+    assert_eq!(reason(&answer(&mut gate, asks[0].0, &set, at(1))[0].verdict), "key_unknown");
+    assert_eq!(reason(&settled(open(&mut gate, 4, &token(&other, "e"), at(2)))), "key_unknown");
+    assert!(ask(&mut gate, at(2)).is_empty(), "once in min_refresh");
+}

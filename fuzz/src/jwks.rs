@@ -20,9 +20,7 @@ thread_local! {
 pub fn run(input: &[u8]) {
     let Ok(document) = json::object(input) else { return };
     let members = document.get("keys").and_then(Value::as_array);
-    let (Ok(fetched), Ok(inline)) =
-        (KeySet::parse(&document, Origin::Fetched), KeySet::parse(&document, Origin::Inline))
-    else {
+    let (Ok(fetched), Ok(inline)) = (KeySet::read(input), KeySet::parse(&document, Origin::Inline)) else {
         return assert!(members.is_none(), "there is an array of keys");
     };
     let members = members.expect("a key set has an array of keys");
@@ -46,6 +44,9 @@ pub fn run(input: &[u8]) {
             assert!(alone(member) == 0 || may_verify(member), "{member}");
         }
     }
+    if read < MAX_MEMBERS {
+        spoilt(&document, fetched.0.len());
+    }
     GOOD.with(|(good, token)| {
         if read < MAX_MEMBERS {
             holds(&set_of([&members[..], std::slice::from_ref(good)].concat()), fetched.0.len() + 1, token);
@@ -53,6 +54,18 @@ pub fn run(input: &[u8]) {
         let first = set_of([std::slice::from_ref(good), &members[..]].concat());
         holds(&first, fetched.0.len() + usize::from(read < MAX_MEMBERS), token);
     });
+}
+
+/// A key with a member twice is skipped by itself, and a set with one is refused.
+fn spoilt(document: &Map<String, Value>, keys: usize) {
+    let members: Vec<String> =
+        document["keys"].as_array().expect("a list").iter().map(Value::to_string).collect();
+    let twice = r#"{"kty":"EC","a":[{"b":1,"b":2}]}"#;
+    let text = format!(r#"{{"keys":[{twice},{}]}}"#, [&members[..], &[twice.into()]].concat().join(","));
+    let (set, skipped) = KeySet::read(text.as_bytes()).expect("an array of keys");
+    assert_eq!((set.len(), skipped[0].index), (keys, 0), "one key spoilt another");
+    let text = format!(r#"{{"keys":[{}],"a":0,"a":0}}"#, members.join(","));
+    assert!(KeySet::read(text.as_bytes()).is_err(), "a set with a member twice");
 }
 
 fn set_of(members: Vec<Value>) -> KeySet {
@@ -74,12 +87,14 @@ fn holds(set: &KeySet, keys: usize, token: &str) {
 fn may_verify(member: &Value) -> bool {
     let text = |name: &str| member[name].as_str().unwrap_or_default();
     let bytes = |name: &str| naive::base64url(text(name).as_bytes()).unwrap_or_default();
-    let permitted = member.get("use").is_none_or(|purpose| purpose == "sig")
-        && member
-            .get("key_ops")
+    let given = |name: &str| {
+        member.get(name).filter(|value| !value.is_null() && **value != json!("") && **value != json!([]))
+    };
+    let permitted = given("use").is_none_or(|purpose| purpose == "sig")
+        && given("key_ops")
             .is_none_or(|ops| ops.as_array().is_some_and(|ops| ops.contains(&json!("verify"))))
-        && member.get("d").is_none();
-    let fits = |names: &[&str]| member.get("alg").is_none() || names.contains(&text("alg"));
+        && given("d").is_none();
+    let fits = |names: &[&str]| given("alg").is_none() || names.contains(&text("alg"));
     permitted
         && match (text("kty"), text("crv")) {
             ("RSA", _) => {

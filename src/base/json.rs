@@ -2,7 +2,11 @@
 //!
 //! A second member of the same name is refused at any depth (two readers would see two documents), and so are
 //! nesting beyond [`MAX_DEPTH`] and trailing text. RFC 8259 section 4, RFC 7515 section 4.
+//!
+//! In what clients and issuers say, a member that is `null` is absent: many serializers write a member that has no
+//! value in this way. Whoever reads an [`object`] or [`Members`] never meets such a member.
 
+use core::cell::Cell;
 use core::fmt;
 use std::collections::BTreeSet;
 
@@ -15,20 +19,20 @@ pub const MAX_DEPTH: usize = 64;
 /// A JSON object; members in the order of the text.
 pub type Object = Map<String, Value>;
 
-/// Reads `bytes` as one JSON value.
+/// Reads `bytes` as one JSON value, with every `null` in its place.
 ///
 /// # Errors
 /// What is wrong and where (line and column), without any of the text itself.
 pub fn value(bytes: &[u8]) -> Result<Value, JsonFault> {
-    read(bytes, Strict { depth: 0 })
+    read(bytes, Strict { depth: 0, rules: &Rules::new(Nulls::Stay) })
 }
 
-/// Reads `bytes` as one JSON object.
+/// Reads `bytes` as one JSON object; members that are `null` are absent, at any depth.
 ///
 /// # Errors
 /// As [`value`], and for any value that is not an object.
 pub fn object(bytes: &[u8]) -> Result<Object, JsonFault> {
-    match value(bytes)? {
+    match read(bytes, Strict { depth: 0, rules: &Rules::new(Nulls::AreAbsent) })? {
         Value::Object(object) => Ok(object),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
             Err(JsonFault { line: 1, column: 1, problem: "not a JSON object" })
@@ -36,8 +40,17 @@ pub fn object(bytes: &[u8]) -> Result<Object, JsonFault> {
     }
 }
 
-/// The members of an object in the order of the text, each once. For an object of a few members, of which some are
-/// looked up once: a table would take longer to build.
+/// Reads `bytes` as [`object`] does, with a list in the member `list`, where it has one. An element of that list in
+/// which a member stands twice, at any depth, is `null` and spoils no other element.
+///
+/// # Errors
+/// As [`object`], and where `list` is not a list.
+pub fn object_with_list(bytes: &[u8], list: &str) -> Result<Object, JsonFault> {
+    read(bytes, WithList { list, rules: &Rules::new(Nulls::AreAbsent) })
+}
+
+/// The members of an object in the order of the text, each once, without those that are `null`. For an object of a few
+/// members, of which some are looked up once: a table would take longer to build.
 pub struct Members(Vec<(String, Value)>);
 
 impl Members {
@@ -122,18 +135,52 @@ const USUAL_MEMBERS: usize = 12;
 const DUPLICATE: &str = "a member stands twice";
 const TOO_DEEP: &str = "nested too deeply";
 
-#[derive(Clone, Copy)]
-struct Strict {
-    depth: usize,
+/// What becomes of a member that is `null`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nulls {
+    Stay,
+    AreAbsent,
 }
 
-impl Strict {
-    fn deeper<E: Error>(self) -> Result<Self, E> {
-        if self.depth < MAX_DEPTH { Ok(Self { depth: self.depth + 1 }) } else { Err(E::custom(TOO_DEEP)) }
+/// How one document is read.
+struct Rules {
+    nulls: Nulls,
+    /// Whether a member that stands twice is noted rather than refused.
+    notes_twice: Cell<bool>,
+    /// Whether one was noted.
+    twice: Cell<bool>,
+}
+
+impl Rules {
+    const fn new(nulls: Nulls) -> Self {
+        Self { nulls, notes_twice: Cell::new(false), twice: Cell::new(false) }
+    }
+
+    /// A member stands twice.
+    #[cold]
+    fn twice<E: Error>(&self) -> Result<(), E> {
+        self.twice.set(true);
+        if self.notes_twice.get() { Ok(()) } else { Err(E::custom(DUPLICATE)) }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict {
+#[derive(Clone, Copy)]
+struct Strict<'r> {
+    depth: usize,
+    rules: &'r Rules,
+}
+
+impl Strict<'_> {
+    fn deeper<E: Error>(self) -> Result<Self, E> {
+        if self.depth < MAX_DEPTH {
+            Ok(Self { depth: self.depth + 1, ..self })
+        } else {
+            Err(E::custom(TOO_DEEP))
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -141,7 +188,7 @@ impl<'de> DeserializeSeed<'de> for Strict {
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -164,8 +211,8 @@ impl<'de> Visitor<'de> for Strict {
         Ok(Value::Number(value.into()))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("not a finite number"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -188,13 +235,90 @@ impl<'de> Visitor<'de> for Strict {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let inner = self.deeper()?;
         let mut object = Object::with_capacity(if self.depth == 0 { USUAL_MEMBERS } else { 0 });
+        let mut nulls = false;
         while let Some(name) = members.next_key::<String>()? {
             let value = members.next_value_seed(inner)?;
+            nulls |= value.is_null();
             if object.insert(name, value).is_some() {
-                return Err(A::Error::custom(DUPLICATE));
+                self.rules.twice()?;
             }
         }
+        // Only now: a member that is `null` may still stand twice.
+        if nulls && self.rules.nulls == Nulls::AreAbsent {
+            object.retain(|_, value| !value.is_null());
+        }
         Ok(Value::Object(object))
+    }
+}
+
+/// An object with a list of which no element spoils another.
+struct WithList<'r> {
+    list: &'r str,
+    rules: &'r Rules,
+}
+
+impl<'de> DeserializeSeed<'de> for WithList<'_> {
+    type Value = Object;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Object, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for WithList<'_> {
+    type Value = Object;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Object, A::Error> {
+        let mut object = Object::new();
+        let mut seen = BTreeSet::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let value = if name == self.list {
+                members.next_value_seed(Elements(self.rules))?
+            } else {
+                members.next_value_seed(Strict { depth: 1, rules: self.rules })?
+            };
+            if !seen.insert(name.clone()) {
+                return Err(A::Error::custom(DUPLICATE));
+            }
+            if !value.is_null() {
+                object.insert(name, value);
+            }
+        }
+        Ok(object)
+    }
+}
+
+/// The list in such an object.
+struct Elements<'r>(&'r Rules);
+
+impl<'de> DeserializeSeed<'de> for Elements<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Elements<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let Self(rules) = self;
+        let mut array = Vec::new();
+        rules.notes_twice.set(true);
+        while let Some(value) = members.next_element_seed(Strict { depth: 2, rules })? {
+            array.push(if rules.twice.take() { Value::Null } else { value });
+        }
+        rules.notes_twice.set(false);
+        Ok(Value::Array(array))
     }
 }
 
@@ -216,85 +340,18 @@ impl<'de> Visitor<'de> for Listed {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Members, A::Error> {
+        let rules = Rules::new(Nulls::AreAbsent);
         let mut list = Members(Vec::with_capacity(4));
         while let Some(name) = members.next_key()? {
-            list.0.push((name, members.next_value_seed(Strict { depth: 1 })?));
+            list.0.push((name, members.next_value_seed(Strict { depth: 1, rules: &rules })?));
         }
-        if list.has_duplicates() { Err(A::Error::custom(DUPLICATE)) } else { Ok(list) }
+        if list.has_duplicates() {
+            return Err(A::Error::custom(DUPLICATE));
+        }
+        list.0.retain(|(_, value)| !value.is_null());
+        Ok(list)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_member_that_stands_twice_is_refused_at_any_depth() {
-        assert!(object(br#"{"a":1,"b":{"c":[{"d":1}]}}"#).is_ok());
-        for text in [&br#"{"a":1,"a":1}"#[..], br#"{"b":{"c":[{"d":1,"d":2}]}}"#, br#"{"a":1,"\u0061":2}"#] {
-            assert_eq!(object(text).unwrap_err().problem, DUPLICATE);
-            assert_eq!(Members::read(text).map(drop).unwrap_err().problem, DUPLICATE);
-        }
-    }
-
-    #[test]
-    fn nesting_is_bounded() {
-        let nested = |depth: usize| [b"[".repeat(depth), b"]".repeat(depth)].concat();
-        assert!(value(&nested(MAX_DEPTH)).is_ok());
-        assert_eq!(value(&nested(MAX_DEPTH + 1)).unwrap_err().problem, TOO_DEEP);
-        assert!(value(&b"[".repeat(1_000_000)).is_err());
-        let inside = |depth: usize| [b"{\"a\":", &nested(depth)[..], b"}"].concat();
-        assert!(object(&inside(MAX_DEPTH - 1)).is_ok() && Members::read(&inside(MAX_DEPTH - 1)).is_ok());
-        assert!(object(&inside(MAX_DEPTH)).is_err() && Members::read(&inside(MAX_DEPTH)).is_err());
-    }
-
-    #[test]
-    fn what_is_not_one_json_object_is_refused() {
-        for text in [
-            &b""[..],
-            b"[]",
-            b"1",
-            b"{}{}",
-            b"{} x",
-            b"{\"a\":}",
-            b"{\"a\":NaN}",
-            b"{\"a\":\"\xff\"}",
-            b"{'a':1}",
-        ] {
-            assert!(object(text).is_err() && Members::read(text).is_err());
-        }
-    }
-
-    #[test]
-    fn a_member_that_stands_twice_among_many_is_refused() {
-        for count in [2, 16, 17, 3000] {
-            let named = |name: usize| format!("\"{name}\":0");
-            let names: Vec<String> = (0..count).map(named).collect();
-            let text = |last: usize| format!("{{{},{}}}", names.join(","), named(last));
-            assert!(Members::read(text(count).as_bytes()).is_ok(), "{count}");
-            for last in [0, count / 2, count - 1] {
-                assert!(Members::read(text(last).as_bytes()).is_err(), "{last} of {count}");
-            }
-        }
-    }
-
-    #[test]
-    fn members_are_found_by_their_names() {
-        let mut members = Members::read(br#"{"a":1,"\u0062":{"c":2}}"#).unwrap();
-        assert_eq!((members.get("a"), members.get("c")), (Some(&1.into()), None));
-        assert_eq!(members.take("b"), Some(serde_json::json!({"c": 2})));
-    }
-
-    #[test]
-    fn a_fault_tells_its_place() {
-        let place = |text: &[u8]| object(text).map(drop).unwrap_err().to_string();
-        assert_eq!(place(b"{\n \"a\": \"\xff\"}"), "not UTF-8 (line 2, column 8)");
-        assert_eq!(place(b"{\n \"a\": }"), "not JSON (line 2, column 7)");
-    }
-
-    #[test]
-    fn the_fault_does_not_quote_the_text() {
-        let fault = object(br#"{"password":hunter2}"#).unwrap_err().to_string();
-        assert!(!fault.contains("hunter") && fault.contains("line 1"), "{fault}");
-    }
-}
+mod tests;

@@ -5,13 +5,12 @@ use std::rc::Rc;
 
 use super::discovery::{self, Place};
 use crate::base::digest::{Digest, DigestKey};
-use crate::base::json;
 use crate::base::secret::Secret;
 use crate::base::time::UnixTime;
 use crate::http::freshness;
 use crate::http::message::{Answer, Callout, Reply};
 use crate::http::uri::Uri;
-use crate::jose::key_set::{KeySet, Origin, Skipped};
+use crate::jose::key_set::{KeySet, Skipped};
 use crate::policy::{Fetch, Issuer, KeySource, Keys};
 
 /// Before any time that counts.
@@ -318,8 +317,7 @@ fn read_set(answer: &Answer<'_>) -> Result<(KeySet, Vec<Skipped>), &'static str>
     if answer.body.len() > MAX_BODY {
         return Err("its key set is longer than 512 KiB");
     }
-    let document = json::object(answer.body).map_err(|_| "its key set is not a JSON object")?;
     let (set, skipped) =
-        KeySet::parse(&document, Origin::Fetched).map_err(|_| "its key set has no `keys`")?;
+        KeySet::read(answer.body).map_err(|_| "its key set is not a JSON object with a list `keys`")?;
     if set.is_empty() { Err("its key set has no usable key") } else { Ok((set, skipped)) }
 }

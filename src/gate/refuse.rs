@@ -193,6 +193,7 @@ const fn token_error(fault: &TokenFault) -> ErrorCode {
         | TokenFault::Malformed(_)
         | TokenFault::Jose(_)
         | TokenFault::TypeNotAllowed
+        | TokenFault::NoAccessToken(_)
         | TokenFault::IssuerUnknown
         | TokenFault::AudienceMismatch
         | TokenFault::Expired { .. }

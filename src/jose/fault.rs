@@ -7,11 +7,13 @@ use core::fmt;
 pub enum JoseFault {
     /// Not a compact JWS, or a header or payload that is not what RFC 7515 says; with what exactly.
     Malformed(&'static str),
-    /// `alg` is missing, unknown, not among the allowed, or not what the named key is for.
+    /// `alg` is missing, `none`, not among the allowed, or not what the named key is for.
     AlgorithmNotAllowed,
+    /// `alg` is the name of an algorithm that is not known here.
+    AlgorithmUnknown,
     /// The header demands an extension (`crit`, or `b64` other than true); none is understood.
     CriticalHeader,
-    /// No key has the token's `kid`; or, without one, no key fits the algorithm.
+    /// No key has the token's `kid`, and none without a `kid` agrees; or, without one, no key fits the algorithm.
     KeyUnknown,
     /// Every key that was tried says no.
     SignatureInvalid,
@@ -22,6 +24,7 @@ impl fmt::Display for JoseFault {
         match self {
             Self::Malformed(what) => write!(f, "malformed: {what}"),
             Self::AlgorithmNotAllowed => f.write_str("the algorithm is not allowed"),
+            Self::AlgorithmUnknown => f.write_str("the algorithm is not known here"),
             Self::CriticalHeader => f.write_str("the header demands an extension that is not understood"),
             Self::KeyUnknown => f.write_str("no key of the issuer matches"),
             Self::SignatureInvalid => f.write_str("the signature does not hold"),
@@ -34,7 +37,7 @@ impl core::error::Error for JoseFault {}
 /// Why a key is not used. No variant carries any key material.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeyFault {
-    /// The member is not a JSON object.
+    /// The member is not a JSON object, or one of its own members stands twice.
     NotAnObject,
     /// A member of the key is missing or not of the form it must have.
     Member(&'static str),
@@ -71,7 +74,7 @@ pub enum KeyFault {
 impl fmt::Display for KeyFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAnObject => f.write_str("the key is not a JSON object"),
+            Self::NotAnObject => f.write_str("the key is not a JSON object, or has a member twice"),
             Self::Member(name) => write!(f, "`{name}` is missing or not of the right form"),
             Self::UnknownType => f.write_str("`kty` is none of RSA, EC, OKP, oct"),
             Self::UnknownCurve => f.write_str("`crv` is none of P-256, P-384, P-521, Ed25519"),

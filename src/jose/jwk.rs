@@ -127,7 +127,7 @@ pub(super) fn permitted(members: &Object, operation: &str) -> Result<Algorithms,
 
 fn is_among_key_ops(members: &Object, wanted: &str) -> Result<bool, KeyFault> {
     const KEY_OPS: &str = "key_ops";
-    let Some(operations) = members.get(KEY_OPS) else {
+    let Some(operations) = optional(members, KEY_OPS) else {
         return Ok(true);
     };
     let operations = operations.as_array().ok_or(KeyFault::Member(KEY_OPS))?;
@@ -166,7 +166,22 @@ fn read_oct(members: &Object, origin: Origin) -> Result<hmac::SharedKey, KeyFaul
 }
 
 fn refuse_private(members: &Object, names: &[&str]) -> Result<(), KeyFault> {
-    if names.iter().any(|name| members.contains_key(*name)) { Err(KeyFault::PrivateKey) } else { Ok(()) }
+    if names.iter().any(|name| optional(members, name).is_some()) {
+        Err(KeyFault::PrivateKey)
+    } else {
+        Ok(())
+    }
+}
+
+/// The optional member `name`. One that is `null` or empty says nothing: serializers write every member that they know,
+/// and which of these two they put where there is no value is a matter of taste.
+fn optional<'o>(members: &'o Object, name: &str) -> Option<&'o Value> {
+    members.get(name).filter(|value| match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => true,
+    })
 }
 
 pub(super) fn bytes(members: &Object, name: &'static str) -> Result<Vec<u8>, KeyFault> {
@@ -174,12 +189,12 @@ pub(super) fn bytes(members: &Object, name: &'static str) -> Result<Vec<u8>, Key
 }
 
 pub(super) fn required_text<'o>(members: &'o Object, name: &'static str) -> Result<&'o str, KeyFault> {
-    optional_text(members, name)?.ok_or(KeyFault::Member(name))
+    members.get(name).and_then(Value::as_str).ok_or(KeyFault::Member(name))
 }
 
 pub(super) fn optional_text<'o>(
     members: &'o Object,
     name: &'static str,
 ) -> Result<Option<&'o str>, KeyFault> {
-    members.get(name).map(|value| value.as_str().ok_or(KeyFault::Member(name))).transpose()
+    optional(members, name).map(|value| value.as_str().ok_or(KeyFault::Member(name))).transpose()
 }

@@ -8,6 +8,10 @@ use serde_json::{Map, Value};
 use super::algorithm::{Algorithm, Algorithms};
 use super::fault::{JoseFault, KeyFault};
 use super::jwk::Jwk;
+use crate::base::json;
+
+/// The member that holds the keys.
+const KEYS: &str = "keys";
 
 /// How many members of one set are looked at.
 pub const MAX_MEMBERS: usize = 512;
@@ -39,6 +43,8 @@ pub struct Skipped {
 /// Why a document is no key set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeySetFault {
+    /// The text is not a JSON object with a list `keys`.
+    NotAnObject,
     /// There is no `keys`.
     KeysMissing,
     /// `keys` is not an array.
@@ -46,12 +52,23 @@ pub enum KeySetFault {
 }
 
 impl KeySet {
+    /// Reads a key set that came over the network; what is not usable is told beside it. A key in which a member stands
+    /// twice is not usable, and spoils no other.
+    ///
+    /// # Errors
+    /// When `bytes` are not a JSON object with a list `keys`, or the object itself has a member twice. A set without any
+    /// usable key is not an error here.
+    pub fn read(bytes: &[u8]) -> Result<(Self, Vec<Skipped>), KeySetFault> {
+        let document = json::object_with_list(bytes, KEYS).map_err(|_| KeySetFault::NotAnObject)?;
+        Self::parse(&document, Origin::Fetched)
+    }
+
     /// Reads a key set; what is not usable is told beside it.
     ///
     /// # Errors
     /// When `keys` is missing or not an array. A set without any usable key is not an error here.
     pub fn parse(document: &Map<String, Value>, origin: Origin) -> Result<(Self, Vec<Skipped>), KeySetFault> {
-        let members = document.get("keys").ok_or(KeySetFault::KeysMissing)?;
+        let members = document.get(KEYS).ok_or(KeySetFault::KeysMissing)?;
         let members = members.as_array().ok_or(KeySetFault::KeysNotArray)?;
         let mut keys = Vec::new();
         let mut skipped = Vec::new();
@@ -93,20 +110,25 @@ impl KeySet {
         Self { keys: sets.into_iter().flat_map(|set| set.keys).collect() }
     }
 
-    /// The keys that may be tried: those of the token's `kid`, or every key when it names none; and of these, those
-    /// that fit `algorithm`. Never an empty answer.
-    pub(super) fn select(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Vec<&Jwk>, JoseFault> {
-        let fits = |key: &&Jwk| key.algorithms.contains(algorithm);
-        let keys = self.keys.iter().map(Rc::as_ref);
-        let (fitting, none) = match kid {
-            Some(kid) if !self.has_kid(kid) => return Err(JoseFault::KeyUnknown),
-            Some(kid) => {
-                let named = keys.filter(|key| key.kid.as_deref() == Some(kid));
-                (named.filter(fits).collect::<Vec<_>>(), JoseFault::AlgorithmNotAllowed)
-            }
-            None => (keys.filter(fits).collect(), JoseFault::KeyUnknown),
+    /// The keys that may be tried, in their order, and what it means when none of them agrees. Where the token names a
+    /// key these are the keys of that name and then those without any, for a key that was made of a certificate or of a
+    /// PEM file often has none; otherwise every key. And of these, those that fit `algorithm`.
+    pub(super) fn select(&self, kid: Option<&str>, algorithm: Algorithm) -> (Vec<&Jwk>, JoseFault) {
+        let fitting = self.keys.iter().map(Rc::as_ref).filter(|key| key.algorithms.contains(algorithm));
+        let Some(kid) = kid else {
+            let keys: Vec<_> = fitting.collect();
+            let none = if keys.is_empty() { JoseFault::KeyUnknown } else { JoseFault::SignatureInvalid };
+            return (keys, none);
         };
-        if fitting.is_empty() { Err(none) } else { Ok(fitting) }
+        let named = fitting.clone().filter(|key| key.kid.as_deref() == Some(kid));
+        let mut keys: Vec<_> = named.collect();
+        let none = match (self.has_kid(kid), keys.is_empty()) {
+            (false, _) => JoseFault::KeyUnknown,
+            (true, true) => JoseFault::AlgorithmNotAllowed,
+            (true, false) => JoseFault::SignatureInvalid,
+        };
+        keys.extend(fitting.filter(|key| key.kid.is_none()));
+        (keys, none)
     }
 }
 
@@ -125,6 +147,7 @@ impl fmt::Display for Skipped {
 impl fmt::Display for KeySetFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::NotAnObject => "the key set is not a JSON object with a list `keys`",
             Self::KeysMissing => "the key set has no `keys`",
             Self::KeysNotArray => "`keys` of the key set is not an array",
         })

@@ -77,9 +77,10 @@ impl Accelerator for NoAccelerator {
 /// Verifies the signature of `jws` with the keys that its header may choose, and then tells its claims.
 ///
 /// # Errors
-/// [`JoseFault::AlgorithmNotAllowed`] when `allowed` or the named key does not permit the algorithm,
-/// [`JoseFault::KeyUnknown`] when there is nothing to try, [`JoseFault::SignatureInvalid`] when no key that was tried
-/// agrees, and [`JoseFault::Malformed`] when what is signed is not a JSON object.
+/// When no key that was tried agrees: [`JoseFault::KeyUnknown`] where no key has the token's `kid`, or without one where
+/// there was nothing to try; [`JoseFault::AlgorithmNotAllowed`] where the named key does not permit the algorithm;
+/// otherwise [`JoseFault::SignatureInvalid`]. [`JoseFault::AlgorithmNotAllowed`] also when `allowed` does not permit it,
+/// and [`JoseFault::Malformed`] when what is signed is not a JSON object.
 pub fn verify(
     jws: Unverified<'_>,
     keys: &KeySet,
@@ -108,13 +109,9 @@ pub fn check_signature(
     signature: &[u8],
     accelerator: &dyn Accelerator,
 ) -> Result<(), JoseFault> {
-    let candidates = keys.select(kid, algorithm)?;
+    let (candidates, none) = keys.select(kid, algorithm);
     let mut tried = candidates.iter().take(MAX_TRIED);
-    if tried.any(|key| key.verify(algorithm, text, signature, accelerator)) {
-        Ok(())
-    } else {
-        Err(JoseFault::SignatureInvalid)
-    }
+    if tried.any(|key| key.verify(algorithm, text, signature, accelerator)) { Ok(()) } else { Err(none) }
 }
 
 impl<T> fmt::Debug for Verified<T> {

@@ -23,7 +23,9 @@ pub enum TokenFault {
     Jose(JoseFault),
     /// The header's `typ` is not one of those wanted (RFC 9068 section 4).
     TypeNotAllowed,
-    /// `iss` is missing or names no issuer of the policy.
+    /// It is signed, and something else than an access token; says by which mark.
+    NoAccessToken(&'static str),
+    /// `iss` names no issuer of the policy, or is missing where the policy has no issuer for that.
     IssuerUnknown,
     /// No wanted audience is in `aud` (RFC 7519 section 4.1.3).
     AudienceMismatch,
@@ -65,11 +67,11 @@ impl TokenFault {
         match self {
             Self::TooLong { .. } => "token_too_long",
             Self::Malformed(_) | Self::Jose(JoseFault::Malformed(_)) => "token_malformed",
-            Self::Jose(JoseFault::AlgorithmNotAllowed) => "alg_not_allowed",
+            Self::Jose(JoseFault::AlgorithmNotAllowed | JoseFault::AlgorithmUnknown) => "alg_not_allowed",
             Self::Jose(JoseFault::CriticalHeader) => "critical_header",
             Self::Jose(JoseFault::KeyUnknown) => "key_unknown",
             Self::Jose(JoseFault::SignatureInvalid) => "signature_invalid",
-            Self::TypeNotAllowed => "type_not_allowed",
+            Self::TypeNotAllowed | Self::NoAccessToken(_) => "type_not_allowed",
             Self::IssuerUnknown => "issuer_unknown",
             Self::AudienceMismatch => "audience_mismatch",
             Self::Expired { .. } => "token_expired",
@@ -101,6 +103,7 @@ impl fmt::Display for TokenFault {
             Self::Malformed(why) => write!(f, "the token is malformed: {why}"),
             Self::Jose(fault) => write!(f, "{fault}"),
             Self::TypeNotAllowed => f.write_str("the token's typ is not one of those allowed"),
+            Self::NoAccessToken(mark) => write!(f, "the token is no access token: {mark}"),
             Self::IssuerUnknown => f.write_str("the token's iss names no issuer of the policy"),
             Self::AudienceMismatch => f.write_str("the token is for another audience"),
             Self::Expired { at, now } => write!(f, "the token ended at {at}, it is {now}"),

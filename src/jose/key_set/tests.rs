@@ -131,7 +131,7 @@ fn edwards_points_are_canonical_and_not_of_small_order() {
 fn members_of_another_type_or_encoding_break_a_key() {
     let broken = [
         (json!({"kid": 7}), "kid"),
-        (json!({"alg": null}), "alg"),
+        (json!({"alg": 7}), "alg"),
         (json!({"use": ["sig"]}), "use"),
         (json!({"key_ops": "verify"}), "key_ops"),
         (json!({"kty": 1}), "kty"),
@@ -184,4 +184,44 @@ fn debug_and_faults_show_no_key_material() {
     let document = json!({"keys": [with(oct_key(b"canary"), json!({"alg": 7, "kid": "canary"}))]});
     let (_, skipped) = KeySet::parse(document.as_object().unwrap(), Origin::Inline).unwrap();
     assert_eq!(skipped[0].to_string(), "keys[0] is skipped: `alg` is missing or not of the right form");
+}
+
+#[test]
+fn an_optional_member_that_is_null_or_empty_is_absent() {
+    let nulls =
+        json!({"kid": null, "alg": null, "use": null, "key_ops": null, "d": null, "oth": null, "x5c": null});
+    let empty = json!({"kid": "", "alg": "", "use": "", "key_ops": [], "d": "", "oth": [], "x5c": []});
+    for members in [nulls, empty] {
+        let keys = key_set(&[with(rsa_key(), members.clone())]);
+        assert_eq!(keys.algorithms(), key_set(&[rsa_key()]).algorithms(), "{members}");
+        assert!(!keys.has_kid(""));
+    }
+    for (members, name) in [(json!({"n": null}), "n"), (json!({"kty": ""}), ""), (json!({"e": null}), "e")] {
+        let why = skipped(with(rsa_key(), members));
+        assert!(matches!(why, KeyFault::Member(missing) if missing == name) || why == KeyFault::UnknownType);
+    }
+    assert_eq!(skipped(with(rsa_key(), json!({"d": "AQAB"}))), KeyFault::PrivateKey);
+    assert_eq!(skipped(with(rsa_key(), json!({"oth": [{}]}))), KeyFault::PrivateKey);
+}
+
+#[test]
+fn a_fetched_key_with_a_member_twice_is_skipped_and_spoils_no_other() {
+    let good = with(ec_key(), json!({"kid": "good"}));
+    let twice = r#"{"kty":"oct","use":"sig","use":"sig"}"#;
+    let deep = r#"{"kty":"EC","x5c":[{"a":1,"a":2}]}"#;
+    let (keys, skipped) =
+        KeySet::read(format!(r#"{{"keys":[{twice},{good},{deep}],"more":null}}"#).as_bytes()).unwrap();
+    assert!(keys.len() == 1 && keys.has_kid("good"));
+    let places = [0, 2].map(|index| Skipped { index, why: KeyFault::NotAnObject });
+    assert_eq!(skipped, places);
+    for text in [
+        format!(r#"{{"keys":[{good}],"keys":[{good}]}}"#),
+        format!(r#"{{"keys":[{good}],"a":1,"a":1}}"#),
+        r#"{"keys":null}"#.to_owned(),
+        r#"{"keys":{}}"#.to_owned(),
+        format!("[{good}]"),
+    ] {
+        assert_eq!(KeySet::read(text.as_bytes()).map(drop), Err(KeySetFault::NotAnObject), "{text}");
+    }
+    assert_eq!(KeySet::read(b"{}").map(drop), Err(KeySetFault::KeysMissing));
 }

@@ -262,7 +262,12 @@ fn read_key(file: &str, console: &mut Console<'_>) -> Result<PrivateKey, Problem
 }
 
 fn object(what: &str, text: &[u8]) -> Result<Map<String, Value>, Problem> {
-    json::object(text).map_err(|fault| other(what, &format!("is not a JSON object: {fault}")))
+    // With every `null` that was written: a token that is minted for a test may well have one.
+    match json::value(text) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(other(what, "is not a JSON object")),
+        Err(fault) => Err(other(what, &format!("is not a JSON object: {fault}"))),
+    }
 }
 
 fn other(what: &str, problem: &str) -> Problem {
