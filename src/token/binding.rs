@@ -48,15 +48,27 @@ enum Bound {
 
 impl Confirmation {
     /// Reads `cnf` in `claims`. A claim or member of the wrong type is never taken for an absent one: it binds the
-    /// token to what nobody can prove. Members other than `jkt` and `x5t#S256` ask nothing of a request.
+    /// token to what nobody can prove. So does a claim with members of which none is `jkt` or `x5t#S256`: it names a way
+    /// of proof (RFC 7800 section 3.1) that nobody here understands, and is not a token for everybody. Beside one of
+    /// these two, other members ask nothing. A `cnf` without members is none.
     pub fn of(claims: &Object) -> Self {
+        const NOBODY: Confirmation = Confirmation { key: Bound::Unprovable, certificate: Bound::Unprovable };
         match claims.get("cnf") {
             None => Self::default(),
             Some(Value::Object(members)) => {
-                Self { key: Bound::by(members.get("jkt")), certificate: Bound::by(members.get("x5t#S256")) }
+                let bound = Self {
+                    key: Bound::by(members.get("jkt")),
+                    certificate: Bound::by(members.get("x5t#S256")),
+                };
+                if bound == Self::default() && !members.is_empty() { NOBODY } else { bound }
             }
-            Some(_) => Self { key: Bound::Unprovable, certificate: Bound::Unprovable },
+            Some(_) => NOBODY,
         }
+    }
+
+    /// Whether the token is bound to what nobody can prove.
+    pub fn is_unprovable(&self) -> bool {
+        self.key == Bound::Unprovable || self.certificate == Bound::Unprovable
     }
 
     /// Whether the token is bound to a key, by `jkt`.
@@ -148,10 +160,8 @@ mod tests {
     fn what_cannot_be_read_cannot_be_proven() {
         let text = base64url::encode(OURS);
         for cnf in [
-            json!(null),
             json!("text"),
             json!([]),
-            json!({"jkt": null}),
             json!({"jkt": ""}),
             json!({"jkt": 7}),
             json!({"jkt": base64url::encode(&OURS[1..])}),
@@ -162,13 +172,37 @@ mod tests {
             let bound = confirmation(cnf.clone());
             assert!(!proven(&bound, Some(OURS), Some(OURS)), "{cnf}");
             assert!(!proven(&bound, None, None), "{cnf}");
-            assert!(bound.is(Proof::Any), "{cnf}");
+            assert!(bound.is(Proof::Any) && bound.is_unprovable(), "{cnf}");
         }
     }
 
     #[test]
+    fn a_way_of_proof_that_nobody_here_understands_cannot_be_proven() {
+        let text = base64url::encode(OURS);
+        for cnf in [
+            json!({"kid": "a"}),
+            json!({"jwk": {"kty": "EC"}}),
+            json!({"jwe": "a.b.c.d.e"}),
+            json!({"jku": "https://idp.test/keys", "kid": "a"}),
+            json!({"x5t#S512": text}),
+            json!({"JKT": text}),
+            json!({"": text}),
+        ] {
+            let bound = confirmation(cnf.clone());
+            for (key, certificate) in
+                [(None, None), (Some(OURS), None), (None, Some(OURS)), (Some(OURS), Some(OURS))]
+            {
+                assert!(!proven(&bound, key, certificate), "{cnf}");
+            }
+            assert!(bound.is(Proof::Any) && bound.is_unprovable(), "{cnf}");
+        }
+        let both = confirmation(json!({"jkt": text, "jwk": {"kty": "EC"}}));
+        assert!(proven(&both, Some(OURS), None) && !both.is_unprovable());
+    }
+
+    #[test]
     fn a_token_that_is_bound_to_nothing_comes_without_a_proof_of_a_key() {
-        for unbound in [Confirmation::of(&Object::new()), confirmation(json!({"kid": "a"}))] {
+        for unbound in [Confirmation::of(&Object::new()), confirmation(json!({}))] {
             assert!(proven(&unbound, None, None) && proven(&unbound, None, Some(OURS)));
             assert!(!proven(&unbound, Some(OURS), None));
             assert!(!unbound.is(Proof::Any) && !unbound.names_key());

@@ -8,9 +8,16 @@ use crate::token::binding::{Confirmation, Proof};
 use crate::token::grant::Grant;
 use crate::tool::request::Request;
 
-/// Tells of the certificate, where the token of `grant` is bound to one.
+/// Tells of what the token of `grant` is bound to, but for a key: the proof of that tells of it.
 pub(super) fn tell(text: &mut Text, policy: &Policy, request: &Request, grant: &Grant) {
-    if !Confirmation::of(grant.claims()).is(Proof::MutualTls) {
+    let confirmation = Confirmation::of(grant.claims());
+    if confirmation.is_unprovable() {
+        return text.line(
+            "bound",
+            "in a way that nobody can prove here: its cnf cannot be read, or has neither jkt nor x5t#S256",
+        );
+    }
+    if !confirmation.is(Proof::MutualTls) {
         return;
     }
     let (place, certificate) = match policy.certificate_source {
