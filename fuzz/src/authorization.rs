@@ -190,7 +190,7 @@ fn header(values: &[Vec<u8>], scheme: Option<&str>) -> Reading {
         })
     };
     let token = |text: &[u8]| {
-        if naive::is_token68(text) {
+        if naive::is_token(text) {
             Reading::Token(text.to_vec(), scheme == Some("DPoP"))
         } else {
             Reading::Malformed
@@ -214,7 +214,7 @@ fn single(values: Vec<Vec<u8>>) -> Reading {
         [] => Reading::Nothing,
         [value] => {
             let value = value.trim_ascii();
-            if naive::is_token68(value) { Reading::Token(value.to_vec(), false) } else { Reading::Malformed }
+            if naive::is_token(value) { Reading::Token(value.to_vec(), false) } else { Reading::Malformed }
         }
         _ => Reading::Several,
     }

@@ -4,7 +4,8 @@
 //! genuine token whose signature it borrows. Any other input is the token itself.
 
 use scopegate::jose::algorithm::{Algorithm, Algorithms};
-use scopegate::jose::jws::{Unverified, is_jwe_shape, is_jws_shape};
+use scopegate::jose::fault::JoseFault;
+use scopegate::jose::jws::{IssuerHint, Unverified, is_jwe_shape, is_jws_shape};
 use scopegate::jose::key_set::{KeySet, Origin};
 use scopegate::jose::verify::{NoAccelerator, verify};
 use serde_json::{Value, json};
@@ -15,14 +16,25 @@ const KIDS: &[&str] = &["one", "two", "ec", "oct", "rsa"];
 
 struct Place {
     keys: KeySet,
+    /// The same keys without their names.
+    nameless: KeySet,
     genuine: Vec<String>,
 }
 
 thread_local! {
     static PLACE: Place = Place {
         keys: KeySet::parse(&keys::object(&keys::key_set(KIDS)), Origin::Inline).expect("a key set").0,
+        nameless: nameless(),
         genuine: genuine(),
     };
+}
+
+fn nameless() -> KeySet {
+    let mut set = keys::key_set(KIDS);
+    for key in set["keys"].as_array_mut().expect("a list") {
+        key.as_object_mut().expect("a key").remove("kid");
+    }
+    KeySet::parse(&keys::object(&set), Origin::Inline).expect("a key set").0
 }
 
 fn genuine() -> Vec<String> {
@@ -57,7 +69,7 @@ fn assemble(described: &[u8], genuine: &[String]) -> Vec<u8> {
 fn check(token: &[u8], place: &Place) {
     let parts: Vec<&[u8]> = token.split(|byte| *byte == b'.').collect();
     let header = naive::base64url(parts[0]).filter(|header| header.trim_ascii_start().starts_with(b"{"));
-    let header = header.and_then(|header| serde_json::from_slice::<Value>(&header).ok());
+    let header = header.and_then(|header| read(&header));
     // Shape is looser: what has it and is wrong inside is refused as what it looks like.
     assert!(parts.len() == 3 || !is_jws_shape(token));
     assert!(parts.len() == 5 || !is_jwe_shape(token));
@@ -70,7 +82,11 @@ fn check(token: &[u8], place: &Place) {
         Ok(jws) => jws,
         Err(fault) => {
             let genuine = place.genuine.iter().any(|genuine| genuine.as_bytes() == token);
-            return assert!(!genuine, "a genuine token: {fault:?}");
+            assert!(!genuine, "a genuine token: {fault:?}");
+            // What nobody signed is never taken for something that only its issuer can read.
+            let alg = header.as_ref().and_then(|header| header["alg"].as_str());
+            let named = alg.is_some_and(|alg| !alg.eq_ignore_ascii_case("none"));
+            return assert!(named || fault != JoseFault::AlgorithmUnknown, "{alg:?}");
         }
     };
 
@@ -82,9 +98,13 @@ fn check(token: &[u8], place: &Place) {
     assert_eq!(header["jwk"].as_object(), jws.jwk());
     assert!(header.get("crit").is_none() && header.get("b64").is_none_or(|encoded| *encoded == true));
     let payload = naive::base64url(parts[1]).expect("what is parsed has a payload");
-    let claims = serde_json::from_slice::<Value>(&payload).ok();
-    if let Some(issuer) = jws.issuer_hint() {
-        assert_eq!(claims.as_ref().and_then(|claims| claims["iss"].as_str()), Some(issuer));
+    let claims = read(&payload);
+    let iss = claims.as_ref().and_then(|claims| claims.get("iss"));
+    match jws.issuer_hint() {
+        IssuerHint::Name(issuer) => assert_eq!(iss.and_then(Value::as_str), Some(issuer)),
+        IssuerHint::Absent => assert!(claims.is_some() && iss.is_none()),
+        // A member that stands twice cannot be read, and this reader does not see it.
+        IssuerHint::Unreadable => {}
     }
 
     let every = Algorithms::of(Algorithm::ALL.iter().copied());
@@ -103,9 +123,25 @@ fn check(token: &[u8], place: &Place) {
             );
         }
     }
+    // A key without a name is tried for every token, whatever key the token names.
+    let jws = Unverified::parse(token).expect("what was parsed before");
+    match verify(jws, &place.nameless, every, &NoAccelerator) {
+        Ok(_) => assert!(known.is_some(), "nobody signed this"),
+        Err(fault) => {
+            let genuine = place.genuine.iter().any(|genuine| genuine.as_bytes() == token);
+            assert!(!genuine, "a genuine token: {fault:?}");
+        }
+    }
     let others = Algorithms::of(Algorithm::ALL.iter().copied().filter(|other| *other != algorithm));
     let jws = Unverified::parse(token).expect("what was parsed before");
     assert!(verify(jws, &place.keys, others, &NoAccelerator).is_err(), "{algorithm} is not allowed");
+}
+
+/// JSON, in which a member that is `null` is absent.
+fn read(text: &[u8]) -> Option<Value> {
+    let mut value = serde_json::from_slice(text).ok()?;
+    naive::without_nulls(&mut value);
+    Some(value)
 }
 
 fn signed(token: &[u8]) -> &[u8] {

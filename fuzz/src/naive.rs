@@ -1,5 +1,7 @@
 //! Readers as short as they can be, slow and plain, to hold the crate's own against.
 
+use serde_json::Value;
+
 /// `text` with `%XX` decoded; `None` for a `%` that two hexadecimal digits do not follow.
 pub(crate) fn percent(text: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::new();
@@ -52,17 +54,21 @@ pub(crate) fn base64url(text: &[u8]) -> Option<Vec<u8>> {
     Some(bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |sum, bit| sum << 1 | *bit as u8)).collect())
 }
 
-/// Whether `text` is a token68 (RFC 9110 section 11.2).
-pub(crate) fn is_token68(text: &[u8]) -> bool {
-    let mut rest = text;
-    while let [
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/',
-        after @ ..,
-    ] = rest
-    {
-        rest = after;
+/// Whether `text` is a token that one credential can carry: visible ASCII without a comma.
+pub(crate) fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|byte| matches!(byte, b'!'..=b'~') && *byte != b',')
+}
+
+/// `value` without members that are `null`, at any depth.
+pub(crate) fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            members.values_mut().for_each(without_nulls);
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(without_nulls),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
-    rest.len() < text.len() && rest.iter().all(|byte| *byte == b'=')
 }
 
 /// Cuts `text` at the first `byte`.

@@ -1,6 +1,7 @@
 //! Who can vouch for a token: chosen by the token's shape and its unverified `iss`, which decides nothing else.
 
-use crate::jose::jws::{self, Unverified};
+use crate::jose::fault::JoseFault;
+use crate::jose::jws::{self, IssuerHint, Unverified};
 use crate::policy::{Issuer, Policy, UseFor};
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
@@ -24,19 +25,27 @@ pub(super) fn way<'t>(
 ) -> Result<Way<'t>, TokenFault> {
     let verifies = policy.issuers.iter().any(|issuer| issuer.verifies());
     if !verifies {
+        // Nobody is to vouch for what says of itself that nobody signed it.
+        if jws::is_unsecured(token) {
+            return Err(JoseFault::AlgorithmNotAllowed.into());
+        }
         return Ok(Way::Ask(asked(policy, wanted, |_| true)));
     }
-    match Unverified::parse(token) {
+    let why = match Unverified::parse(token) {
         Ok(jws) => return signed(policy, wanted, jws),
+        // Nobody here could check its signature, and nobody said that it is to be checked here.
+        Err(fault @ JoseFault::AlgorithmUnknown) if !is_verified_here(policy, token) => fault.into(),
         // What looks like a signed token is refused as one, and not taken for an opaque token.
         Err(fault) if jws::is_jws_shape(token) => return Err(fault.into()),
-        Err(_) if jws::is_jwe_shape(token) => return Err(TokenFault::Malformed("it is encrypted")),
-        Err(_) => {}
+        Err(_) if jws::is_jwe_shape(token) => TokenFault::Malformed("it is encrypted"),
+        Err(_) => TokenFault::Malformed("it is not a signed token"),
+    };
+    // Whatever it is, it is for its issuer to read.
+    if policy.issuers.iter().any(|issuer| takes(issuer, UseFor::Opaque)) {
+        Ok(Way::Ask(asked(policy, wanted, |_| true)))
+    } else {
+        Err(why)
     }
-    if !policy.issuers.iter().any(|issuer| takes(issuer, UseFor::Opaque)) {
-        return Err(TokenFault::Malformed("it is not a signed token"));
-    }
-    Ok(Way::Ask(asked(policy, wanted, |_| true)))
 }
 
 fn signed<'t>(
@@ -45,18 +54,37 @@ fn signed<'t>(
     jws: Unverified<'t>,
 ) -> Result<Way<'t>, TokenFault> {
     let hint = jws.issuer_hint();
-    let names = |issuer: &Issuer| issuer.expect.issuer.is_some() && issuer.expect.issuer.as_deref() == hint;
-    let verifying = policy.issuers.iter().position(|issuer| issuer.verifies() && names(issuer));
-    if let Some(id) = verifying.and_then(|position| u32::try_from(position).ok()).map(IssuerId) {
+    if let Some(id) = verifier(policy, hint) {
         return Ok(Way::Verify(id, jws));
     }
     // Nobody here can check the signature. An issuer that is only asked may still know the token: when the token
     // names it, or when it wants to be asked about every token.
+    let names = |issuer: &Issuer| hint.name().is_some() && issuer.expect.issuer.as_deref() == hint.name();
     let asked = asked(policy, wanted, |issuer| {
         !issuer.verifies()
             && (names(issuer) || (issuer.expect.issuer.is_none() && takes(issuer, UseFor::All)))
     });
     if asked.is_empty() { Err(TokenFault::IssuerUnknown) } else { Ok(Way::Ask(asked)) }
+}
+
+/// The issuer whose keys verify tokens with this `iss`, or tokens without.
+fn verifier(policy: &Policy, hint: IssuerHint<'_>) -> Option<IssuerId> {
+    let is_it = |issuer: &Issuer| match hint {
+        IssuerHint::Name(name) => issuer.expect.issuer.as_deref() == Some(name),
+        IssuerHint::Absent => issuer.expect.issuer.is_none(),
+        IssuerHint::Unreadable => false,
+    };
+    let position = policy.issuers.iter().position(|issuer| issuer.verifies() && is_it(issuer))?;
+    u32::try_from(position).ok().map(IssuerId)
+}
+
+/// Whether the payload of what looks like a signed token leads to an issuer that verifies, or cannot be read at all.
+fn is_verified_here(policy: &Policy, token: &[u8]) -> bool {
+    let Some(claims) = jws::unverified_payload(token) else { return true };
+    match IssuerHint::of(&claims) {
+        IssuerHint::Unreadable => true,
+        hint @ (IssuerHint::Name(_) | IssuerHint::Absent) => verifier(policy, hint).is_some(),
+    }
 }
 
 fn takes(issuer: &Issuer, use_for: UseFor) -> bool {

@@ -27,7 +27,8 @@ impl<'t> Unverified<'t> {
     /// Reads a compact JWS.
     ///
     /// # Errors
-    /// [`JoseFault::AlgorithmNotAllowed`] for an `alg` that is missing, not a string or unknown (`none` is),
+    /// [`JoseFault::AlgorithmUnknown`] for an `alg` with a name that is not known here,
+    /// [`JoseFault::AlgorithmNotAllowed`] for one that is missing, not a string, or `none` in any case of letters,
     /// [`JoseFault::CriticalHeader`] for any `crit`, and for a `b64` that is not true, [`JoseFault::Malformed`] for
     /// everything else that is not as it must be.
     pub fn parse(token: &'t [u8]) -> Result<Self, JoseFault> {
@@ -72,9 +73,38 @@ impl<'t> Unverified<'t> {
         self.jwk.as_deref()
     }
 
-    /// The `iss` of a payload that nobody has verified: for choosing the keys, and for nothing else.
-    pub fn issuer_hint(&self) -> Option<&str> {
-        self.claims.as_ref().ok()?.get("iss")?.as_str()
+    /// Whom a payload that nobody has verified names: for choosing the keys, and for nothing else.
+    pub fn issuer_hint(&self) -> IssuerHint<'_> {
+        self.claims.as_ref().map_or(IssuerHint::Unreadable, IssuerHint::of)
+    }
+}
+
+/// The `iss` of a payload that nobody has verified.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IssuerHint<'c> {
+    /// It is this.
+    Name(&'c str),
+    /// There is none.
+    Absent,
+    /// It cannot be read, or the payload cannot.
+    Unreadable,
+}
+
+impl<'c> IssuerHint<'c> {
+    /// The hint in `claims`.
+    pub fn of(claims: &'c Object) -> Self {
+        match claims.get("iss") {
+            None => Self::Absent,
+            Some(iss) => iss.as_str().map_or(Self::Unreadable, Self::Name),
+        }
+    }
+
+    /// The name, where there is one.
+    pub const fn name(self) -> Option<&'c str> {
+        match self {
+            Self::Name(name) => Some(name),
+            Self::Absent | Self::Unreadable => None,
+        }
     }
 }
 
@@ -87,6 +117,18 @@ impl fmt::Debug for Unverified<'_> {
 /// Whether `token` looks like a compact JWS: exactly two dots, and a first part that decodes to a JSON object.
 pub fn is_jws_shape(token: &[u8]) -> bool {
     has_shape(token, 2)
+}
+
+/// The payload of what looks like a compact JWS, which nobody has verified; `None` where it is not one JSON object.
+pub fn unverified_payload(token: &[u8]) -> Option<Object> {
+    json::object(&base64url::decode(Parts::split(token)?.payload)?).ok()
+}
+
+/// Whether `token` is an unsecured JWS (RFC 7515 appendix A.5): of algorithm `none`, with an empty signature.
+pub fn is_unsecured(token: &[u8]) -> bool {
+    // One look at the last byte is all that other tokens cost.
+    token.ends_with(b".")
+        && Unverified::parse(token).is_err_and(|fault| fault == JoseFault::AlgorithmNotAllowed)
 }
 
 /// Whether `token` looks like a compact JWE (RFC 7516 section 7.1): exactly four dots, and a first part that decodes
@@ -115,8 +157,12 @@ impl<'t> Parts<'t> {
 }
 
 fn algorithm(header: &Members) -> Result<Algorithm, JoseFault> {
-    let name = header.get("alg").and_then(Value::as_str);
-    name.and_then(Algorithm::from_name).ok_or(JoseFault::AlgorithmNotAllowed)
+    let name = header.get("alg").and_then(Value::as_str).ok_or(JoseFault::AlgorithmNotAllowed)?;
+    let unknown = || match name.eq_ignore_ascii_case("none") {
+        true => JoseFault::AlgorithmNotAllowed,
+        false => JoseFault::AlgorithmUnknown,
+    };
+    Algorithm::from_name(name).ok_or_else(unknown)
 }
 
 fn refuse_extensions(header: &Members) -> Result<(), JoseFault> {

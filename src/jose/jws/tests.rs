@@ -10,14 +10,11 @@ fn fault(token: impl AsRef<[u8]>) -> JoseFault {
 }
 
 #[test]
-fn none_in_any_spelling_and_unknown_names_are_no_algorithm() {
+fn none_in_any_spelling_and_what_is_no_name_are_no_algorithm() {
     let headers = [
         r#"{"alg":"none"}"#,
         r#"{"alg":"None"}"#,
         r#"{"alg":"nOnE"}"#,
-        r#"{"alg":"hs256"}"#,
-        r#"{"alg":"HS256 "}"#,
-        r#"{"alg":""}"#,
         r#"{"alg":null}"#,
         r#"{"alg":256}"#,
         r#"{"alg":["HS256"]}"#,
@@ -30,15 +27,46 @@ fn none_in_any_spelling_and_unknown_names_are_no_algorithm() {
 }
 
 #[test]
+fn an_algorithm_that_is_not_known_is_told_from_none() {
+    for name in ["ES256K", "ML-DSA-44", "dir", "hs256", "HS256 ", "none ", ""] {
+        let header = serde_json::json!({"alg": name, "crit": ["exp"], "enc": "A256GCM"}).to_string();
+        assert_eq!(fault(token(&header)), JoseFault::AlgorithmUnknown, "{name}");
+    }
+}
+
+#[test]
 fn an_unsigned_token_is_called_by_its_algorithm() {
-    let unsigned = format!("{}.{}.", encode(r#"{"alg":"none"}"#), encode("{}"));
-    assert_eq!(fault(unsigned), JoseFault::AlgorithmNotAllowed);
+    for name in ["none", "None", "nOnE"] {
+        let header = serde_json::json!({ "alg": name }).to_string();
+        let unsigned = format!("{}.{}.", encode(&header), encode("{}"));
+        assert_eq!(fault(&unsigned), JoseFault::AlgorithmNotAllowed);
+        assert!(is_unsecured(unsigned.as_bytes()), "{name}");
+        assert!(!is_unsecured(token(&header).as_bytes()), "with a signature it is none of these: {name}");
+    }
+    for other in [".", "..", "a.b.", "opaque.", "opaque", ""] {
+        assert!(!is_unsecured(other.as_bytes()), "{other}");
+    }
+    let other = format!("{}.{}.", encode(r#"{"alg":"ES256K"}"#), encode("{}"));
+    assert!(!is_unsecured(other.as_bytes()));
+}
+
+#[test]
+fn a_payload_that_nobody_verified_is_there_for_any_algorithm() {
+    let payload = |text: &str, payload: &[u8]| {
+        unverified_payload(format!("{}.{}.c2ln", encode(text), encode(payload)).as_bytes())
+    };
+    let claims = payload(r#"{"alg":"ES256K"}"#, br#"{"iss":"me"}"#).unwrap();
+    assert_eq!(IssuerHint::of(&claims), IssuerHint::Name("me"));
+    for bad in [&b"[]"[..], b"", br#"{"iss":"me","iss":"me"}"#, b"\xff"] {
+        assert_eq!(payload("{}", bad), None);
+    }
+    assert_eq!(unverified_payload(b"a.e30"), None);
+    assert_eq!(unverified_payload(b"a.e30.c.d"), None);
 }
 
 #[test]
 fn an_extension_that_must_be_understood_is_refused() {
-    for member in [r#""crit":["exp"]"#, r#""crit":[]"#, r#""crit":null"#, r#""b64":false"#, r#""b64":"true""#]
-    {
+    for member in [r#""crit":["exp"]"#, r#""crit":[]"#, r#""b64":false"#, r#""b64":"true""#] {
         assert_eq!(
             fault(token(&format!(r#"{{"alg":"HS256",{member}}}"#))),
             JoseFault::CriticalHeader,
@@ -50,19 +78,19 @@ fn an_extension_that_must_be_understood_is_refused() {
 
 #[test]
 fn header_members_of_another_type_and_of_encrypted_tokens_are_malformed() {
-    let members = [
-        r#""kid":7"#,
-        r#""kid":["a"]"#,
-        r#""kid":null"#,
-        r#""typ":{}"#,
-        r#""typ":null"#,
-        r#""zip":"DEF""#,
-        r#""enc":"A256GCM""#,
-    ];
+    let members = [r#""kid":7"#, r#""kid":["a"]"#, r#""typ":{}"#, r#""zip":"DEF""#, r#""enc":"A256GCM""#];
     for member in members {
         let fault = fault(token(&format!(r#"{{"alg":"HS256",{member}}}"#)));
         assert!(matches!(fault, JoseFault::Malformed(_)), "{member}: {fault:?}");
     }
+}
+
+#[test]
+fn a_header_member_that_is_null_is_absent() {
+    let token =
+        token(r#"{"alg":"HS256","kid":null,"typ":null,"jwk":null,"crit":null,"b64":null,"enc":null}"#);
+    let jws = Unverified::parse(token.as_bytes()).unwrap();
+    assert_eq!((jws.kid(), jws.typ(), jws.jwk()), (None, None, None));
 }
 
 #[test]
@@ -131,14 +159,16 @@ fn a_million_dots_are_refused() {
 }
 
 #[test]
-fn the_issuer_hint_is_a_string_or_nothing() {
-    let hint = |payload: &str| {
+fn the_issuer_hint_is_a_string_or_nothing_and_never_a_guess() {
+    let hint = |payload: &str, expected: IssuerHint<'_>| {
         let token = format!("{}.{}.{}", encode(r#"{"alg":"HS256"}"#), encode(payload), encode("s"));
-        Unverified::parse(token.as_bytes()).unwrap().issuer_hint().map(str::to_owned)
+        assert_eq!(Unverified::parse(token.as_bytes()).unwrap().issuer_hint(), expected, "{payload}");
     };
-    assert_eq!(hint(r#"{"iss":"me"}"#).as_deref(), Some("me"));
+    hint(r#"{"iss":"me"}"#, IssuerHint::Name("me"));
+    hint(r#"{"iss":""}"#, IssuerHint::Name(""));
+    hint("{}", IssuerHint::Absent);
+    hint(r#"{"iss":null}"#, IssuerHint::Absent);
     for payload in [
-        "{}",
         r#"{"iss":7}"#,
         r#"{"iss":["me"]}"#,
         r#"["iss"]"#,
@@ -146,7 +176,7 @@ fn the_issuer_hint_is_a_string_or_nothing() {
         r#"{"iss":"me","iss":"me"}"#,
         r#"{"iss":"me""#,
     ] {
-        assert_eq!(hint(payload), None, "{payload}");
+        hint(payload, IssuerHint::Unreadable);
     }
 }
 

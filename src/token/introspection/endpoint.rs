@@ -107,7 +107,7 @@ impl Endpoint {
         match token_in {
             TokenIn::Query => form::append(&mut query, "access_token", token),
             TokenIn::Header => {
-                // INVARIANT: a credential is a token68, which is ASCII; every byte of it is one character.
+                // INVARIANT: a credential is visible ASCII; every byte of it is one character.
                 let token: String = token.iter().copied().map(char::from).collect();
                 fields.push(("authorization", format!("Bearer {token}")));
             }

@@ -81,7 +81,7 @@ impl fmt::Display for Silence {
 /// What is asked.
 #[derive(Clone, Copy)]
 pub struct Question<'q> {
-    /// The token: a token68.
+    /// The token: visible ASCII without a comma.
     pub token: &'q [u8],
     /// The scopes that the deciding rule requires, space-delimited; an answer may depend on them where
     /// [`Endpoint::sends_scopes`].

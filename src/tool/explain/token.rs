@@ -3,11 +3,10 @@
 use super::binding;
 use super::proof;
 use super::text::Text;
-use crate::base::base64url;
-use crate::base::json::{self, Object};
+use crate::base::json::Object;
 use crate::http::head::RequestHead;
-use crate::jose::jws::{self, Unverified};
-use crate::jose::key_set::{KeySet, Origin};
+use crate::jose::jws::{self, IssuerHint, Unverified};
+use crate::jose::key_set::KeySet;
 use crate::jose::verify::{NoAccelerator, verify};
 use crate::policy::{Access, Issuer, Keys, Policy};
 use crate::token::credential::{self, Found, Place, Scheme};
@@ -83,7 +82,7 @@ fn kind(text: &mut Text, policy: &Policy, token: &[u8], request: &Request, judge
     } else {
         text.line("", "an opaque token: only its issuer can say what it is");
     }
-    match (note.grant(), payload(token)) {
+    match (note.grant(), jws::unverified_payload(token)) {
         (Some(grant), _) => {
             let issuer = note.issuer.as_deref().unwrap_or("an issuer without a name");
             text.line("claims", &format!("which {issuer} vouches for:"));
@@ -102,8 +101,7 @@ fn kind(text: &mut Text, policy: &Policy, token: &[u8], request: &Request, judge
 /// Whether the keys that were at hand say that the signature holds.
 fn signature(policy: &Policy, jws: Unverified<'_>, judged: &Judged) -> String {
     let hint = jws.issuer_hint();
-    let named =
-        |issuer: &&Issuer| hint.is_some() && issuer.expect.issuer.as_deref() == hint && issuer.verifies();
+    let named = |issuer: &&Issuer| issuer.verifies() && is_named(issuer, hint);
     let Some(issuer) = policy.issuers.iter().find(named) else {
         return "is not checked: no issuer of the policy with this iss has keys".to_owned();
     };
@@ -124,9 +122,7 @@ fn signature(policy: &Policy, jws: Unverified<'_>, judged: &Judged) -> String {
 
 fn fetched(reply: &Reply) -> Option<KeySet> {
     match reply {
-        Reply::Answered { status: 200, body, .. } => {
-            KeySet::parse(&json::object(body).ok()?, Origin::Fetched).ok().map(|(keys, _)| keys)
-        }
+        Reply::Answered { status: 200, body, .. } => KeySet::read(body).ok().map(|(keys, _)| keys),
         Reply::Answered { .. } | Reply::Failed(_) => None,
     }
 }
@@ -136,14 +132,19 @@ fn header(text: &mut Text, policy: &Policy, jws: &Unverified<'_>) {
     let (kid, typ) = (or_none(jws.kid()), or_none(jws.typ()));
     text.line("", &format!("header: alg {}, kid {kid}, typ {typ}", jws.algorithm()));
     let hint = jws.issuer_hint();
-    let named: Vec<&str> = policy
-        .issuers
-        .iter()
-        .filter(|issuer| hint.is_some() && issuer.expect.issuer.as_deref() == hint)
-        .map(|issuer| &*issuer.name)
-        .collect();
+    let named: Vec<&str> =
+        policy.issuers.iter().filter(|issuer| is_named(issuer, hint)).map(|issuer| &*issuer.name).collect();
     let named = if named.is_empty() { "no issuer of the policy".to_owned() } else { named.join(", ") };
-    text.line("", &format!("iss {}: {named}", or_none(hint)));
+    text.line("", &format!("iss {}: {named}", or_none(hint.name())));
+}
+
+/// Whether a token with this `iss`, or without one, is of `issuer`.
+fn is_named(issuer: &Issuer, hint: IssuerHint<'_>) -> bool {
+    match hint {
+        IssuerHint::Name(name) => issuer.expect.issuer.as_deref() == Some(name),
+        IssuerHint::Absent => issuer.verifies() && issuer.expect.issuer.is_none(),
+        IssuerHint::Unreadable => false,
+    }
 }
 
 fn claims(text: &mut Text, claims: &Object) {
@@ -163,8 +164,4 @@ fn summary(text: &mut Text, grant: &Grant) {
         let until = text.date(until);
         text.line("good", &format!("until {until}, the allowance for clocks included"));
     }
-}
-
-fn payload(token: &[u8]) -> Option<Object> {
-    json::object(&base64url::decode(token.split(|byte| *byte == b'.').nth(1)?)?).ok()
 }
