@@ -90,6 +90,7 @@ impl Said {
             clock_skew: Duration::ZERO,
             max_lifetime: None,
             allow_missing_exp: false,
+            accepts_id_tokens: false,
             types: None,
             algorithms: Algorithms::ASYMMETRIC,
         };

@@ -7,7 +7,7 @@ use super::jwt::jwt;
 use super::names::quoted;
 use super::reader::{Members, Node};
 use super::secret::Environment;
-use super::values::{check_name, strings, uri};
+use super::values::{check_name, strings};
 use crate::http::uri::Uri;
 use crate::policy::Issuer;
 use crate::token::expect::{Audiences, Expect, IssuerId};
@@ -55,10 +55,12 @@ fn issuer<'d>(
         }
         None => strings(&node).map(Audiences::OneOf),
     });
-    let jwt = members.get("jwt").and_then(|node| jwt(&node, issuer.as_ref().map(|(uri, _)| uri)));
-    let introspection = members
-        .get("introspection")
-        .and_then(|node| introspection(&node, environment, issuer.as_ref().map(|(_, text)| *text)));
+    let jwt = members.get("jwt").and_then(|node| jwt(&node, issuer));
+    let introspection = members.get("introspection").and_then(|node| {
+        // Whom an assertion is for is a URI (RFC 7523 section 3); where `issuer` is none, the endpoint's.
+        let audience = issuer.and_then(Identifier::name).filter(|name| Uri::parse(name).is_ok());
+        introspection(&node, environment, audience)
+    });
     if members.get("jwt").is_none() && members.get("introspection").is_none() {
         node.refuse("has no way to check a token", "write `jwt`, `introspection`, or both");
     }
@@ -68,7 +70,7 @@ fn issuer<'d>(
     };
     let jwt = jwt.unwrap_or_default();
     let expect = Expect {
-        issuer: issuer.map(|(_, text)| text.to_owned()),
+        issuer: issuer.and_then(Identifier::name).map(str::to_owned),
         audiences: audiences?,
         required_claims: jwt.required_claims,
         scope_claims: claims("scope_claims", &["scope", "scp"]),
@@ -77,25 +79,70 @@ fn issuer<'d>(
         max_lifetime: jwt.max_lifetime,
         allow_missing_exp: jwt.allow_missing_exp,
         types: jwt.types,
+        accepts_id_tokens: jwt.accepts_id_tokens,
         algorithms: jwt.algorithms,
     };
     Some(Issuer { name: name.into(), expect, keys: jwt.keys, introspection })
 }
 
-/// `issuer`: as a URI, and the text that `iss` is compared with. Where tokens are verified here it leads from a token
-/// to its issuer, so it must be there and be nobody else's.
+/// Whom the `iss` of an issuer's tokens names.
+#[derive(Clone, Copy)]
+pub(super) enum Identifier<'d> {
+    /// This name, compared byte for byte.
+    Name(&'d str),
+    /// Nobody: its tokens have no `iss`.
+    Nobody,
+}
+
+impl<'d> Identifier<'d> {
+    /// The name, where there is one.
+    pub(super) const fn name(self) -> Option<&'d str> {
+        match self {
+            Self::Name(name) => Some(name),
+            Self::Nobody => None,
+        }
+    }
+}
+
+/// `issuer`, a StringOrURI (RFC 7519 section 4.1.1). Where tokens are verified here it leads from a token to its issuer,
+/// so it must be there and be nobody else's.
 fn identifier<'d>(
     name: &'d str,
     members: &Members<'d>,
     by_issuer: &mut HashMap<&'d str, &'d str>,
-) -> Option<(Uri, &'d str)> {
-    const EXAMPLE: &str = "the `iss` of its tokens, like https://idp.example.com";
+) -> Option<Identifier<'d>> {
+    const EXAMPLE: &str =
+        "the `iss` of its tokens, like https://idp.example.com, or `none` for tokens without";
+    /// For tokens without `iss`.
+    const NONE: &str = "none";
     let has_jwt = members.get("jwt").is_some();
     let node = if has_jwt { members.need("issuer", EXAMPLE) } else { members.get("issuer") }?;
-    let identifier = uri(&node, EXAMPLE).zip(node.value().as_str())?;
-    if has_jwt && let Some(other) = by_issuer.insert(identifier.1, name) {
+    let text = node.text(EXAMPLE)?;
+    if let Some(problem) = unusable(text) {
+        node.refuse(problem, format!("write {EXAMPLE}"));
+        return None;
+    }
+    if has_jwt && let Some(other) = by_issuer.insert(text, name) {
         let problem = format!("is the same as that of the issuer {}", quoted(other, '`'));
         node.refuse(problem, "join the two: a token's `iss` must lead to one of them");
     }
-    Some(identifier)
+    if text != NONE {
+        return Some(Identifier::Name(text));
+    }
+    if !has_jwt {
+        node.refuse(
+            "has a meaning only beside `jwt`",
+            "leave it out: the `iss` of answers is not compared then",
+        );
+    }
+    Some(Identifier::Nobody)
+}
+
+/// What is wrong with a text that is to be compared with `iss`. What looks like a URL has to be one.
+fn unusable(text: &str) -> Option<&'static str> {
+    if text.chars().any(char::is_control) || text.trim() != text {
+        return Some("has a control character, or a space at its beginning or end");
+    }
+    let is_url = text.starts_with("https://") || text.starts_with("http://");
+    Uri::parse(text).err().filter(|_| is_url)
 }

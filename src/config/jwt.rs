@@ -2,20 +2,22 @@
 
 use core::time::Duration;
 
+use super::issuers::Identifier;
 use super::keys::key_sets;
 use super::names::{nearest, quoted};
 use super::reader::{Members, Node};
-use super::values::{check_claim, duration, span, strings, texts};
-use crate::http::uri::Uri;
+use super::values::{check_claim, choice, duration, span, texts};
 use crate::jose::algorithm::{Algorithm, Algorithms};
 use crate::policy::Keys;
 use crate::token::expect::media_type;
+use crate::token::kind;
 
 /// What `jwt` says; by default what holds where there is none.
 pub(super) struct Jwt {
     pub(super) keys: Vec<Keys>,
     pub(super) algorithms: Algorithms,
     pub(super) types: Option<Vec<String>>,
+    pub(super) accepts_id_tokens: bool,
     pub(super) clock_skew: Duration,
     pub(super) max_lifetime: Option<Duration>,
     pub(super) required_claims: Vec<String>,
@@ -28,6 +30,7 @@ impl Default for Jwt {
             keys: Vec::new(),
             algorithms: Algorithms::NONE,
             types: None,
+            accepts_id_tokens: false,
             clock_skew: Duration::from_secs(60),
             max_lifetime: None,
             required_claims: Vec::new(),
@@ -36,12 +39,13 @@ impl Default for Jwt {
     }
 }
 
-/// `jwt` of the issuer at `issuer`.
-pub(super) fn jwt(node: &Node<'_>, issuer: Option<&Uri>) -> Option<Jwt> {
+/// `jwt` of the issuer whose tokens name `issuer`.
+pub(super) fn jwt(node: &Node<'_>, issuer: Option<Identifier<'_>>) -> Option<Jwt> {
     const KEYS: &[&str] = &[
         "jwks",
         "algorithms",
         "types",
+        "id_tokens",
         "clock_skew",
         "max_lifetime",
         "required_claims",
@@ -60,6 +64,10 @@ pub(super) fn jwt(node: &Node<'_>, issuer: Option<&Uri>) -> Option<Jwt> {
         algorithms: named
             .map_or(Algorithms::ASYMMETRIC, |named| Algorithms::of(named.into_iter().map(|(_, name)| name))),
         types: members.get("types").map(|node| types(&node)),
+        accepts_id_tokens: members
+            .get("id_tokens")
+            .and_then(|node| choice(&node, &[("refuse", false), ("accept", true)]))
+            .unwrap_or(default.accepts_id_tokens),
         clock_skew: members
             .get("clock_skew")
             .and_then(|node| clock_skew(&node))
@@ -89,7 +97,16 @@ pub(super) fn algorithms<'d>(node: &Node<'d>) -> Vec<(Node<'d>, Algorithm)> {
 }
 
 fn types(node: &Node<'_>) -> Vec<String> {
-    strings(node).unwrap_or_default().iter().map(|typ| media_type(typ)).collect()
+    let types = texts(node).unwrap_or_default();
+    for (node, typ) in &types {
+        if kind::other_type(typ).is_some() {
+            node.refuse(
+                "is the type of something that is no access token",
+                "leave it out: it is always refused",
+            );
+        }
+    }
+    types.into_iter().map(|(_, typ)| media_type(typ)).collect()
 }
 
 /// How far a clock may be off.

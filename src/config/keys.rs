@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
+use super::issuers::Identifier;
 use super::reader::{Members, Node};
 use super::values::{span, timeout, uri};
 use crate::base::json::Object;
@@ -20,8 +21,9 @@ type Named<'n, 'd> = Option<&'n [(Node<'d>, Algorithm)]>;
 /// The most key sets that an issuer may have.
 const MOST: usize = 16;
 
-/// The key set at `node`, or the sets in the list there, of the issuer at `issuer`, for the algorithms in `named`.
-pub(super) fn key_sets(node: &Node<'_>, named: Named<'_, '_>, issuer: Option<&Uri>) -> Vec<Keys> {
+/// The key set at `node`, or the sets in the list there, of the issuer that is called `issuer`, for the algorithms in
+/// `named`.
+pub(super) fn key_sets(node: &Node<'_>, named: Named<'_, '_>, issuer: Option<Identifier<'_>>) -> Vec<Keys> {
     if !node.value().is_array() {
         return keys(node, named, issuer, true).into_iter().collect();
     }
@@ -33,7 +35,7 @@ pub(super) fn key_sets(node: &Node<'_>, named: Named<'_, '_>, issuer: Option<&Ur
 }
 
 /// `alone`: there is no other set in which an algorithm could find its key.
-fn keys(node: &Node<'_>, named: Named<'_, '_>, issuer: Option<&Uri>, alone: bool) -> Option<Keys> {
+fn keys(node: &Node<'_>, named: Named<'_, '_>, issuer: Option<Identifier<'_>>, alone: bool) -> Option<Keys> {
     const FETCH: &[&str] = &["cluster", "timeout", "refresh", "min_refresh"];
     const ONE: &str =
         "write one of: {uri: .., cluster: ..}, {inline: {keys: [..]}}, {discover: true, cluster: ..}";
@@ -50,10 +52,11 @@ fn keys(node: &Node<'_>, named: Named<'_, '_>, issuer: Option<&Uri>, alone: bool
             let uri = uri(&node, "the key set's URI, like https://idp.example.com/jwks");
             fetch(&members, uri.map(KeySource::Uri)).map(Keys::Fetched)
         }
-        (None, None, Some(_)) => {
+        (None, None, Some(node)) => {
             refuse_symmetric(named.filter(|_| alone));
             // Without a good `issuer` there is no base; that has been said there.
-            fetch(&members, issuer.cloned().map(KeySource::Discover)).map(Keys::Fetched)
+            let base = issuer.and_then(|issuer| base(&node, issuer));
+            fetch(&members, base.map(KeySource::Discover)).map(Keys::Fetched)
         }
         (None, None, None) => {
             node.refuse("names no keys", ONE);
@@ -64,6 +67,18 @@ fn keys(node: &Node<'_>, named: Named<'_, '_>, issuer: Option<&Uri>, alone: bool
             None
         }
     }
+}
+
+/// Where the metadata of `issuer` is to be found (RFC 8414 section 3), for the `discover` at `node`.
+fn base(node: &Node<'_>, issuer: Identifier<'_>) -> Option<Uri> {
+    let base = issuer.name().and_then(|name| Uri::parse(name).ok());
+    if base.is_none() {
+        node.refuse(
+            "needs an `issuer` that is an http or https URI",
+            "write the key set's own `uri`, or its keys `inline`",
+        );
+    }
+    base
 }
 
 fn fetch(members: &Members<'_>, source: Option<KeySource>) -> Option<Fetch> {

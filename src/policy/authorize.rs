@@ -141,6 +141,7 @@ mod tests {
             clock_skew: Duration::ZERO,
             max_lifetime: None,
             allow_missing_exp: false,
+            accepts_id_tokens: false,
             types: None,
             algorithms: Algorithms::NONE,
         };

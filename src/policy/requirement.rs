@@ -48,7 +48,8 @@ pub struct Wanted {
 pub enum ClaimTest {
     /// Equal to one of these.
     OneOf(Vec<Value>),
-    /// An array or a space-delimited string that holds this.
+    /// An array or a space-delimited string that holds this, or this itself: issuers write one value of a list without
+    /// the list.
     Contains(Value),
 }
 
@@ -92,9 +93,9 @@ impl ClaimTest {
             Self::OneOf(values) => values.iter().any(|value| equal(value, claim)),
             Self::Contains(value) => match claim {
                 Value::Array(members) => members.iter().any(|member| equal(value, member)),
-                Value::String(text) => {
-                    value.as_str().is_some_and(|word| text.split(' ').any(|held| held == word))
-                }
+                Value::String(text) => value
+                    .as_str()
+                    .is_some_and(|word| text == word || text.split(' ').any(|held| held == word)),
                 Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
             },
         }

@@ -8,6 +8,7 @@ use super::rules::{Access, Rule};
 use super::settings::{Mode, Unmatched};
 use super::{Policy, Requirement};
 use crate::http::path::Path;
+use crate::http::uri::Uri;
 use crate::token::binding::Proof;
 use crate::token::expect::IssuerId;
 
@@ -137,7 +138,11 @@ fn terms(policy: &Policy, area: &Area) -> Terms {
     let is_good = |id: &IssuerId| issuers.as_ref().is_none_or(|issuers| issuers.contains(id));
     let named = policy.issuers.iter().zip((0..).map(IssuerId)).filter(|(_, id)| is_good(id));
     Terms {
-        issuers: named.filter_map(|(issuer, _)| issuer.expect.issuer.clone()).collect(),
+        // An issuer that is no URI has no metadata to be found (RFC 9728 section 2, RFC 8414 section 2).
+        issuers: named
+            .filter_map(|(issuer, _)| issuer.expect.issuer.clone())
+            .filter(|issuer| Uri::parse(issuer).is_ok())
+            .collect(),
         scopes: policy.vocabulary.names(&scopes),
         mutual_tls,
         dpop_alone: proofs == BTreeSet::from([true]),

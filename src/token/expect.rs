@@ -30,7 +30,8 @@ impl Audiences {
 /// What every token of one issuer must be like, whoever vouches for it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Expect {
-    /// `iss`, compared byte for byte; `None` only where tokens are asked about and the answer's `iss` is not compared.
+    /// `iss`, compared byte for byte. `None`: tokens that are verified here have none, and that of an answer is not
+    /// compared.
     pub issuer: Option<String>,
     /// Who `aud` must name.
     pub audiences: Audiences,
@@ -48,6 +49,8 @@ pub struct Expect {
     pub allow_missing_exp: bool,
     /// `typ` values that are allowed, as [`media_type`] writes them; `None` for any and none.
     pub types: Option<Vec<String>>,
+    /// Whether a token that is verified here may be an ID token (OpenID Connect Core section 2).
+    pub accepts_id_tokens: bool,
     /// Signature algorithms that are allowed.
     pub algorithms: Algorithms,
 }

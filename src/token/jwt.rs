@@ -4,7 +4,7 @@ use super::claims;
 use super::expect::{Expect, IssuerId, is_media_type};
 use super::fault::TokenFault;
 use super::grant::{Grant, Window};
-use super::introspection::signed;
+use super::kind;
 use crate::base::json::Object;
 use crate::base::time::UnixTime;
 use crate::jose::jws::Unverified;
@@ -13,14 +13,14 @@ use crate::jose::verify::{Payload, Verified};
 /// Whether a token's header is one that `expect` allows; to be asked before a signature is checked.
 ///
 /// # Errors
-/// `AlgorithmNotAllowed` or `TypeNotAllowed`.
+/// `AlgorithmNotAllowed`, `TypeNotAllowed` or `NoAccessToken`.
 pub fn check_header(jws: &Unverified<'_>, expect: &Expect) -> Result<(), TokenFault> {
     if !expect.algorithms.contains(jws.algorithm()) {
         return Err(TokenFault::Jose(crate::jose::fault::JoseFault::AlgorithmNotAllowed));
     }
-    // An issuer's signed answer to us or to another, which whoever saw it could present.
-    if jws.typ().is_some_and(|typ| is_media_type(typ, signed::TYPE)) {
-        return Err(TokenFault::TypeNotAllowed);
+    // Among them an issuer's signed answer to us or to another, which whoever saw it could present.
+    if let Some(mark) = jws.typ().and_then(kind::other_type) {
+        return Err(TokenFault::NoAccessToken(mark));
     }
     match (&expect.types, jws.typ()) {
         (None, _) => Ok(()),
@@ -32,18 +32,25 @@ pub fn check_header(jws: &Unverified<'_>, expect: &Expect) -> Result<(), TokenFa
 /// The grant in a payload whose signature was verified with a key of `issuer`.
 ///
 /// # Errors
-/// What is wrong with the claims at `now`: issuer, times, lifetime, audience, types, required claims.
+/// What is wrong with the claims at `now`: issuer, kind, times, lifetime, audience, types, required claims.
 pub fn accept(
     payload: Verified<Payload>,
     issuer: IssuerId,
     expect: &Expect,
     now: UnixTime,
 ) -> Result<Grant, TokenFault> {
-    let claims = payload.into_inner().into_claims();
-    if let Some(wanted) = &expect.issuer
-        && claims.get("iss").and_then(serde_json::Value::as_str) != Some(wanted)
-    {
+    let payload = payload.into_inner();
+    let mark = kind::other_claims(payload.typ(), payload.claims(), expect.accepts_id_tokens);
+    let claims = payload.into_claims();
+    let issuer_agrees = match &expect.issuer {
+        Some(wanted) => claims.get("iss").and_then(serde_json::Value::as_str) == Some(wanted),
+        None => !claims.contains_key("iss"),
+    };
+    if !issuer_agrees {
         return Err(TokenFault::IssuerUnknown);
+    }
+    if let Some(mark) = mark {
+        return Err(TokenFault::NoAccessToken(mark));
     }
     let window = window(&claims, expect)?;
     window.check(now)?;

@@ -15,4 +15,5 @@ pub mod fault;
 pub mod grant;
 pub mod introspection;
 pub mod jwt;
+pub mod kind;
 pub mod scope;

@@ -103,6 +103,18 @@ fn contains_looks_into_arrays_and_words() {
     ] {
         assert!(!claim_holds(&admin, bad.clone()), "{bad}");
     }
+    let group = ClaimTest::Contains(json!("Domain Admins"));
+    for good in [json!(["x", "Domain Admins"]), json!("Domain Admins")] {
+        assert!(claim_holds(&group, good.clone()), "{good}");
+    }
+    for bad in [
+        json!("Domain Admins x"),
+        json!("Domain  Admins"),
+        json!("domain admins"),
+        json!(["Domain", "Admins"]),
+    ] {
+        assert!(!claim_holds(&group, bad.clone()), "{bad}");
+    }
     assert!(claim_holds(&ClaimTest::Contains(json!(2)), json!([1, 2.0])));
     assert!(!claim_holds(&ClaimTest::Contains(json!(2)), json!("1 2")));
 }

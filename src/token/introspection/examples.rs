@@ -35,6 +35,7 @@ pub(super) fn expect() -> Expect {
         clock_skew: Duration::ZERO,
         max_lifetime: None,
         allow_missing_exp: false,
+        accepts_id_tokens: false,
         types: None,
         algorithms: Algorithms::NONE,
     }

@@ -1,0 +1,170 @@
+//! What a JWT is when it is no access token: issuers sign other things with the same keys (RFC 8725 section 2.8).
+//!
+//! Only marks that no known access token has decide alone. `at_hash` and `nonce` stand in access tokens of Dex, of older
+//! Keycloak and of Azure AD B2C too: they decide only where nothing says "access token".
+
+use super::expect::is_media_type;
+use super::introspection::signed;
+use crate::base::json::Object;
+
+/// Values of the header's `typ`, in the form of [`super::expect::media_type`], that no access token has, and what they
+/// say in words.
+const OTHER_TYPES: &[(&str, &str)] = &[
+    ("oauth-id-jag+jwt", "its header's typ is that of an assertion, to be exchanged for a token"),
+    ("logout+jwt", "its header's typ is that of a logout token"),
+    ("secevent+jwt", "its header's typ is that of a security event"),
+    ("dpop+jwt", "its header's typ is that of a DPoP proof"),
+    (signed::TYPE, "its header's typ is that of an issuer's answer about a token"),
+    ("client-authentication+jwt", "its header's typ is that of a client's assertion"),
+];
+
+/// Something in the claims that says what a JWT is.
+struct Mark {
+    claim: &'static str,
+    /// The claim's value, in any case of letters; `None` for any value.
+    value: Option<&'static str>,
+    words: &'static str,
+}
+
+/// Keycloak's kinds of token that are for its own endpoints.
+const OTHER: &[Mark] = &[
+    Mark { claim: "typ", value: Some("Refresh"), words: "its claim typ is Refresh" },
+    Mark { claim: "typ", value: Some("Offline"), words: "its claim typ is Offline" },
+    Mark { claim: "typ", value: Some("Logout"), words: "its claim typ is Logout" },
+];
+
+/// ID tokens of Keycloak and of Cognito, and those that come with a code (OpenID Connect Core section 3.3.2.11).
+const ID_TOKEN: &[Mark] = &[
+    Mark { claim: "typ", value: Some("ID"), words: "it is an ID token: its claim typ is ID" },
+    Mark { claim: "token_use", value: Some("id"), words: "it is an ID token: its claim token_use is id" },
+    Mark { claim: "c_hash", value: None, words: "it is an ID token: it has the claim c_hash" },
+];
+
+const ACCESS_TOKEN: &[Mark] = &[
+    Mark { claim: "scope", value: None, words: "" },
+    Mark { claim: "scp", value: None, words: "" },
+    Mark { claim: "typ", value: Some("Bearer"), words: "" },
+    Mark { claim: "typ", value: Some("DPoP"), words: "" },
+    Mark { claim: "token_use", value: Some("access"), words: "" },
+];
+
+/// What ID tokens have and access tokens hardly ever (OpenID Connect Core sections 2 and 3.1.3.6).
+const LIKE_ID_TOKEN: &[Mark] = &[
+    Mark {
+        claim: "at_hash",
+        value: None,
+        words: "it is like an ID token: it has the claim at_hash, and nothing says that it is an access token",
+    },
+    Mark {
+        claim: "nonce",
+        value: None,
+        words: "it is like an ID token: it has the claim nonce, and nothing says that it is an access token",
+    },
+];
+
+/// The words for a header's `typ` with which a JWT is never an access token, whatever a policy allows.
+pub fn other_type(typ: &str) -> Option<&'static str> {
+    OTHER_TYPES.iter().find(|(other, _)| is_media_type(typ, other)).map(|(_, words)| *words)
+}
+
+/// The words for what in `claims` says that a JWT with this `typ` in its header is no access token; `None` where nothing
+/// does. An ID token will do where `accepts_id_tokens`. Shows no value but those that count.
+pub fn other_claims(typ: Option<&str>, claims: &Object, accepts_id_tokens: bool) -> Option<&'static str> {
+    let first = |marks: &'static [Mark]| marks.iter().find(|mark| mark.is_in(claims));
+    let is_access_token =
+        || typ.is_some_and(|typ| is_media_type(typ, "at+jwt")) || first(ACCESS_TOKEN).is_some();
+    let mark = first(OTHER).or_else(|| {
+        if accepts_id_tokens {
+            return None;
+        }
+        first(ID_TOKEN).or_else(|| first(LIKE_ID_TOKEN).filter(|_| !is_access_token()))
+    });
+    mark.map(|mark| mark.words)
+}
+
+impl Mark {
+    fn is_in(&self, claims: &Object) -> bool {
+        match (claims.get(self.claim), self.value) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(found), Some(value)) => {
+                found.as_str().is_some_and(|found| found.eq_ignore_ascii_case(value))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn other(typ: Option<&str>, claims: &Value) -> Option<&'static str> {
+        other_claims(typ, claims.as_object().unwrap(), false)
+    }
+
+    #[test]
+    fn a_type_of_something_else_is_known_in_every_spelling() {
+        for typ in ["logout+jwt", "application/LOGOUT+jwt", "dpop+jwt", "secevent+jwt", "oauth-id-jag+jwt"] {
+            assert!(other_type(typ).is_some(), "{typ}");
+        }
+        for typ in ["token-introspection+jwt", "client-authentication+jwt"] {
+            assert!(other_type(typ).is_some(), "{typ}");
+        }
+        for typ in ["", "JWT", "at+jwt", "logout", "xlogout+jwt"] {
+            assert_eq!(other_type(typ), None, "{typ}");
+        }
+    }
+
+    #[test]
+    fn a_mark_of_an_id_token_decides_alone_unless_these_are_accepted() {
+        for claims in [
+            json!({"typ": "ID", "scope": "openid"}),
+            json!({"token_use": "id", "scope": "openid"}),
+            json!({"c_hash": "x", "scope": "openid"}),
+        ] {
+            assert!(other(Some("at+jwt"), &claims).is_some(), "{claims}");
+            assert_eq!(other_claims(None, claims.as_object().unwrap(), true), None, "{claims}");
+        }
+    }
+
+    #[test]
+    fn a_token_for_the_issuer_itself_is_never_accepted() {
+        for typ in ["Refresh", "Offline", "Logout", "refresh"] {
+            let claims = json!({"typ": typ, "scope": "a", "nonce": "n"});
+            assert!(other(None, &claims).is_some(), "{typ}");
+            assert!(other_claims(None, claims.as_object().unwrap(), true).is_some(), "{typ}");
+        }
+    }
+
+    #[test]
+    fn at_hash_and_nonce_decide_where_nothing_says_access_token() {
+        for name in ["at_hash", "nonce"] {
+            let with = |claim: &str, value: Value| json!({name: "x", claim: value});
+            assert!(other(None, &json!({name: "x"})).is_some());
+            assert!(other(Some("JWT"), &with("scopes", json!("a"))).is_some());
+            assert!(other(Some("JWT"), &with("typ", json!("JWT"))).is_some());
+            assert!(other(Some("JWT"), &with("token_use", json!(["access"]))).is_some());
+            assert_eq!(other(Some("application/at+jwt"), &json!({name: "x"})), None);
+            for (claim, value) in [
+                ("scope", "openid"),
+                ("scp", "a"),
+                ("typ", "Bearer"),
+                ("typ", "DPoP"),
+                ("token_use", "access"),
+            ] {
+                assert_eq!(other(None, &with(claim, json!(value))), None, "{name} {claim}");
+            }
+            assert_eq!(other_claims(None, json!({name: "x"}).as_object().unwrap(), true), None);
+        }
+    }
+
+    #[test]
+    fn an_ordinary_token_has_no_mark() {
+        for claims in
+            [json!({}), json!({"sub": "a", "azp": "b"}), json!({"typ": "Bearer"}), json!({"typ": 7})]
+        {
+            assert_eq!(other(None, &claims), None, "{claims}");
+        }
+    }
+}
