@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::case::{About, Case, Client, Heard, strip_all, strip_identity};
 use super::certificate;
-use super::health::Health;
+use super::circuit_breaker::CircuitBreaker;
 use super::judge::Stop;
 use super::key_ring::KeyRing;
 use super::keys::{KeyStore, Offer, SetNumber};
@@ -45,7 +45,7 @@ pub struct Gate {
     nonces: u64,
     pub(super) memory: Memory,
     pub(super) keys: Vec<KeyRing>,
-    pub(super) health: Vec<Health>,
+    pub(super) breakers: Vec<CircuitBreaker>,
     pub(super) questions: Questions,
     pub(super) shared: Option<Shared>,
     pub(super) proofs: Option<Proofs>,
@@ -62,7 +62,7 @@ impl Gate {
     pub fn new(policy: Rc<Policy>, seed: [u8; 16], accelerator: Rc<dyn Accelerator>) -> Self {
         let keys = policy.issuers.iter().map(KeyRing::new).collect();
         let memory = Memory::new(policy.limits.cached_tokens, seed);
-        let health = policy.issuers.iter().map(|_| Health::default()).collect();
+        let breakers = policy.issuers.iter().map(|_| CircuitBreaker::default()).collect();
         let proofs = Proofs::new(&policy, &seed, None);
         let [spread, ..] = seed;
         Self {
@@ -73,7 +73,7 @@ impl Gate {
             nonces: 0,
             memory,
             keys,
-            health,
+            breakers,
             questions: Questions::default(),
             shared: None,
             proofs,
@@ -217,9 +217,9 @@ impl Gate {
             }
         };
         if let Topic::Token(issuer, _) = topic
-            && let Some(health) = self.health_mut(issuer)
+            && let Some(breaker) = self.breaker_mut(issuer)
         {
-            health.asked();
+            breaker.asked();
         }
         let id = self.questions.send(topic, now.plus(callout.timeout));
         Some(Ask { id, callout })
@@ -304,9 +304,9 @@ impl Gate {
     pub fn expire(&mut self, now: UnixTime) -> Vec<Woken> {
         for topic in self.questions.overdue(now) {
             if let Topic::Token(issuer, _) = topic
-                && let Some(health) = self.health_mut(issuer)
+                && let Some(breaker) = self.breaker_mut(issuer)
             {
-                health.failed(now);
+                breaker.failed(now);
             }
         }
         let due = self.questions.expire(now);
@@ -460,11 +460,11 @@ impl Gate {
         ring.map_or(Offer::Nothing(now), |ring| ring.unknown_key(waited, asking, now))
     }
 
-    pub(super) fn health(&self, issuer: IssuerId) -> Option<&Health> {
-        self.health.get(usize::try_from(issuer.0).ok()?)
+    pub(super) fn breaker(&self, issuer: IssuerId) -> Option<&CircuitBreaker> {
+        self.breakers.get(usize::try_from(issuer.0).ok()?)
     }
 
-    pub(super) fn health_mut(&mut self, issuer: IssuerId) -> Option<&mut Health> {
-        self.health.get_mut(usize::try_from(issuer.0).ok()?)
+    pub(super) fn breaker_mut(&mut self, issuer: IssuerId) -> Option<&mut CircuitBreaker> {
+        self.breakers.get_mut(usize::try_from(issuer.0).ok()?)
     }
 }

@@ -179,7 +179,7 @@ impl Gate {
         if let Some(heard) = self.overhear(issuer, digest, now) {
             return Ok(heard);
         }
-        if !self.health(issuer).is_none_or(|health| health.may_ask(now)) {
+        if !self.breaker(issuer).is_none_or(|breaker| breaker.may_ask(now)) {
             return Ok(Heard::Silent(Silence::Unavailable(0)));
         }
         if self.questions.open_at(issuer) >= MOST_QUESTIONS {

@@ -47,9 +47,9 @@ impl Gate {
     /// Takes in the reply to a question about a token.
     pub(super) fn hear(&mut self, id: IssuerId, digest: Digest, reply: &Reply<'_>, now: UnixTime) -> Heard {
         let heard = self.understand(id, digest, reply, now, now);
-        if let Some(health) = self.health_mut(id) {
+        if let Some(breaker) = self.breaker_mut(id) {
             match &heard {
-                Heard::Silent(Silence::Unavailable(_)) => health.failed(now),
+                Heard::Silent(Silence::Unavailable(_)) => breaker.failed(now),
                 Heard::Silent(
                     Silence::Misbehaved(_)
                     | Silence::CredentialsRefused(_)
@@ -57,7 +57,7 @@ impl Gate {
                     | Silence::KeysMissing,
                 )
                 | Heard::Good(_)
-                | Heard::Refused(_) => health.answered(),
+                | Heard::Refused(_) => breaker.answered(),
             }
         }
         if let Heard::Silent(why) = &heard

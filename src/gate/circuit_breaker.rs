@@ -14,7 +14,7 @@ const LONGEST_REST: Duration = Duration::from_secs(4);
 
 /// How an issuer has answered lately.
 #[derive(Default)]
-pub(super) struct Health {
+pub(super) struct CircuitBreaker {
     failures: u32,
     /// The first failure of the row.
     since: Option<UnixTime>,
@@ -28,7 +28,7 @@ struct Rest {
     trial: bool,
 }
 
-impl Health {
+impl CircuitBreaker {
     /// Whether the issuer may be asked something at `now`.
     pub(super) fn may_ask(&self, now: UnixTime) -> bool {
         self.resting.as_ref().is_none_or(|rest| !rest.trial && now >= rest.until)
@@ -69,52 +69,52 @@ mod tests {
         UnixTime::from_millis(milliseconds)
     }
 
-    fn tired() -> Health {
-        let mut health = Health::default();
+    fn tired() -> CircuitBreaker {
+        let mut breaker = CircuitBreaker::default();
         for failure in 0..5 {
-            assert!(health.may_ask(at(failure * 250)));
-            health.failed(at(failure * 250));
+            assert!(breaker.may_ask(at(failure * 250)));
+            breaker.failed(at(failure * 250));
         }
-        health
+        breaker
     }
 
     #[test]
     fn an_issuer_that_keeps_failing_gets_a_rest_and_then_one_trial() {
-        let mut health = tired();
-        assert!(!health.may_ask(at(1000)) && !health.may_ask(at(1499)));
-        assert!(health.may_ask(at(1500)));
-        health.asked();
-        assert!(!health.may_ask(at(9999)), "one trial is enough");
-        health.failed(at(1600));
-        assert!(!health.may_ask(at(2599)) && health.may_ask(at(2600)), "twice as long");
+        let mut breaker = tired();
+        assert!(!breaker.may_ask(at(1000)) && !breaker.may_ask(at(1499)));
+        assert!(breaker.may_ask(at(1500)));
+        breaker.asked();
+        assert!(!breaker.may_ask(at(9999)), "one trial is enough");
+        breaker.failed(at(1600));
+        assert!(!breaker.may_ask(at(2599)) && breaker.may_ask(at(2600)), "twice as long");
     }
 
     #[test]
     fn rests_do_not_grow_for_ever() {
-        let mut health = tired();
+        let mut breaker = tired();
         let mut now = 1500;
         for _ in 0..20 {
-            assert!(health.may_ask(at(now)));
-            health.asked();
-            health.failed(at(now));
+            assert!(breaker.may_ask(at(now)));
+            breaker.asked();
+            breaker.failed(at(now));
             now += 4000;
         }
     }
 
     #[test]
     fn one_answer_makes_it_well_again() {
-        let mut health = tired();
-        health.asked();
-        health.answered();
-        assert!(health.may_ask(at(1001)));
+        let mut breaker = tired();
+        breaker.asked();
+        breaker.answered();
+        assert!(breaker.may_ask(at(1001)));
     }
 
     #[test]
     fn a_burst_of_failures_at_one_moment_is_no_pattern() {
-        let mut health = Health::default();
+        let mut breaker = CircuitBreaker::default();
         for _ in 0..1000 {
-            health.failed(at(0));
+            breaker.failed(at(0));
         }
-        assert!(health.may_ask(at(0)));
+        assert!(breaker.may_ask(at(0)));
     }
 }
