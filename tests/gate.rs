@@ -380,6 +380,8 @@ fn storm(seed: u64) {
     let mut waiting: BTreeMap<u32, (u64, i64)> = BTreeMap::new();
     let mut out: Vec<(AskId, String)> = Vec::new();
     let mut next = 0;
+    // Whether the issuer may have been left alone since the last look.
+    let mut open_circuit = false;
     for _ in 0..300 {
         match random.below(8) {
             0..=2 => {
@@ -422,7 +424,7 @@ fn storm(seed: u64) {
                 for Woken { id, verdict } in gate.expire(at(now)) {
                     let (token, since) =
                         waiting.remove(&id.0).expect("expired once, and only while it waits");
-                    assert!(now - since >= 2, "seed {seed}: not before its time");
+                    assert!(now - since >= 2 || open_circuit, "seed {seed}: not before its time");
                     check(&verdict, token, seed);
                 }
                 assert!(
@@ -430,6 +432,9 @@ fn storm(seed: u64) {
                     "seed {seed}: waits past its deadline"
                 );
             }
+        }
+        for event in gate.take_events() {
+            open_circuit |= matches!(event, Event::CircuitOpened { .. });
         }
         assert_eq!(gate.waiting(), waiting.len(), "seed {seed}");
         assert!(gate.waiting() <= 50);
@@ -471,44 +476,167 @@ impl Random {
     }
 }
 
-#[test]
-fn an_old_answer_serves_while_the_issuer_is_silent_and_no_longer_than_allowed() {
+/// A policy that serves answers of ten seconds for a minute more.
+fn serving_stale() -> Value {
     let mut policy = asking();
     policy["issuers"]["idp"]["introspection"]["cache"] = json!({"ttl": "10s"});
     policy["issuers"]["idp"]["introspection"]["on_outage"] = json!({"serve_stale": "60s"});
-    let mut gate = gate(&policy);
-    let round = |gate: &mut Gate, id, now, reply: Option<&Value>| {
-        assert!(parked(&open(gate, id, "token", at(now))), "the issuer is asked first");
-        let asks = ask(gate, at(now));
-        let woken = match reply {
-            Some(reply) => answer(gate, asks[0].0, reply, at(now)),
-            None => gate.answer(asks[0].0, &Reply::Failed, at(now)),
-        };
-        reason(&woken[0].verdict)
+    policy
+}
+
+/// What becomes of a request that has to be asked about, where the issuer replies so; `None`: a server error.
+fn judged(gate: &mut Gate, id: u32, token: &str, reply: Option<&Value>, now: UnixTime) -> &'static str {
+    assert!(parked(&open(gate, id, token, now)), "{token}: the issuer is asked first");
+    let asks = ask(gate, now);
+    let woken = match reply {
+        Some(reply) => answer(gate, asks[0].0, reply, now),
+        None => answer_status(gate, asks[0].0, 500, &[], now),
     };
-    assert_eq!(round(&mut gate, 1, 0, Some(&active())), "admitted");
-    assert_eq!(reason(&settled(open(&mut gate, 2, "token", at(9)))), "admitted");
-    assert_eq!(round(&mut gate, 3, 10, None), "admitted");
+    reason(&woken[0].verdict)
+}
+
+fn answer_status(
+    gate: &mut Gate,
+    ask: AskId,
+    status: u16,
+    fields: &[(&str, &str)],
+    now: UnixTime,
+) -> Vec<Woken> {
+    let fields: Vec<_> =
+        fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+    gate.answer(ask, &Reply::Answered(Answer { status, fields: &fields, body: b"" }), now)
+}
+
+#[test]
+fn an_old_answer_serves_while_the_issuer_fails_for_others_too_and_no_longer_than_allowed() {
+    let mut gate = gate(&serving_stale());
+    for token in ["one", "two"] {
+        assert_eq!(judged(&mut gate, 1, token, Some(&active()), at(0)), "admitted");
+    }
+    assert_eq!(reason(&settled(open(&mut gate, 2, "one", at(9)))), "admitted");
+    assert_eq!(
+        judged(&mut gate, 3, "one", None, at(10)),
+        "issuer_unavailable",
+        "its own failure is not enough"
+    );
+    assert_eq!(judged(&mut gate, 4, "two", None, at(10)), "admitted");
     assert!(
         gate.take_events().iter().any(|event| matches!(event, Event::StaleServed { .. })),
         "and it is counted"
     );
-    assert_eq!(round(&mut gate, 4, 69, None), "admitted");
-    assert_eq!(round(&mut gate, 5, 70, None), "issuer_unavailable");
-    assert_eq!(round(&mut gate, 6, 71, Some(&active())), "admitted");
-    assert_eq!(round(&mut gate, 7, 90, Some(&json!({"active": false}))), "token_inactive");
+    assert_eq!(judged(&mut gate, 5, "one", None, at(19)), "admitted");
     assert_eq!(
-        reason(&settled(open(&mut gate, 8, "token", at(91)))),
+        judged(&mut gate, 6, "one", None, at(20)),
+        "issuer_unavailable",
+        "the other failed too long ago"
+    );
+    assert_eq!(
+        judged(&mut gate, 7, "three", Some(&active()), at(21)),
+        "admitted",
+        "and it has not been down"
+    );
+    assert_eq!(judged(&mut gate, 8, "one", None, at(69)), "issuer_unavailable");
+    assert_eq!(judged(&mut gate, 9, "two", None, at(69)), "admitted");
+    assert_eq!(
+        judged(&mut gate, 10, "two", None, at(70)),
+        "issuer_unavailable",
+        "an answer of 70 s ago is none"
+    );
+    assert_eq!(judged(&mut gate, 11, "one", Some(&json!({"active": false})), at(90)), "token_inactive");
+    assert_eq!(
+        reason(&settled(open(&mut gate, 12, "one", at(91)))),
         "token_inactive",
         "a refusal ends the old answer"
     );
 }
 
 #[test]
-fn an_issuer_that_keeps_failing_is_left_alone_for_a_while() {
+fn whoever_holds_a_revoked_token_gets_no_old_answer_by_making_the_issuer_stumble() {
+    let mut gate = gate(&serving_stale());
+    assert_eq!(judged(&mut gate, 0, "revoked", Some(&active()), at(0)), "admitted");
+    for number in 0..3000u32 {
+        let now = UnixTime::from_millis((START + 10) * 1000 + i64::from(number) * 10);
+        let token = if number % 2 == 0 { "revoked".to_owned() } else { format!("W10.{number}") };
+        assert_eq!(judged(&mut gate, number + 1, &token, None, now), "issuer_unavailable", "{number}");
+    }
+    assert!(!gate.take_events().iter().any(|event| matches!(event, Event::StaleServed { .. })));
+}
+
+#[test]
+fn a_stranger_whose_tokens_the_issuer_cannot_digest_keeps_nobody_out() {
+    for kind in 0..4 {
+        let mut gate = gate(&asking());
+        for number in 0..1000u32 {
+            let now = UnixTime::from_millis(START * 1000 + i64::from(number) * 50);
+            assert!(parked(&open(&mut gate, number, &format!("stranger-{number}"), now)));
+            let asks = ask(&mut gate, now);
+            let woken = match kind {
+                0 => answer_status(&mut gate, asks[0].0, 500, &[], now),
+                1 => answer_status(&mut gate, asks[0].0, 503, &[("x-envoy-upstream-service-time", "3")], now),
+                2 => answer_status(&mut gate, asks[0].0, 429, &[("retry-after", "9")], now),
+                // As Envoy answers where the issuer takes too long.
+                _ => answer_status(&mut gate, asks[0].0, 504, &[], now),
+            };
+            assert_eq!(reason(&woken[0].verdict), "issuer_unavailable");
+            if number % 10 == 0 {
+                let user = format!("user-{number}");
+                assert_eq!(
+                    judged(&mut gate, 2000 + number, &user, Some(&active()), now),
+                    "admitted",
+                    "{kind}"
+                );
+            }
+        }
+        assert!(
+            !gate.take_events().iter().any(|event| matches!(event, Event::CircuitOpened { .. })),
+            "{kind}"
+        );
+    }
+}
+
+#[test]
+fn an_issuer_that_fails_for_known_tokens_is_left_alone_and_tried_with_them_first() {
+    let mut gate = gate(&asking());
+    let known = |number: u32| format!("known-{number}");
+    for number in 0..10 {
+        assert_eq!(judged(&mut gate, number, &known(number), Some(&active()), at(0)), "admitted");
+    }
+    let mut now = UnixTime::from_millis((START + 60) * 1000);
+    for number in 0..5 {
+        assert_eq!(judged(&mut gate, number, &known(number), None, now), "issuer_unavailable");
+        now = UnixTime::from_millis(now.as_millis() + 250);
+    }
+    assert!(
+        gate.take_events().iter().any(|event| matches!(event, Event::CircuitOpened { .. })),
+        "within 1 s"
+    );
+    assert_eq!(reason(&settled(open(&mut gate, 20, &known(6), now))), "issuer_unavailable");
+    assert!(ask(&mut gate, now).is_empty(), "nobody is asked");
+    // Half-open: strangers have places of their own.
+    let later = at(70);
+    for number in 0..10 {
+        let step = open(&mut gate, 30 + number, &format!("stranger-{number}"), later);
+        assert!(parked(&step), "{number}");
+    }
+    assert!(parked(&open(&mut gate, 50, &known(6), later)));
+    let asks = ask(&mut gate, later);
+    assert_eq!(asks.len(), 5, "four trials of strangers, and one of a token that was active lately");
+    let given_up = gate.expire(later);
+    assert_eq!(given_up.len(), 6);
+    assert!(given_up.iter().all(|woken| reason(&woken.verdict) == "issuer_unavailable"));
+    for (ask, _) in &asks[..4] {
+        answer_status(&mut gate, *ask, 500, &[], later);
+    }
+    assert_eq!(answer(&mut gate, asks[4].0, &active(), later).len(), 1);
+    assert!(gate.take_events().iter().any(|event| matches!(event, Event::CircuitClosed { .. })));
+    assert!(parked(&open(&mut gate, 51, "stranger-99", later)), "it is back for everybody");
+}
+
+#[test]
+fn an_issuer_that_cannot_be_reached_is_left_alone_for_a_while() {
     let mut gate = gate(&asking());
     let mut asked = 0;
-    for id in 0..100u32 {
+    for id in 0..200u32 {
         let now = UnixTime::from_millis(START * 1000 + i64::from(id) * 100);
         if let Step::Settle(verdict) = open(&mut gate, id, &format!("t{id}"), now) {
             assert_eq!(reason(&verdict), "issuer_unavailable");
@@ -519,16 +647,11 @@ fn an_issuer_that_keeps_failing_is_left_alone_for_a_while() {
             assert_eq!(gate.answer(ask, &Reply::Failed, now).len(), 1);
         }
     }
-    assert!((12..25).contains(&asked), "{asked} questions in ten seconds");
-    let later = at(30);
+    assert!((52..62).contains(&asked), "{asked} questions: all for five seconds, then few for fifteen");
+    let later = at(40);
     assert!(parked(&open(&mut gate, 200, "good", later)));
-    let asks = ask(&mut gate, later);
-    assert_eq!(
-        reason(&settled(open(&mut gate, 201, "other", later))),
-        "issuer_unavailable",
-        "one trial at a time"
-    );
     assert!(parked(&open(&mut gate, 202, "good", later)), "and whoever has the same question waits for it");
+    let asks = ask(&mut gate, later);
     assert_eq!(answer(&mut gate, asks[0].0, &active(), later).len(), 2);
     assert!(parked(&open(&mut gate, 203, "other", later)), "it is back");
 }
@@ -857,6 +980,89 @@ fn an_answer_that_comes_while_the_next_worker_makes_up_its_mind_is_not_asked_for
     assert_eq!(answer(&mut one, asks[0].0, &active(), at(0)).len(), 1);
     assert!(ask(&mut two, at(0)).is_empty());
     assert_eq!(two.follow(at(0)).len(), 1);
+}
+
+#[test]
+fn what_another_policy_remembers_for_longer_is_believed_for_no_longer_than_our_own_terms_say() {
+    let with = |ttl: &str, negative: &str| {
+        let mut policy = asking();
+        policy["issuers"]["idp"]["introspection"]["cache"] = json!({"ttl": ttl, "negative_ttl": negative});
+        policy
+    };
+    let (before, after) = (with("600s", "300s"), with("2s", "1s"));
+    let slots = Rc::new(Slots::default());
+    let (mut old, mut new) = (worker(&before, &slots), worker(&after, &slots));
+    for (token, said) in [("good", active()), ("bad", json!({"active": false}))] {
+        assert!(parked(&open(&mut old, 1, token, at(0))));
+        let asks = ask(&mut old, at(0));
+        answer(&mut old, asks[0].0, &said, at(0));
+    }
+    assert_eq!(reason(&settled(open(&mut new, 1, "good", at(1)))), "admitted");
+    for (id, (token, now)) in (2..).zip([("bad", 1), ("good", 2), ("good", 599)]) {
+        let mut new = worker(&after, &slots);
+        assert!(parked(&open(&mut new, id, token, at(now))), "{token} at {now}");
+        let asks = ask(&mut new, at(now));
+        assert_eq!(asks.len(), 1, "{token} at {now}: nobody else is asking");
+        let revoked = answer(&mut new, asks[0].0, &json!({"active": false}), at(now));
+        assert_eq!(reason(&revoked[0].verdict), "token_inactive");
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_makes_no_answer_last_longer() {
+    for (step, worker_two) in [(-86_400, false), (-30, false), (-86_400, true), (-30, true), (86_400, false)]
+    {
+        let slots = Rc::new(Slots::default());
+        let (mut one, mut two) = (worker(&asking(), &slots), worker(&asking(), &slots));
+        for token in ["good", "bad"] {
+            assert!(parked(&open(&mut one, 1, token, at(0))));
+            let asks = ask(&mut one, at(0));
+            let said = if token == "good" { active() } else { json!({"active": false}) };
+            answer(&mut one, asks[0].0, &said, at(0));
+        }
+        one.expire(at(4));
+        two.expire(at(4));
+        // The clock is set, and time goes on from there.
+        let since = |seconds: i64| at(4 + step + seconds);
+        one.expire(since(0));
+        two.expire(since(0));
+        let looking = if worker_two { &mut two } else { &mut one };
+        if step < 0 && !worker_two {
+            assert_eq!(reason(&settled(open(looking, 2, "good", since(55)))), "admitted", "{step}");
+        }
+        assert!(parked(&open(looking, 3, "bad", since(1))), "{step}: five seconds");
+        assert!(parked(&open(looking, 4, "good", since(56))), "{step}: a minute");
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_keeps_nobody_waiting_longer_and_no_breaker_open() {
+    for step in [-86_400, -1, 86_400] {
+        let mut gate = gate(&asking());
+        assert!(parked(&open(&mut gate, 1, "slow", at(0))));
+        assert_eq!(ask(&mut gate, at(0)).len(), 1);
+        gate.expire(at(1));
+        gate.expire(at(1 + step));
+        let expired = gate.expire(UnixTime::from_millis((START + 1 + step) * 1000 + 1200));
+        assert_eq!(expired.len() + usize::from(step > 0), 1, "{step}");
+        assert_eq!(gate.waiting(), 0, "{step}");
+
+        // An issuer that is left alone, and one that has asked for it.
+        for status in [503, 429] {
+            let mut gate = self::gate(&asking());
+            for number in 0..60u32 {
+                let now = UnixTime::from_millis(START * 1000 + i64::from(number) * 100);
+                if parked(&open(&mut gate, number, &format!("t{number}"), now)) {
+                    for (ask, _) in ask(&mut gate, now) {
+                        answer_status(&mut gate, ask, status, &[("retry-after", "3600")], now);
+                    }
+                }
+            }
+            assert_eq!(reason(&settled(open(&mut gate, 90, "new", at(6)))), "issuer_unavailable");
+            gate.expire(at(6 + step));
+            assert!(parked(&open(&mut gate, 91, "new", at(6 + step + 31))), "{status} {step}");
+        }
+    }
 }
 
 #[test]

@@ -33,6 +33,11 @@ impl<K: Hash + Eq + Copy, V> Expiring<K, V> {
         self.entries.get(key).filter(|entry| now < entry.until).map(|entry| &entry.value)
     }
 
+    /// The value of `key`, also past its deadline: as long as nothing newer has taken its place.
+    pub fn kept(&self, key: &K) -> Option<&V> {
+        self.entries.get(key).map(|entry| &entry.value)
+    }
+
     /// Remembers `value` under `key` until the deadline `until`, in place of what was there.
     pub fn insert(&mut self, key: K, value: V, until: UnixTime) {
         if self.capacity == 0 {
@@ -94,6 +99,7 @@ mod tests {
         memory.insert(1, "one", at(5));
         assert_eq!(memory.get(&1, at(4)), Some(&"one"));
         assert_eq!(memory.get(&1, at(5)), None);
+        assert_eq!(memory.kept(&1), Some(&"one"));
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl Warnings {
     /// Whether a line of this `kind` about the same thing was not written for a while.
     pub(super) fn is_due(&mut self, about: &str, kind: &'static str, now: UnixTime) -> bool {
         let key = (about.to_owned(), kind);
-        if self.0.get(&key).is_some_and(|last| now < last.plus(QUIET)) {
+        if self.0.get(&key).is_some_and(|last| *last <= now && now < last.plus(QUIET)) {
             return false;
         }
         if self.0.len() >= MOST {
@@ -38,6 +38,8 @@ impl Warnings {
             Event::KeysChanged { .. } => ("keys", "changed"),
             Event::KeysFailed { .. } => ("keys", "failed"),
             Event::StaleServed { .. } => ("issuer", "stale_served"),
+            Event::CircuitOpened { .. } => ("issuer", "circuit_opened"),
+            Event::CircuitClosed { .. } => ("issuer", "circuit_closed"),
             Event::IssuerSilent { why: Silence::Unavailable(_), .. } => ("issuer", "unavailable"),
             Event::IssuerSilent { why: Silence::Misbehaved(_), .. } => ("issuer", "misbehaved"),
             Event::IssuerSilent { why: Silence::CredentialsRefused(_), .. } => {
@@ -52,12 +54,14 @@ impl Warnings {
     pub(super) const fn level(event: &Event) -> Level {
         match event {
             Event::KeysChanged { skipped, .. } if skipped.is_empty() => Level::Info,
+            Event::CircuitClosed { .. } => Level::Info,
             Event::IssuerSilent { why: Silence::CredentialsRefused(_) | Silence::Unsigned, .. } => {
                 Level::Error
             }
             Event::KeysChanged { .. }
             | Event::KeysFailed { .. }
             | Event::StaleServed { .. }
+            | Event::CircuitOpened { .. }
             | Event::IssuerSilent {
                 why: Silence::Unavailable(_) | Silence::Misbehaved(_) | Silence::KeysMissing,
                 ..
@@ -78,5 +82,6 @@ mod tests {
         assert!(!warnings.is_due("a", "x", at(9)));
         assert!(warnings.is_due("b", "x", at(9)) && warnings.is_due("a", "y", at(9)));
         assert!(warnings.is_due("a", "x", at(10)));
+        assert!(warnings.is_due("a", "x", at(5)), "a clock that is set back silences nobody");
     }
 }

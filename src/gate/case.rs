@@ -77,6 +77,11 @@ impl Case<'_> {
         }
     }
 
+    /// Whether `issuer` has said something about its token, or is known to say nothing.
+    pub(super) fn has_heard(&self, issuer: IssuerId) -> bool {
+        self.heard.iter().any(|(heard, _)| *heard == issuer)
+    }
+
     /// This case, with its token where that is known to be good.
     pub(super) fn about(&self, known: Option<Rc<Known>>) -> About<'_> {
         About { client: &self.client, rule: self.decider.rule(), issuer: self.issuer, known }

@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use super::case::{About, Case, Client, Heard, strip_all, strip_identity};
 use super::certificate;
-use super::circuit_breaker::CircuitBreaker;
+use super::circuit_breaker::{Admission, CircuitBreaker};
+use super::clock::Clock;
 use super::judge::Stop;
 use super::key_ring::KeyRing;
 use super::keys::{KeyStore, Offer, SetNumber};
@@ -44,6 +45,8 @@ pub struct Gate {
     own: DigestKey,
     nonces: u64,
     pub(super) memory: Memory,
+    /// What waits and memories are measured by.
+    pub(super) clock: Clock,
     pub(super) keys: Vec<KeyRing>,
     pub(super) breakers: Vec<CircuitBreaker>,
     pub(super) questions: Questions,
@@ -72,6 +75,7 @@ impl Gate {
             own: DigestKey::new(seed),
             nonces: 0,
             memory,
+            clock: Clock::default(),
             keys,
             breakers,
             questions: Questions::default(),
@@ -107,6 +111,7 @@ impl Gate {
 
     /// Judges the request `id`, or parks it.
     pub fn open(&mut self, id: RequestId, head: &RequestHead<'_>, facts: &Facts<'_>, now: UnixTime) -> Step {
+        self.clock.see(now);
         let paths = Path::readings(head.path);
         let mut client = Client::of(&self.policy, head, paths.as_ref().ok().map(Readings::first));
         if self.policy.is_closed() {
@@ -185,6 +190,7 @@ impl Gate {
 
     /// The callouts that have to be sent now, each exactly once.
     pub fn asks(&mut self, now: UnixTime) -> Vec<Ask> {
+        self.clock.see(now);
         let mut asks = Vec::new();
         for topic in self.questions.take_wanted() {
             if matches!(topic, Topic::Token(..)) && self.questions.waiter(topic).is_none() {
@@ -201,14 +207,26 @@ impl Gate {
     /// Whether nobody else is asking about `topic`.
     fn takes_turn(&self, topic: Topic, now: UnixTime) -> bool {
         let (Topic::Token(issuer, digest), Some(shared)) = (topic, &self.shared) else { return true };
-        shared.take_turn(issuer, digest, now, now.plus(self.patience(topic))) == Turn::Ours
+        shared.take_turn(issuer, digest, self.patience(topic), &self.clock, now) == Turn::Ours
     }
 
     fn ask(&mut self, topic: Topic, now: UnixTime) -> Option<Ask> {
+        if let Topic::Token(issuer, digest) = topic
+            && self.admission(issuer, digest, now) != Admission::Ask
+        {
+            // Others were quicker to take the places of trials.
+            self.cannot_ask(topic, Silence::Unavailable(0), now);
+            return None;
+        }
         let callout = match self.callout(topic, now) {
             Some(Ok(callout)) => callout,
             Some(Err(why)) => {
                 self.cannot_ask(topic, why, now);
+                if let Topic::Token(issuer, _) = topic
+                    && let Some(issuer) = self.issuer_name(issuer)
+                {
+                    self.events.push(Event::IssuerSilent { issuer, why });
+                }
                 return None;
             }
             None => {
@@ -216,12 +234,12 @@ impl Gate {
                 return None;
             }
         };
-        if let Topic::Token(issuer, _) = topic
-            && let Some(breaker) = self.breaker_mut(issuer)
-        {
-            breaker.asked();
+        let steady = self.clock.steady(now);
+        if let Topic::Token(issuer, digest) = topic {
+            let standing = self.memory.standing(issuer, digest, steady);
+            self.with_breaker(issuer, |breaker| breaker.asked(digest, standing));
         }
-        let id = self.questions.send(topic, now.plus(callout.timeout));
+        let id = self.questions.send(topic, steady.plus(callout.timeout));
         Some(Ask { id, callout })
     }
 
@@ -231,15 +249,14 @@ impl Gate {
         if let Some(shared) = &self.shared {
             shared.give_turn_back(issuer, digest, now);
         }
-        self.questions.give_up(topic, now, |case| case.heard.push((issuer, Heard::Silent(why))));
-        if let Some(issuer) = self.issuer_name(issuer) {
-            self.events.push(Event::IssuerSilent { issuer, why });
-        }
+        let steady = self.clock.steady(now);
+        self.questions.give_up(topic, steady, |case| case.heard.push((issuer, Heard::Silent(why))));
     }
 
     /// Looks whether other workers have learned what requests here wait for. Afterwards [`Self::asks`] may have
     /// something to send, where nobody has.
     pub fn follow(&mut self, now: UnixTime) -> Vec<Woken> {
+        self.clock.see(now);
         let mut woken = Vec::new();
         for topic in core::mem::take(&mut self.following) {
             // One look for all who wait, however many.
@@ -256,7 +273,7 @@ impl Gate {
 
     fn is_asked_elsewhere(&self, topic: Topic, now: UnixTime) -> bool {
         let (Topic::Token(issuer, digest), Some(shared)) = (topic, &self.shared) else { return false };
-        shared.is_taken(issuer, digest, now)
+        shared.is_taken(issuer, digest, self.patience(topic), &self.clock, now)
     }
 
     /// Whether another worker is asking what requests here wait for.
@@ -267,6 +284,7 @@ impl Gate {
     /// Takes in the reply to the callout `ask` and judges everybody who waited for it. Afterwards [`Self::asks`] may
     /// have more to send. A reply that comes twice, or too late, changes nothing.
     pub fn answer(&mut self, ask: AskId, reply: &Reply<'_>, now: UnixTime) -> Vec<Woken> {
+        self.clock.see(now);
         match self.questions.receive(ask) {
             None => Vec::new(),
             Some(topic @ Topic::Keys(issuer, set)) => {
@@ -286,6 +304,7 @@ impl Gate {
 
     /// Has keys fetched that are due in the background.
     pub fn refresh(&mut self, now: UnixTime) {
+        self.clock.see(now);
         for (issuer, ring) in (0..).map(IssuerId).zip(&self.keys) {
             for store in ring.stores().iter().filter(|store| store.is_due(self.spread, now)) {
                 self.questions.want(Topic::Keys(issuer, store.number()));
@@ -302,24 +321,26 @@ impl Gate {
 
     /// Refuses everybody whose time is up.
     pub fn expire(&mut self, now: UnixTime) -> Vec<Woken> {
-        for topic in self.questions.overdue(now) {
-            if let Topic::Token(issuer, _) = topic
-                && let Some(breaker) = self.breaker_mut(issuer)
-            {
-                breaker.failed(now);
+        self.clock.see(now);
+        let steady = self.clock.steady(now);
+        for topic in self.questions.overdue(steady) {
+            if let Topic::Token(issuer, digest) = topic {
+                self.hear_nothing(issuer, digest, now);
             }
         }
-        let due = self.questions.expire(now);
-        due.into_iter()
-            .map(|(id, mut case)| {
+        let mut woken = Vec::new();
+        for (id, mut case) in self.questions.expire(steady) {
+            let given_up =
+                matches!(case.deadline, Some((Topic::Token(issuer, _), _)) if case.has_heard(issuer));
+            let verdict = if given_up {
+                self.proceed(id, case, now)
+            } else {
                 let edits = core::mem::take(&mut case.edits);
-                let unasked =
-                    case.heard.iter().any(|(_, heard)| matches!(heard, Heard::Silent(Silence::Unsigned)));
-                let outage = if unasked { Outage::Issuer(Silence::Unsigned) } else { Outage::TooLate };
-                let verdict = self.unknown(case.about(None), outage, edits);
-                Woken { id, verdict }
-            })
-            .collect()
+                Some(self.unknown(case.about(None), Outage::TooLate, edits))
+            };
+            woken.extend(verdict.map(|verdict| Woken { id, verdict }));
+        }
+        woken
     }
 
     /// Forgets a request that is gone.
@@ -380,7 +401,7 @@ impl Gate {
         {
             let until = match case.deadline {
                 Some((waited_for, until)) if waited_for == topic => until,
-                Some(_) | None => now.plus(self.patience(topic)),
+                Some(_) | None => self.clock.steady(now).plus(self.patience(topic)),
             };
             case.deadline = Some((topic, until));
             self.questions.park(id, case.into_owned(), topic, until);

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::candidates::{self, Way};
 use super::case::{Case, Decider, Heard};
+use super::circuit_breaker::Admission;
 use super::engine::Gate;
 use super::keys::Offer;
 use super::memory::Known;
@@ -126,7 +127,7 @@ impl Gate {
             match self.word(case, *issuer, digest, now)? {
                 Heard::Good(known) => return Ok(known),
                 Heard::Refused(fault) => refusal = refusal.or(Some(fault)),
-                Heard::Silent(why) => match self.last_word(*issuer, digest, now) {
+                Heard::Silent(why) => match self.last_word(*issuer, digest, why, now) {
                     Some(known) => return Ok(known),
                     None => silence = silence.or(Some(why)),
                 },
@@ -169,7 +170,7 @@ impl Gate {
         if let Some((_, heard)) = case.heard.iter().find(|(heard, _)| *heard == issuer) {
             return Ok(heard.clone());
         }
-        if let Some(told) = self.memory.told(issuer, digest, now) {
+        if let Some(told) = self.memory.told(issuer, digest, self.clock.steady(now)) {
             return Ok(told.map_or_else(Heard::Refused, Heard::Good));
         }
         let topic = Topic::Token(issuer, digest);
@@ -179,8 +180,10 @@ impl Gate {
         if let Some(heard) = self.overhear(issuer, digest, now) {
             return Ok(heard);
         }
-        if !self.breaker(issuer).is_none_or(|breaker| breaker.may_ask(now)) {
-            return Ok(Heard::Silent(Silence::Unavailable(0)));
+        match self.admission(issuer, digest, now) {
+            Admission::Ask => {}
+            Admission::Open => return Ok(Heard::Silent(Silence::Unavailable(0))),
+            Admission::Paused => return Ok(Heard::Silent(Silence::Unavailable(429))),
         }
         if self.questions.open_at(issuer) >= MOST_QUESTIONS {
             return Err(Stop::Unknown(Outage::Overloaded));
@@ -188,14 +191,35 @@ impl Gate {
         Err(Stop::Wait(topic))
     }
 
-    /// What a silent issuer said when it last spoke, where the policy makes do with that.
-    fn last_word(&mut self, issuer: IssuerId, digest: Digest, now: UnixTime) -> Option<Rc<Known>> {
+    /// Whether `issuer` may be asked about the token now.
+    pub(super) fn admission(&self, issuer: IssuerId, digest: Digest, now: UnixTime) -> Admission {
+        let steady = self.clock.steady(now);
+        let standing = self.memory.standing(issuer, digest, steady);
+        self.breaker(issuer).map_or(Admission::Ask, |breaker| breaker.admission(digest, standing, steady))
+    }
+
+    /// What a silent issuer said when it last spoke, where the policy makes do with that. Its silence about one token
+    /// alone is not enough, or whoever holds a token that was revoked could have it served by making the issuer
+    /// stumble over it; nor is 429, which strangers can bring about.
+    fn last_word(
+        &mut self,
+        issuer: IssuerId,
+        digest: Digest,
+        why: Silence,
+        now: UnixTime,
+    ) -> Option<Rc<Known>> {
         let policy = Rc::clone(&self.policy);
+        let steady = self.clock.steady(now);
         let configured = policy.issuer(issuer)?;
         match configured.introspection.as_ref()?.on_outage {
             OnOutage::Deny => None,
             OnOutage::ServeStale(_) => {
-                let known = self.memory.told_once(issuer, digest, now)?;
+                let breaker = self.breaker(issuer)?;
+                let failing = why != Silence::Unavailable(429) && breaker.another_failed(digest, steady);
+                if breaker.is_closed() && !failing {
+                    return None;
+                }
+                let known = self.memory.told_once(issuer, digest, steady)?;
                 self.events.push(Event::StaleServed { issuer: Rc::clone(&configured.name) });
                 Some(known)
             }

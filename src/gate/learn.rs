@@ -1,18 +1,21 @@
 //! What issuers say becomes keys, remembered tokens and news for those who wait.
 
+use core::time::Duration;
 use std::rc::Rc;
 
 use super::admit;
 use super::case::Heard;
+use super::circuit_breaker::{CircuitBreaker, Failure};
 use super::engine::Gate;
 use super::keys::{Learned, Offer, SetNumber};
-use super::memory::Known;
+use super::memory::{Known, Span};
 use super::questions::Topic;
+use super::shared::{self, Kind};
 use super::step::Event;
 use crate::base::digest::Digest;
 use crate::base::time::UnixTime;
-use crate::http::message::Reply;
-use crate::policy::{Introspection, OnOutage};
+use crate::http::message::{Answer, Reply};
+use crate::policy::{Introspection, Keys, OnOutage};
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
 use crate::token::grant::Grant;
@@ -39,25 +42,38 @@ impl Gate {
                 let skipped = skipped.iter().map(ToString::to_string).collect();
                 self.events.push(Event::KeysChanged { issuer, keys, skipped });
             }
-            Learned::Failed(why) => self.events.push(Event::KeysFailed { issuer, why }),
+            Learned::Failed(why) => {
+                self.events.push(Event::KeysFailed { issuer, why });
+                if self.asks_where_keys_are(id, set) {
+                    let now = self.clock.steady(now);
+                    self.with_breaker(id, |breaker| breaker.keys_failed(now));
+                }
+            }
         }
         true
     }
 
+    /// Whether the issuer is asked about tokens through the cluster that its key set comes from.
+    fn asks_where_keys_are(&self, id: IssuerId, set: SetNumber) -> bool {
+        let issuer = self.policy.issuer(id);
+        let keys = issuer.and_then(|issuer| issuer.keys.get(usize::from(set)));
+        let asked = issuer.and_then(|issuer| issuer.introspection.as_ref());
+        match (keys, asked) {
+            (Some(Keys::Fetched(fetch)), Some(asked)) => fetch.cluster == asked.endpoint.cluster,
+            (Some(Keys::Fetched(_) | Keys::Inline(_)) | None, _) => false,
+        }
+    }
+
     /// Takes in the reply to a question about a token.
     pub(super) fn hear(&mut self, id: IssuerId, digest: Digest, reply: &Reply<'_>, now: UnixTime) -> Heard {
+        // Who the token was before this answer.
+        let standing = self.memory.standing(id, digest, self.clock.steady(now));
         let heard = self.understand(id, digest, reply, now, now);
-        if let Some(breaker) = self.breaker_mut(id) {
-            match &heard {
-                Heard::Silent(Silence::Unavailable(_)) => breaker.failed(now),
-                Heard::Silent(
-                    Silence::Misbehaved(_)
-                    | Silence::CredentialsRefused(_)
-                    | Silence::Unsigned
-                    | Silence::KeysMissing,
-                )
-                | Heard::Good(_)
-                | Heard::Refused(_) => breaker.answered(),
+        match &heard {
+            Heard::Good(_) | Heard::Refused(_) => self.with_breaker(id, CircuitBreaker::succeeded),
+            Heard::Silent(why) => {
+                let (failure, now) = (failure(reply, *why), self.clock.steady(now));
+                self.with_breaker(id, |breaker| breaker.failed(digest, standing, failure, now));
             }
         }
         if let Heard::Silent(why) = &heard
@@ -69,12 +85,39 @@ impl Gate {
         heard
     }
 
-    /// What some worker was told about a token, if that is news still.
+    /// The question about a token was answered by nobody, in time or at all.
+    pub(super) fn hear_nothing(&mut self, id: IssuerId, digest: Digest, now: UnixTime) {
+        let now = self.clock.steady(now);
+        let standing = self.memory.standing(id, digest, now);
+        self.with_breaker(id, |breaker| breaker.failed(digest, standing, Failure::Unreached, now));
+    }
+
+    /// Has `change` made to the circuit breaker of an issuer, and says so where that opens or closes it.
+    pub(super) fn with_breaker(&mut self, id: IssuerId, change: impl FnOnce(&mut CircuitBreaker)) {
+        let Some(issuer) = self.issuer_name(id) else { return };
+        let Some(breaker) = self.breaker_mut(id) else { return };
+        let before = breaker.is_closed();
+        change(breaker);
+        match (before, breaker.is_closed()) {
+            (true, false) => self.events.push(Event::CircuitOpened { issuer }),
+            (false, true) => self.events.push(Event::CircuitClosed { issuer }),
+            (true, true) | (false, false) => {}
+        }
+    }
+
+    /// What some worker was told about a token, if that is news still by our own terms too.
     pub(super) fn overhear(&mut self, id: IssuerId, digest: Digest, now: UnixTime) -> Option<Heard> {
-        let (told, until) = self.shared.as_ref()?.told(id, digest, now)?;
+        let told = self.shared.as_ref()?.told(id, digest, &self.clock, now)?;
+        let introspection = self.policy.issuer(id)?.introspection.as_ref()?;
+        let (ttl, negative_ttl) = (introspection.ttl, introspection.negative_ttl);
         let at = told.at;
         let heard = self.understand(id, digest, &Reply::Answered(told.answer()), at, now);
-        (now < until).then_some(heard)
+        let lasts = match &heard {
+            Heard::Good(_) => ttl,
+            Heard::Refused(_) => negative_ttl,
+            Heard::Silent(_) => return Some(heard),
+        };
+        (now < at.plus(lasts)).then_some(heard)
     }
 
     /// What a reply says that came at `at`; remembered for as long as the policy says, counted from then.
@@ -104,18 +147,24 @@ impl Gate {
         match introspection::understand(endpoint, reply, &terms) {
             Word::Active(grant) => {
                 let known = self.know(*grant);
-                let fresh = at.plus(*ttl);
+                let since = self.clock.steady(at);
+                let fresh = since.plus(*ttl);
                 let stale = match on_outage {
                     OnOutage::Deny => fresh,
                     OnOutage::ServeStale(longer) => fresh.plus(*longer),
                 };
-                if now < stale {
-                    self.memory.tell_good(id, digest, Rc::clone(&known), fresh, stale);
-                }
+                let end = known.holder.grant().window().until.map(|end| self.clock.steady(end));
+                let stale = end.map_or(stale, |end| stale.min(end));
+                self.memory.tell_good(id, digest, Rc::clone(&known), Span { since, fresh, stale });
                 Heard::Good(known)
             }
             Word::Refused(fault) => {
-                self.memory.tell_refused(id, digest, fault.clone(), at.plus(*negative_ttl));
+                self.memory.tell_refused(
+                    id,
+                    digest,
+                    fault.clone(),
+                    self.clock.steady(at).plus(*negative_ttl),
+                );
                 Heard::Refused(fault)
             }
             Word::Unknown(why) => {
@@ -141,21 +190,49 @@ impl Gate {
         else {
             return;
         };
-        match (heard, reply) {
+        let (kind, until, answer) = match (heard, reply) {
             (Heard::Good(known), Reply::Answered(answer)) => {
                 let fresh = now.plus(introspection.ttl);
                 let end = known.holder.grant().window().until;
-                shared.tell(id, digest, answer, now, end.map_or(fresh, |end| fresh.min(end)));
+                (Kind::Good, end.map_or(fresh, |end| fresh.min(end)), answer)
             }
             (Heard::Refused(_), Reply::Answered(answer)) => {
-                shared.tell(id, digest, answer, now, now.plus(introspection.negative_ttl));
+                (Kind::Refused, now.plus(introspection.negative_ttl), answer)
             }
-            (Heard::Silent(_), _) | (_, Reply::Failed) => shared.give_turn_back(id, digest, now),
-        }
+            (Heard::Silent(_), _) | (_, Reply::Failed) => return shared.give_turn_back(id, digest, now),
+        };
+        shared.tell(id, digest, kind, answer, shared::Span { at: now, until }, &self.clock);
     }
 
     pub(super) fn know(&self, grant: Grant) -> Rc<Known> {
         let identity = admit::identity(&self.policy.upstream, &grant);
         Rc::new(Known { holder: self.policy.holder(grant), identity })
     }
+}
+
+/// How a question failed whose reply says nothing.
+fn failure(reply: &Reply<'_>, why: Silence) -> Failure {
+    match (why, reply) {
+        (Silence::Unavailable(429), _) => {
+            let after = reply.text("retry-after").and_then(|after| after.trim().parse().ok());
+            Failure::TooMany(after.map(Duration::from_secs))
+        }
+        (Silence::Unavailable(_), Reply::Answered(answer)) if comes_from_issuer(answer) => {
+            Failure::ServerError
+        }
+        (Silence::Unavailable(_), _) => Failure::Unreached,
+        (
+            Silence::Misbehaved(_)
+            | Silence::CredentialsRefused(_)
+            | Silence::Unsigned
+            | Silence::KeysMissing,
+            _,
+        ) => Failure::Odd,
+    }
+}
+
+/// Whether the issuer said so itself. Envoy answers 503 and 504 in the place of a server that it cannot reach, and marks
+/// all that comes from one.
+fn comes_from_issuer(answer: &Answer<'_>) -> bool {
+    !matches!(answer.status, 503 | 504) || answer.text("x-envoy-upstream-service-time").is_some()
 }

@@ -2,9 +2,14 @@
 //!
 //! Keys are keyed digests bound to who vouched for the token, so that no token lies in memory and none is good at
 //! another issuer. Everything is checked again on a hit but the signature, or the issuer's word.
+//!
+//! What a signature vouches for ends by the proxy's clock, with the token; what an issuer said ends after a while, and
+//! that is measured by steady time (see [`super::clock`]).
 
+use core::time::Duration;
 use std::rc::Rc;
 
+use super::circuit_breaker::Standing;
 use crate::base::digest::{Digest, DigestKey};
 use crate::base::expiring::Expiring;
 use crate::base::time::UnixTime;
@@ -29,10 +34,25 @@ enum Vouched {
     Issuer(IssuerId),
 }
 
-/// A good token, and until when that may be taken for the latest news.
+/// For how long a token is known to its issuer that the issuer called active.
+const LATELY: Duration = Duration::from_secs(3600);
+
+/// A good token, since when that is known, and until when it may be taken for the latest news.
 struct Good {
     known: Rc<Known>,
+    since: UnixTime,
     fresh: UnixTime,
+}
+
+/// From when until when, in steady time, an issuer's word counts.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    /// When it was said.
+    pub(super) since: UnixTime,
+    /// It is news until then,
+    pub(super) fresh: UnixTime,
+    /// and serves an outage until then.
+    pub(super) stale: UnixTime,
 }
 
 /// What is remembered of tokens, within bounds.
@@ -88,25 +108,25 @@ impl Memory {
         self.good.get(&(Vouched::Issuer(issuer), digest), now).map(|good| Rc::clone(&good.known))
     }
 
+    /// Who the token is to `issuer`: one that it called active within the last hour, or any.
+    pub(super) fn standing(&self, issuer: IssuerId, digest: Digest, now: UnixTime) -> Standing {
+        match self.good.kept(&(Vouched::Issuer(issuer), digest)) {
+            Some(good) if now < good.since.plus(LATELY) => Standing::ActiveLately,
+            Some(_) | None => Standing::Unknown,
+        }
+    }
+
     /// Remembers a verified token for as long as it lives.
     pub(super) fn verify(&mut self, digest: Digest, known: Rc<Known>) {
         let until = known.holder.grant().window().until.unwrap_or(UnixTime::from_millis(i64::MAX));
-        self.good.insert((Vouched::Signature, digest), Good { known, fresh: until }, until);
+        self.good.insert((Vouched::Signature, digest), Good { known, since: until, fresh: until }, until);
     }
 
-    /// Remembers that `issuer` called a token good: as news until `fresh`, for bad times until `stale`, and never
-    /// longer than the token lives.
-    pub(super) fn tell_good(
-        &mut self,
-        issuer: IssuerId,
-        digest: Digest,
-        known: Rc<Known>,
-        fresh: UnixTime,
-        stale: UnixTime,
-    ) {
-        let until = known.holder.grant().window().until.map_or(stale, |end| stale.min(end));
+    /// Remembers that `issuer` called a token good.
+    pub(super) fn tell_good(&mut self, issuer: IssuerId, digest: Digest, known: Rc<Known>, span: Span) {
+        let Span { since, fresh, stale } = span;
         self.refused.remove(&(issuer, digest));
-        self.good.insert((Vouched::Issuer(issuer), digest), Good { known, fresh }, until);
+        self.good.insert((Vouched::Issuer(issuer), digest), Good { known, since, fresh }, stale);
     }
 
     /// Remembers until `until` that `issuer` refused a token.

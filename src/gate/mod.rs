@@ -13,6 +13,7 @@ mod candidates;
 mod case;
 mod certificate;
 mod circuit_breaker;
+mod clock;
 mod discovery;
 mod engine;
 mod judge;

@@ -4,10 +4,14 @@
 //! others may write to: it counts only with a tag that nobody can make who does not know the issuer's client secret and
 //! the workers' common seed. An answer is shared as the issuer gave it and understood anew by whoever reads it: no
 //! worker takes a grant from another, let alone a verdict.
+//!
+//! Records say when they were written, by the proxy's clock. Whoever reads one holds it to its own terms: another policy
+//! that shares these slots, or the one before this, may have remembered answers for longer.
 
 use core::time::Duration;
 use std::rc::Rc;
 
+use super::clock::Clock;
 use crate::base::digest::{Digest, DigestKey};
 use crate::base::time::UnixTime;
 use crate::http::message::Answer;
@@ -20,6 +24,9 @@ pub(super) const SLOTS: u32 = 2048;
 
 /// Answers that are longer are not shared, in bytes.
 const LONGEST: usize = 4096;
+
+/// Who looked for an answer before this has not seen it.
+const JUST_NOW: Duration = Duration::from_secs(1);
 
 /// A memory that several workers share; what is written may be gone, old or forged when it is read.
 pub trait SharedSlots {
@@ -64,8 +71,29 @@ pub(super) struct Shared {
     keys: Vec<Option<DigestKey>>,
 }
 
-const LEASE: u8 = 1;
-const ANSWER: u8 = 2;
+/// What lies in a slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// A turn that is taken.
+    Lease,
+    /// An answer that the token is not good.
+    Refused,
+    /// An answer that it is.
+    Good,
+}
+
+impl Kind {
+    const ALL: [(Self, u8); 3] = [(Self::Lease, 1), (Self::Refused, 2), (Self::Good, 3)];
+
+    fn number(self) -> u8 {
+        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or(0, |(_, number)| *number)
+    }
+
+    fn of(number: u8) -> Option<Self> {
+        Self::ALL.iter().find(|(_, other)| *other == number).map(|(kind, _)| *kind)
+    }
+}
+
 /// The length of a tag, in bytes.
 pub(super) const TAG: usize = 16;
 
@@ -82,30 +110,45 @@ impl Shared {
         Self { slots, keys }
     }
 
-    /// What some worker was told about the token, until when that may be used.
-    pub(super) fn told(&self, issuer: IssuerId, digest: Digest, now: UnixTime) -> Option<(Told, UnixTime)> {
+    /// What some worker was told about the token, if that is news still by that worker's terms.
+    pub(super) fn told(
+        &self,
+        issuer: IssuerId,
+        digest: Digest,
+        clock: &Clock,
+        now: UnixTime,
+    ) -> Option<Told> {
         let (record, _) = self.read(issuer, digest)?;
-        let told = record.told.filter(|_| now < record.until)?;
-        Some((told, record.until))
+        record.told.filter(|_| record.span.holds(clock, now))
     }
 
-    /// Takes the turn to ask about the token, unless another worker has it until then. `until` is when the turn ends
-    /// by itself.
-    pub(super) fn take_turn(&self, issuer: IssuerId, digest: Digest, now: UnixTime, until: UnixTime) -> Turn {
+    /// Takes the turn to ask about the token, unless another worker has it. A turn ends by itself after `patience`.
+    pub(super) fn take_turn(
+        &self,
+        issuer: IssuerId,
+        digest: Digest,
+        patience: Duration,
+        clock: &Clock,
+        now: UnixTime,
+    ) -> Turn {
         let Some(key) = self.key(issuer) else { return Turn::Ours };
         let slot = slot(issuer, digest);
         let version = match self.slots.read(slot) {
             None => None,
             Some((bytes, version)) => {
-                // Also when it holds the answer by now, which came after we looked for one.
-                let record = Record::read(&bytes, key, slot, digest);
-                if record.is_some_and(|record| now < record.until) {
-                    return Turn::Theirs;
+                match Record::read(&bytes, key, slot, digest) {
+                    // Also when it holds the answer by now, which came after we looked for one.
+                    Some(record) if record.keeps_turn(patience, clock, now) => return Turn::Theirs,
+                    // Whoever has a new token to ask about does not displace what was said of a good one: then each
+                    // worker asks for itself.
+                    None if holds_good_answer(&bytes, clock, now) => return Turn::Ours,
+                    Some(_) | None => {}
                 }
                 Some(version)
             }
         };
-        let lease = Record { until, told: None };
+        let lease =
+            Record { span: Span { at: now, until: now.plus(patience) }, kind: Kind::Lease, told: None };
         match self.slots.write(slot, &lease.write(key, slot, digest), version) {
             true => Turn::Ours,
             // Somebody was quicker. Whether it was about this token shows at the next look.
@@ -114,8 +157,16 @@ impl Shared {
     }
 
     /// Whether another worker has the turn to ask about the token, and has not been told yet.
-    pub(super) fn is_taken(&self, issuer: IssuerId, digest: Digest, now: UnixTime) -> bool {
-        self.read(issuer, digest).is_some_and(|(record, _)| record.told.is_none() && now < record.until)
+    pub(super) fn is_taken(
+        &self,
+        issuer: IssuerId,
+        digest: Digest,
+        patience: Duration,
+        clock: &Clock,
+        now: UnixTime,
+    ) -> bool {
+        self.read(issuer, digest)
+            .is_some_and(|(record, _)| record.told.is_none() && record.keeps_turn(patience, clock, now))
     }
 
     /// Tells the other workers what the issuer said, for use until `until`. Ends our turn.
@@ -123,27 +174,44 @@ impl Shared {
         &self,
         issuer: IssuerId,
         digest: Digest,
+        kind: Kind,
         answer: &Answer<'_>,
-        now: UnixTime,
-        until: UnixTime,
+        span: Span,
+        clock: &Clock,
     ) {
+        let Span { at, .. } = span;
         if answer.body.len() > LONGEST {
-            return self.give_turn_back(issuer, digest, now);
+            return self.give_turn_back(issuer, digest, at);
+        }
+        let Some(key) = self.key(issuer) else { return };
+        let slot = slot(issuer, digest);
+        let found = self.slots.read(slot);
+        let displaces = |bytes: &[u8]| {
+            Record::read(bytes, key, slot, digest).is_none() && holds_good_answer(bytes, clock, at)
+        };
+        if kind != Kind::Good && found.as_ref().is_some_and(|(bytes, _)| displaces(bytes)) {
+            return;
         }
         let fields =
             answer.text("content-type").map(|kind| ("content-type".to_owned(), kind.as_bytes().to_vec()));
         let told = Told {
-            at: now,
+            at,
             status: answer.status,
             fields: fields.into_iter().collect(),
             body: answer.body.to_vec(),
         };
-        self.write(issuer, digest, &Record { until, told: Some(told) });
+        let record = Record { span, kind, told: Some(told) };
+        // A slot that another worker has written to in this moment is theirs.
+        let _ = self.slots.write(slot, &record.write(key, slot, digest), found.map(|(_, version)| version));
     }
 
     /// Ends our turn with nothing to tell.
     pub(super) fn give_turn_back(&self, issuer: IssuerId, digest: Digest, now: UnixTime) {
-        self.write(issuer, digest, &Record { until: now, told: None });
+        let Some(key) = self.key(issuer) else { return };
+        let Some((_, version)) = self.read(issuer, digest) else { return };
+        let slot = slot(issuer, digest);
+        let over = Record { span: Span { at: now, until: now }, kind: Kind::Lease, told: None };
+        let _ = self.slots.write(slot, &over.write(key, slot, digest), Some(version));
     }
 
     fn read(&self, issuer: IssuerId, digest: Digest) -> Option<(Record, u32)> {
@@ -151,14 +219,6 @@ impl Shared {
         let slot = slot(issuer, digest);
         let (bytes, version) = self.slots.read(slot)?;
         Some((Record::read(&bytes, key, slot, digest)?, version))
-    }
-
-    fn write(&self, issuer: IssuerId, digest: Digest, record: &Record) {
-        let Some(key) = self.key(issuer) else { return };
-        let slot = slot(issuer, digest);
-        let version = self.slots.read(slot).map(|(_, version)| version);
-        // A slot that another worker has written to in this moment is theirs.
-        let _ = self.slots.write(slot, &record.write(key, slot, digest), version);
     }
 
     fn key(&self, issuer: IssuerId) -> Option<&DigestKey> {
@@ -171,21 +231,46 @@ fn slot(issuer: IssuerId, digest: Digest) -> u32 {
     (digest.as_u128() as u32).wrapping_add(issuer.0) % SLOTS
 }
 
-/// What lies in a slot: a turn that is taken, or an answer.
+/// From when until when something counts, by the clock of whoever wrote it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Span {
+    /// When it was written.
+    pub(super) at: UnixTime,
+    /// It counts until then.
+    pub(super) until: UnixTime,
+}
+
+impl Span {
+    /// Whether it counts still, as far as the clock can tell.
+    fn holds(self, clock: &Clock, now: UnixTime) -> bool {
+        now < self.until && clock.tells_age_of(self.at, now)
+    }
+}
+
+/// What lies in a slot about one token.
 struct Record {
-    until: UnixTime,
+    span: Span,
+    kind: Kind,
+    /// The answer, where it is one.
     told: Option<Told>,
 }
 
 impl Record {
+    /// Whether whoever wrote it keeps others from asking: for no longer than they would wait themselves, and with an
+    /// answer no longer than it takes to look for one.
+    fn keeps_turn(&self, patience: Duration, clock: &Clock, now: UnixTime) -> bool {
+        let lasts = if self.told.is_some() { JUST_NOW.min(patience) } else { patience };
+        now < self.span.at.plus(lasts) && self.span.holds(clock, now)
+    }
+
     /// Tag, digest, kind, times, status, media type and body, numbers little-endian.
     fn write(&self, key: &DigestKey, slot: u32, digest: Digest) -> Vec<u8> {
         let mut record = vec![0; TAG];
         record.extend(digest.as_u128().to_le_bytes());
-        record.push(if self.told.is_some() { ANSWER } else { LEASE });
-        record.extend(self.until.as_millis().to_le_bytes());
+        record.push(self.kind.number());
+        record.extend(self.span.at.as_millis().to_le_bytes());
+        record.extend(self.span.until.as_millis().to_le_bytes());
         if let Some(told) = &self.told {
-            record.extend(told.at.as_millis().to_le_bytes());
             record.extend(told.status.to_le_bytes());
             let kind = told.fields.first().map(|(_, kind)| kind.as_slice()).unwrap_or_default();
             record.push(kind.len().min(255) as u8);
@@ -203,26 +288,42 @@ impl Record {
         if tag(key, slot, content) != *found {
             return None;
         }
-        let (about, content) = content.split_first_chunk::<16>()?;
-        let (kind, content) = content.split_first()?;
-        let (until, content) = content.split_first_chunk::<8>()?;
-        if u128::from_le_bytes(*about) != digest.as_u128() {
+        let (about, kind, span, content) = read_head(content)?;
+        if about != digest.as_u128() {
             return None;
         }
-        let until = UnixTime::from_millis(i64::from_le_bytes(*until));
-        let told = if *kind == ANSWER { Some(read_told(content)?) } else { None };
-        Some(Self { until, told })
+        let told = match kind {
+            Kind::Lease => None,
+            Kind::Refused | Kind::Good => Some(read_told(span.at, content)?),
+        };
+        Some(Self { span, kind, told })
     }
 }
 
-fn read_told(content: &[u8]) -> Option<Told> {
+/// The beginning of a record: the token's digest, the kind, the times.
+fn read_head(content: &[u8]) -> Option<(u128, Kind, Span, &[u8])> {
+    let (about, content) = content.split_first_chunk::<16>()?;
+    let (kind, content) = content.split_first()?;
     let (at, content) = content.split_first_chunk::<8>()?;
+    let (until, content) = content.split_first_chunk::<8>()?;
+    let time = |bytes: &[u8; 8]| UnixTime::from_millis(i64::from_le_bytes(*bytes));
+    Some((u128::from_le_bytes(*about), Kind::of(*kind)?, Span { at: time(at), until: time(until) }, content))
+}
+
+/// Whether a good answer lies here that counts still, whoever wrote it: of other issuers and policies the tag cannot be
+/// checked. Whoever plants one keeps workers from sharing, and from nothing else.
+fn holds_good_answer(bytes: &[u8], clock: &Clock, now: UnixTime) -> bool {
+    let head = bytes.get(TAG..).and_then(read_head);
+    head.is_some_and(|(_, kind, span, _)| kind == Kind::Good && span.holds(clock, now))
+}
+
+fn read_told(at: UnixTime, content: &[u8]) -> Option<Told> {
     let (status, content) = content.split_first_chunk::<2>()?;
     let (length, content) = content.split_first()?;
     let (kind, body) = content.split_at_checked(usize::from(*length))?;
     let kind = (!kind.is_empty()).then(|| ("content-type".to_owned(), kind.to_vec()));
     Some(Told {
-        at: UnixTime::from_millis(i64::from_le_bytes(*at)),
+        at,
         status: u16::from_le_bytes(*status),
         fields: kind.into_iter().collect(),
         body: body.to_vec(),
@@ -236,6 +337,9 @@ pub(super) fn tag(key: &DigestKey, slot: u32, content: &[u8]) -> [u8; TAG] {
 
 #[cfg(test)]
 mod tests {
+    use core::cell::RefCell;
+    use std::collections::BTreeMap;
+
     use super::*;
 
     const KEY: DigestKey = DigestKey::new([1; 16]);
@@ -243,14 +347,15 @@ mod tests {
     fn record() -> Record {
         let fields = vec![("content-type".to_owned(), b"application/json".to_vec())];
         let told = Told { at: UnixTime::from_secs(5), status: 200, fields, body: b"{}".to_vec() };
-        Record { until: UnixTime::from_secs(9), told: Some(told) }
+        let span = Span { at: told.at, until: UnixTime::from_secs(9) };
+        Record { span, kind: Kind::Good, told: Some(told) }
     }
 
     #[test]
     fn a_record_is_read_as_it_was_written() {
         let digest = KEY.digest(0, b"token");
         let read = Record::read(&record().write(&KEY, 7, digest), &KEY, 7, digest).unwrap();
-        assert_eq!((read.until, read.told), (record().until, record().told));
+        assert_eq!((read.span, read.kind, read.told), (record().span, record().kind, record().told));
     }
 
     #[test]
@@ -266,5 +371,95 @@ mod tests {
         assert!(Record::read(&bytes, &KEY, 8, digest).is_none());
         assert!(Record::read(&bytes, &DigestKey::new([2; 16]), 7, digest).is_none());
         assert!(Record::read(&bytes, &KEY, 7, KEY.digest(0, b"other")).is_none());
+    }
+
+    #[derive(Default)]
+    struct Slots(RefCell<BTreeMap<u32, (Vec<u8>, u32)>>);
+
+    impl SharedSlots for Slots {
+        fn read(&self, slot: u32) -> Option<(Vec<u8>, u32)> {
+            self.0.borrow().get(&slot).cloned()
+        }
+
+        fn write(&self, slot: u32, bytes: &[u8], version: Option<u32>) -> bool {
+            let mut slots = self.0.borrow_mut();
+            let found = slots.get(&slot).map(|(_, version)| *version);
+            if found == version {
+                slots.insert(slot, (bytes.to_vec(), found.unwrap_or(0) + 1));
+            }
+            found == version
+        }
+    }
+
+    const ISSUER: IssuerId = IssuerId(0);
+    const PATIENCE: Duration = Duration::from_secs(2);
+
+    /// Two tokens of one slot.
+    fn neighbours() -> (Digest, Digest) {
+        let one = KEY.digest(0, b"token");
+        let same = |other: &Digest| slot(ISSUER, *other) == slot(ISSUER, one);
+        (one, (1..).map(|number| KEY.digest(number, b"token")).find(same).unwrap())
+    }
+
+    fn shared() -> Shared {
+        Shared { slots: Rc::new(Slots::default()), keys: vec![Some(KEY)] }
+    }
+
+    fn tell(shared: &Shared, digest: Digest, kind: Kind, at: i64) {
+        let answer = Answer { status: 200, fields: &[], body: b"{}" };
+        let span = Span { at: UnixTime::from_secs(at), until: UnixTime::from_secs(at + 60) };
+        shared.tell(ISSUER, digest, kind, &answer, span, &Clock::default());
+    }
+
+    #[test]
+    fn a_good_answer_is_displaced_by_a_good_one_and_by_nothing_else_in_its_time() {
+        let (clock, now) = (Clock::default(), UnixTime::from_secs);
+        let (good, other) = neighbours();
+        let shared = shared();
+        let told = |digest, at| shared.told(ISSUER, digest, &clock, now(at)).is_some();
+        tell(&shared, good, Kind::Good, 100);
+        // As garbage comes in: a turn, then a refusal or nothing.
+        assert_eq!(shared.take_turn(ISSUER, other, PATIENCE, &clock, now(101)), Turn::Ours);
+        tell(&shared, other, Kind::Refused, 101);
+        shared.give_turn_back(ISSUER, other, now(101));
+        assert!(told(good, 101) && !told(other, 101));
+        tell(&shared, other, Kind::Good, 102);
+        assert!(told(other, 102) && !told(good, 102));
+        tell(&shared, good, Kind::Refused, 162);
+        assert!(told(good, 162), "the good answer's time was over");
+    }
+
+    #[test]
+    fn a_turn_lasts_no_longer_than_whoever_looks_would_wait() {
+        let (clock, now) = (Clock::default(), UnixTime::from_secs);
+        let digest = KEY.digest(0, b"token");
+        let shared = shared();
+        assert_eq!(shared.take_turn(ISSUER, digest, PATIENCE * 100, &clock, now(100)), Turn::Ours);
+        assert_eq!(shared.take_turn(ISSUER, digest, PATIENCE, &clock, now(101)), Turn::Theirs);
+        assert!(!shared.is_taken(ISSUER, digest, PATIENCE, &clock, now(102)));
+        assert_eq!(shared.take_turn(ISSUER, digest, PATIENCE, &clock, now(102)), Turn::Ours);
+    }
+
+    #[test]
+    fn what_was_written_by_a_clock_that_is_set_back_since_does_not_count() {
+        let now = UnixTime::from_secs;
+        let digest = KEY.digest(0, b"token");
+        for lease in [false, true] {
+            let shared = shared();
+            let mut clock = Clock::default();
+            clock.see(now(100));
+            if lease {
+                assert_eq!(shared.take_turn(ISSUER, digest, PATIENCE, &clock, now(100)), Turn::Ours);
+            } else {
+                tell(&shared, digest, Kind::Good, 100);
+            }
+            for back in [99, 0, -1_000_000] {
+                clock.see(now(back));
+                assert!(shared.told(ISSUER, digest, &clock, now(back)).is_none(), "{back}");
+                assert!(!shared.is_taken(ISSUER, digest, PATIENCE, &clock, now(back)), "{back}");
+            }
+            assert!(shared.told(ISSUER, digest, &clock, now(101)).is_none(), "when its time comes again");
+            assert_eq!(shared.take_turn(ISSUER, digest, PATIENCE, &clock, now(0)), Turn::Ours);
+        }
     }
 }

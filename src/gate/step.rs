@@ -139,6 +139,16 @@ pub enum Event {
         /// The issuer's name.
         issuer: Rc<str>,
     },
+    /// An issuer keeps failing: it is not asked about tokens for a while.
+    CircuitOpened {
+        /// The issuer's name.
+        issuer: Rc<str>,
+    },
+    /// An issuer that kept failing answers again.
+    CircuitClosed {
+        /// The issuer's name.
+        issuer: Rc<str>,
+    },
     /// An issuer was asked about a token and did not say.
     IssuerSilent {
         /// The issuer's name.
@@ -160,6 +170,12 @@ impl fmt::Display for Event {
             }
             Self::StaleServed { issuer } => {
                 write!(f, "issuer {issuer} does not answer: what it said before is used again")
+            }
+            Self::CircuitOpened { issuer } => {
+                write!(f, "issuer {issuer} keeps failing: its circuit breaker is open")
+            }
+            Self::CircuitClosed { issuer } => {
+                write!(f, "issuer {issuer} answers again: its circuit breaker is closed")
             }
             Self::IssuerSilent { issuer, why } => write!(f, "issuer {issuer} was asked about a token: {why}"),
         }

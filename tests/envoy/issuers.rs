@@ -130,9 +130,13 @@ fn beginnings(site: &Site) {
 }
 
 fn server_errors(site: &Site) {
-    for status in [429, 500, 502, 503, 504, 599] {
+    for status in [500, 502, 503, 504, 599] {
         outage(site, &format!("status-{status}"), Answer::status(status), "issuer_unavailable");
     }
+    // The token waits for as long as the issuer asks for it, and nobody else does.
+    site.issuer.answers(ASKED, Answer::status(429));
+    is_outage(&site.refuses(&order("status-429"), 503, "issuer_unavailable"));
+    recovers(site, "another");
 }
 
 fn order(token: &str) -> Request {

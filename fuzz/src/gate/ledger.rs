@@ -48,6 +48,8 @@ pub(super) struct Asked<'t> {
     pub(super) token: &'t Token,
     pub(super) access: Access,
     pub(super) now: i64,
+    /// What has passed of time, however the clock was set; answers are dated so.
+    pub(super) steady: i64,
     /// How many answers there were when the request came: it has heard the later ones of its worker itself.
     pub(super) came: usize,
     /// It was decided without waiting.
@@ -99,7 +101,7 @@ impl Ledger {
         let since = if self.garbled { 0 } else { last_no.map_or(0, |at| at + 1) };
         let lasting = TTL + if stale && ASKED[issuer].1 { STALE } else { 0 };
         let fresh = |at: usize, entry: &Entry| {
-            asked.now < entry.at + lasting || (at >= asked.came && entry.worker == asked.worker)
+            asked.steady < entry.at + lasting || (at >= asked.came && entry.worker == asked.worker)
         };
         self.words.iter().enumerate().skip(since).filter(|(_, entry)| about(entry)).any(|(at, entry)| {
             match entry.word {
@@ -152,7 +154,7 @@ impl Ledger {
                 })
                 .all(|issuer| {
                     said(&|entry| {
-                        let remembered = !asked.at_once || now < entry.at + NEGATIVE_TTL;
+                        let remembered = !asked.at_once || asked.steady < entry.at + NEGATIVE_TTL;
                         entry.issuer == issuer && remembered && entry.word != Word::Silent
                     })
                 }),

@@ -51,6 +51,8 @@ pub(super) struct World {
     workers: [Gate; 2],
     now: i64,
     latest: i64,
+    /// How far the clock was set back, in all: the time that has passed is what it shows and this.
+    behind: i64,
     went_back: bool,
     last_reply: i64,
     waiting: BTreeMap<u32, Waiting>,
@@ -73,6 +75,7 @@ impl World {
             slots,
             now: START * 1000,
             latest: START * 1000,
+            behind: 0,
             went_back: false,
             last_reply: 0,
             waiting: BTreeMap::new(),
@@ -80,6 +83,11 @@ impl World {
             sent: Vec::new(),
             ledger: Ledger::default(),
         }
+    }
+
+    /// What has passed of time, however the clock was set.
+    const fn steady(&self) -> i64 {
+        self.now + self.behind
     }
 
     fn at(&self) -> UnixTime {
@@ -96,8 +104,13 @@ impl World {
         self.requests += 1;
         let id = self.requests;
         let full = self.workers[worker].waiting() == WAITING;
-        let waiting =
-            Waiting { worker, token, access: rule.access, came: self.ledger.words.len(), since: self.now };
+        let waiting = Waiting {
+            worker,
+            token,
+            access: rule.access,
+            came: self.ledger.words.len(),
+            since: self.steady(),
+        };
         match self.workers[worker].open(RequestId(id), &head, &Facts::default(), self.at()) {
             Step::Park => {
                 assert!(!full && self.place.tokens.len() > token);
@@ -121,7 +134,7 @@ impl World {
             let twice = |sent: &Sent| {
                 let leased = !self.went_back
                     && !self.ledger.garbled
-                    && self.now < sent.at + TIMEOUT
+                    && self.steady() < sent.at + TIMEOUT
                     && !what[2].is_empty();
                 sent.open && sent.what == what && (sent.worker == worker || leased)
             };
@@ -130,7 +143,7 @@ impl World {
                 let waits = |waiting: &Waiting| waiting.worker == worker && waiting.token == token;
                 assert!(self.waiting.values().any(waits), "nobody waits for the answer");
             }
-            self.sent.push(Sent { worker, id, what, at: self.now, open: true });
+            self.sent.push(Sent { worker, id, what, at: self.steady(), open: true });
         }
         self.hold();
     }
@@ -154,7 +167,7 @@ impl World {
                 let issuer = ASKED.iter().position(|(name, _)| *name == what[0]).expect("one that is asked");
                 let (status, word, body) = self.word(kind);
                 if open {
-                    self.ledger.words.push(Entry { worker, issuer, token, at: self.now, word });
+                    self.ledger.words.push(Entry { worker, issuer, token, at: self.steady(), word });
                 }
                 (status, false, body)
             }
@@ -167,13 +180,13 @@ impl World {
             status => Reply::Answered(Answer { status, fields: &fields, body: body.as_bytes() }),
         };
         if open {
-            self.last_reply = self.now;
+            self.last_reply = self.steady();
         }
         let woken = self.workers[worker].answer(id, &reply, self.at());
         assert!(open || woken.is_empty(), "a reply that comes twice or too late wakes nobody");
         self.settle(worker, woken, false);
         for waiting in self.waiting.values_mut().filter(|waiting| open && waiting.worker == worker) {
-            waiting.since = self.now;
+            waiting.since = self.now + self.behind;
         }
         self.hold();
     }
@@ -243,14 +256,15 @@ impl World {
 
     pub(super) fn expire(&mut self, worker: usize) {
         let worker = worker % 2;
-        let late = |sent: &&mut Sent| sent.worker == worker && self.now >= sent.at + TIMEOUT + GRACE;
+        let steady = self.steady();
+        let late = |sent: &&mut Sent| sent.worker == worker && steady >= sent.at + TIMEOUT + GRACE;
         self.sent.iter_mut().filter(late).for_each(|sent| sent.open = false);
         let woken = self.workers[worker].expire(self.at());
         self.settle(worker, woken, true);
-        for waiting in self.waiting.values().filter(|waiting| waiting.worker == worker && !self.went_back) {
+        for waiting in self.waiting.values().filter(|waiting| waiting.worker == worker) {
             let opaque = self.place.tokens[waiting.token].signed.is_none();
             let longest = GRACE + TIMEOUT * if opaque { 1 } else { 3 };
-            assert!(self.now < waiting.since + longest, "waits past its deadline");
+            assert!(self.steady() < waiting.since + longest, "waits past its deadline");
         }
         self.hold();
     }
@@ -262,7 +276,7 @@ impl World {
         // Only news are the beginning of another wait.
         for waiting in self.waiting.values_mut().filter(|waiting| waiting.worker == worker) {
             if self.last_reply >= waiting.since {
-                waiting.since = self.now;
+                waiting.since = self.now + self.behind;
             }
         }
         self.hold();
@@ -282,7 +296,15 @@ impl World {
     }
 
     pub(super) fn go_back(&mut self, step: usize) {
+        // As the proxy's ticks let every worker see the time before.
+        for worker in 0..2 {
+            self.refresh(worker);
+        }
         self.now -= STEPS[step % STEPS.len()];
+        self.behind += STEPS[step % STEPS.len()];
+        for worker in 0..2 {
+            self.refresh(worker);
+        }
         self.went_back = true;
         self.ledger.went_back = true;
     }
@@ -336,8 +358,9 @@ impl World {
             token,
             access,
             now: self.now,
+            steady: self.steady(),
             came: waiting.came,
-            at_once: waiting.since == self.now,
+            at_once: waiting.since == self.steady(),
         });
         let about = || {
             format!(
