@@ -12,6 +12,8 @@ pub(super) struct Offer {
     schemes: &'static [Scheme],
     /// How proofs may be signed, names with spaces between them.
     pub(super) algorithms: String,
+    /// The scopes to ask for in the first place, space-delimited; empty where there is nothing to say.
+    pub(super) scope: String,
     /// The nonce for the next proof, where one is asked for.
     pub(super) nonce: Option<String>,
 }
@@ -26,8 +28,11 @@ impl Offer {
         holder: Option<&Holder>,
         denial: &Denial,
     ) -> Self {
+        // A client of a protected resource finds out by itself what to ask for, and the first answer tells it.
+        let asks = *denial == Denial::NoCredential && client.resource.is_some();
+        let scope = rule.filter(|_| asks).map(|rule| rule.access.scope_at_first()).unwrap_or_default();
         let Some(dpop) = &policy.dpop else {
-            return Self { schemes: &[Scheme::Bearer], algorithms: String::new(), nonce: None };
+            return Self { schemes: &[Scheme::Bearer], algorithms: String::new(), scope, nonce: None };
         };
         let wanted = rule.and_then(|rule| rule.access.proof());
         let takes_bearer = policy.places.iter().any(|place| place.scheme() == Scheme::Bearer);
@@ -42,7 +47,7 @@ impl Offer {
             &[Scheme::Bearer, Scheme::Dpop]
         };
         let names: Vec<&str> = dpop.terms.algorithms.iter().map(|algorithm| algorithm.name()).collect();
-        Self { schemes, algorithms: names.join(" "), nonce: None }
+        Self { schemes, algorithms: names.join(" "), scope, nonce: None }
     }
 
     /// This offer, with the `nonce` that a proof needs.

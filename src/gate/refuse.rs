@@ -93,7 +93,7 @@ pub(super) fn denial(policy: &Policy, client: &Client<'_>, denial: &Denial, offe
     if matches!(denial, Denial::NoCredential) || error.is_some() {
         let realm = policy.responses.realm.as_deref().unwrap_or(&client.host);
         for scheme in offer.schemes(telling.status) {
-            let mut challenge = Challenge::new(scheme, realm);
+            let mut challenge = Challenge::new(scheme, realm).with("scope", Some(&offer.scope));
             if let Some(code) = error.filter(|_| scheme == offer.at_stake()) {
                 challenge = parameters(challenge.error(code), denial)
                     .with("error_description", policy.responses.describe.then_some(telling.text));

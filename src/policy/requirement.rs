@@ -149,6 +149,17 @@ impl Requirement {
         &self.wanted.scopes
     }
 
+    /// What `insufficient_scope` names to a token that holds no scope at all, space-delimited; empty where none is
+    /// needed. As in [`Self::check`] the own scopes come first, then those of the first member that names any.
+    pub(super) fn scope_at_first(&self) -> String {
+        let own = self.scope_text("");
+        if !own.is_empty() {
+            return own;
+        }
+        let mut members = self.any_of.iter().map(Self::scope_at_first);
+        members.find(|scope| !scope.is_empty()).unwrap_or_default()
+    }
+
     /// Adds to `numbers` those of all scopes that this names.
     pub(super) fn name_scopes(&self, numbers: &mut BTreeSet<u32>) {
         numbers.extend(self.all_scopes.iter().chain(&self.any_scope));

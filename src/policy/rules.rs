@@ -49,6 +49,15 @@ impl Access {
         }
     }
 
+    /// The scopes that a client without a token is told to ask for, space-delimited: what `insufficient_scope` would
+    /// name to a token without any (RFC 6750 section 3). Empty where no scope is needed.
+    pub fn scope_at_first(&self) -> String {
+        match self {
+            Self::Require(requirement) => requirement.scope_at_first(),
+            Self::Anonymous | Self::Optional | Self::Deny => String::new(),
+        }
+    }
+
     /// How a token has to be bound, whatever else it needs; `None` where it need not be.
     pub fn proof(&self) -> Option<Proof> {
         match self {

@@ -48,7 +48,10 @@ fn finds_its_way(site: &Site, server: &NodeServer, provider: &OidcProvider) {
         json!({"resource": RESOURCE, "port": site.port(), "client": {"id": APP.0, "secret": APP.1}});
     let found = run_client("mcp", &options).unwrap();
 
-    assert_eq!(found["challenged"], json!({"status": 401, "resourceMetadataUrl": METADATA}));
+    assert_eq!(
+        found["challenged"],
+        json!({"status": 401, "scope": "orders", "resourceMetadataUrl": METADATA})
+    );
     let metadata = json!({
         "resource": RESOURCE,
         "authorization_servers": [provider.issuer()],
@@ -66,7 +69,11 @@ fn finds_its_way(site: &Site, server: &NodeServer, provider: &OidcProvider) {
 
     // Without a token it was told once how to get one; with that it was let through every time.
     let enough = &found["enough"];
-    assert_eq!(enough["answers"], json!([{"status": 401, "resourceMetadataUrl": METADATA}]), "{enough}");
+    assert_eq!(
+        enough["answers"],
+        json!([{"status": 401, "scope": "orders", "resourceMetadataUrl": METADATA}]),
+        "{enough}"
+    );
     assert_eq!(enough["tools"], json!(["caller"]), "{enough}");
     assert_eq!(enough["caller"], json!({"client": APP.0, "token": false}), "{enough}");
 

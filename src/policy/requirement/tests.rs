@@ -76,6 +76,26 @@ fn every_field_must_hold() {
 }
 
 #[test]
+fn a_first_challenge_names_what_a_token_without_scopes_is_told_to_lack() {
+    let scopes = |names: &[&str]| Wanted { scopes: texts(names), ..Wanted::default() };
+    let any_of = |own: &[&str], any_of: Vec<Wanted>| Wanted { any_of, ..scopes(own) };
+    let gold = Wanted { acr: texts(&["gold"]), ..Wanted::default() };
+    for (wanted, expected) in [
+        (scopes(&["a", "b"]), "a b"),
+        (Wanted { any_scope: texts(&["c", "a"]), ..scopes(&["a"]) }, "a c"),
+        (any_of(&["own"], vec![scopes(&["x"])]), "own"),
+        (any_of(&[], vec![gold.clone(), scopes(&["x", "y"]), scopes(&["z"])]), "x y"),
+        (any_of(&[], vec![any_of(&[], vec![gold.clone(), scopes(&["deep"])]), scopes(&["z"])]), "deep"),
+    ] {
+        let requirement = Requirement::new(wanted.clone(), &mut Vocabulary::default());
+        assert_eq!(requirement.scope_at_first(), expected);
+        let denial = Denial::ScopeInsufficient { scope: expected.to_owned() };
+        assert_eq!(check(wanted, json!({})), Err(denial), "what 403 names");
+    }
+    assert_eq!(Requirement::new(gold, &mut Vocabulary::default()).scope_at_first(), "");
+}
+
+#[test]
 fn a_claim_equals_as_json_means_it() {
     let one_of = ClaimTest::OneOf(vec![json!("x"), json!(1), json!(true), json!(u64::MAX)]);
     for good in [json!("x"), json!(1), json!(1.0), json!(true), json!(u64::MAX)] {
