@@ -115,6 +115,15 @@ want_glewlwyd() {
         say 'glewlwyd could not be installed: its tests will be skipped'
 }
 
+# A browser, from Debian too. Where it cannot be had its test is ignored, and says so.
+want_chromium() {
+    if has chromium || ! has apt-get || [ "$(id -u)" != 0 ]; then return; fi
+    say 'installing chromium (from Debian)'
+    { apt-get update --quiet >/dev/null &&
+        DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends chromium >/dev/null; } ||
+        say 'chromium could not be installed: its test will be ignored'
+}
+
 # Prints the command of wasm-opt, or nothing: the module is good without it, only larger.
 find_wasm_opt() {
     local home=$tools/binaryen-$binaryen_version
@@ -316,6 +325,7 @@ readers() {
     build_module
     build_tool
     need_envoy
+    want_chromium
     say 'other readers'
     cargo test --test readers --target-dir "$target"
 }

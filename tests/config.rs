@@ -223,6 +223,7 @@ fn the_defaults_are_those_of_the_policy_page() {
     assert!(policy.dpop.is_none());
     assert_eq!((policy.unmatched, policy.mode), (Unmatched::Deny, Mode::Enforce));
     assert_eq!((policy.cors_preflight, policy.route_metadata), (CorsPreflight::Check, false));
+    assert!(policy.cors.is_none());
     assert_eq!((policy.responses.realm.as_ref(), policy.responses.body), (None, BodyForm::Json));
     assert!(policy.responses.describe && !policy.forward_token && policy.resources.is_empty());
     assert!(policy.upstream.headers.is_empty() && policy.upstream.claims_header.is_none());
@@ -323,6 +324,12 @@ fn each_of_these_is_accepted() {
             ]),
         ),
         ("/client_certificate", json!({"from": "connection"})),
+        ("/cors", json!({"origins": ["*"]})),
+        (
+            "/cors",
+            json!({"origins": ["https://app.example.com", "http://localhost:3000"], "allow_credentials": true,
+                   "expose": [], "max_age": "0s"}),
+        ),
         ("/cors_preflight", json!("allow")),
         ("/route_metadata", json!(true)),
         ("/mode", json!("observe")),
@@ -440,7 +447,7 @@ fn what_is_no_json_object_is_refused() {
         ("", "policy: ends too early (line 1, column 0): write one JSON object in which no key stands twice"),
         (
             "[]",
-            "policy: is a list: write an object with the keys issuers, token, dpop, client_certificate, scope_implies, requirements, rules, unmatched, upstream, responses, protected_resource, cors_preflight, route_metadata, mode, limits",
+            "policy: is a list: write an object with the keys issuers, token, dpop, client_certificate, scope_implies, requirements, rules, unmatched, upstream, responses, protected_resource, cors, cors_preflight, route_metadata, mode, limits",
         ),
         (
             r#"{"mode":"enforce","mode":"observe"}"#,
@@ -533,7 +540,12 @@ fn the_schema_knows_the_same_defaults() {
         assert_eq!(*default(&format!("/properties/limits/properties/{name}")), json!(limit), "{name}");
     }
     // What the schema gives as a default, written out, makes the same policy.
-    let mut written = base();
+    let mut written = with("/cors", json!({"origins": ["*"]}));
+    let unwritten = {
+        let mut document = written.clone();
+        put(&mut document, "/dpop", json!({}));
+        document
+    };
     for (place, definition) in [
         ("/issuers/corp", "/$defs/issuer"),
         ("/issuers/corp/jwt", "/$defs/jwt"),
@@ -544,6 +556,7 @@ fn the_schema_knows_the_same_defaults() {
         ("/dpop", "/properties/dpop"),
         ("/client_certificate", "/properties/client_certificate"),
         ("/responses", "/properties/responses"),
+        ("/cors", "/properties/cors"),
         ("", ""),
     ] {
         for (name, property) in
@@ -566,12 +579,13 @@ fn the_schema_knows_the_same_defaults() {
                 policy.certificate_source,
                 policy.unmatched,
                 policy.responses,
+                policy.cors,
                 policy.cors_preflight,
                 policy.route_metadata,
                 policy.limits
             )
         )
     };
-    assert_eq!(shown(accepted(&written)), shown(accepted(&with("/dpop", json!({})))));
-    assert_ne!(written, base());
+    assert_eq!(shown(accepted(&written)), shown(accepted(&unwritten)));
+    assert_ne!(written, unwritten);
 }

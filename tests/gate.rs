@@ -273,6 +273,13 @@ fn a_preflight_passes_only_where_the_policy_lets_it() {
     }
     let empty = [preflight[0], preflight[1], ("access-control-request-method", "")];
     assert_eq!(reason(&settled(open_with(&mut allowed, 3, &empty, at(0)))), "token_missing");
+    // What is asked about our own metadata is answered here, whatever happens to others.
+    policy["protected_resource"] = json!({"resource": "https://api.example.com"});
+    policy["cors"] = json!({"origins": ["*"]});
+    let mut ours = gate(&policy);
+    let about = [&preflight[..], &[(":path", "/.well-known/oauth-protected-resource")]].concat();
+    assert_eq!(reason(&settled(open_with(&mut ours, 4, &about, at(0)))), "metadata");
+    assert_eq!(reason(&settled(open_with(&mut ours, 5, &preflight, at(0)))), "anonymous");
 }
 
 #[test]

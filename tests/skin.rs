@@ -40,6 +40,8 @@ struct Proxy {
     fields: RefCell<Vec<u8>>,
     reply: RefCell<(Vec<u8>, Vec<u8>)>,
     acts: RefCell<Vec<Act>>,
+    /// The fields of the last answer.
+    answered: RefCell<Vec<String>>,
     /// Every call by its name, those among them that only look something up.
     calls: RefCell<Vec<&'static str>>,
     /// What the workers share, by slot, with its version.
@@ -125,6 +127,8 @@ impl Host for Shared {
     }
 
     fn respond(&self, response: &Response, details: &str) -> Result<(), HostFault> {
+        let fields = response.fields.iter().map(|(name, value)| format!("{name}: {}", value.as_str()));
+        *self.0.answered.borrow_mut() = fields.collect();
         self.0.act("respond", Act::Respond(response.status, details.to_owned()))
     }
 
@@ -381,6 +385,23 @@ fn a_head_that_cannot_be_read_is_refused() {
     *world.proxy.fields.borrow_mut() = vec![0xff; 40];
     assert_eq!(world.skin.request(3), Hold::Keep);
     assert_eq!(world.proxy.acts(), [respond(503, "scopegate_host_fault_request_fields")]);
+}
+
+#[test]
+fn what_the_proxy_does_not_do_is_told_to_pages_too() {
+    let world = World::under(&json!({
+        "rules": [{"name": "open", "access": "anonymous"}],
+        "cors": {"origins": ["https://app.example.com"]},
+    }));
+    world.proxy.properties.borrow_mut().push(("origin", b"https://app.example.com".to_vec()));
+    world.proxy.broken.borrow_mut().push("edit");
+    assert_eq!(world.request(2, "/", None), Hold::Keep);
+    let fields = world.proxy.answered.borrow();
+    assert!(
+        fields.contains(&"access-control-allow-origin: https://app.example.com".to_owned()),
+        "{fields:?}"
+    );
+    assert!(fields.contains(&"retry-after: 1".to_owned()), "{fields:?}");
 }
 
 #[test]

@@ -62,10 +62,10 @@ fn outcome(compiled: &Result<Policy, Vec<ConfigError>>) -> String {
     match compiled {
         Ok(policy) => {
             let Policy { issuers, rules, unmatched, places, forward_token, upstream, .. } = policy;
-            let Policy { dpop, responses, cors_preflight, route_metadata, mode, limits, .. } = policy;
+            let Policy { dpop, responses, cors, cors_preflight, route_metadata, mode, limits, .. } = policy;
             let rules = rules.iter().collect::<Vec<_>>();
             let parts = (issuers, rules, unmatched, places, forward_token, upstream);
-            let more = (dpop, responses, cors_preflight, route_metadata, mode, limits);
+            let more = (dpop, responses, cors, cors_preflight, route_metadata, mode, limits);
             // A test of a claim takes the number as it was written, and compares it as a number.
             format!("{parts:?} {more:?}").replace(".0)", ")")
         }

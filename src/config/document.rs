@@ -1,5 +1,6 @@
 //! The whole document.
 
+use super::cors::cors;
 use super::dpop::dpop;
 use super::error::{ConfigError, Problems};
 use super::issuers::{Issuers, issuers};
@@ -28,6 +29,7 @@ const KEYS: &[&str] = &[
     "upstream",
     "responses",
     "protected_resource",
+    "cors",
     "cors_preflight",
     "route_metadata",
     "mode",
@@ -82,6 +84,7 @@ fn policy(members: &Members<'_>, environment: Environment<'_>) -> Policy {
         certificate_source: certificate_source(members),
         responses: responses(members),
         resources: Resources::default(),
+        cors: cors(members),
         cors_preflight: members
             .get("cors_preflight")
             .and_then(|node| choice(&node, PREFLIGHT))

@@ -6,6 +6,7 @@
 //! - one file a subject; `reader` carries the place and the problems, so that reading goes on after the first
 
 mod client;
+mod cors;
 mod details;
 mod document;
 mod dpop;

@@ -48,6 +48,9 @@ const LONGEST_REPLY: usize = 512 * 1024 + 1;
 /// Where a route's metadata names the rule.
 const RULE_OF_ROUTE: [&str; 5] = ["xds", "route_metadata", "filter_metadata", "scopegate", "rule"];
 
+/// The origin of the page that asks.
+const ORIGIN: [&str; 3] = ["request", "headers", "origin"];
+
 /// The version of TLS of a connection that has any.
 const TLS: [&str; 2] = ["connection", "tls_version"];
 /// Where the proxy tells the SHA-256 of the client certificate of a request's connection: of the DER, in hexadecimal
@@ -306,9 +309,13 @@ impl<H: Host> Skin<H> {
     fn give_up(&self, stream: ContextId, what: &'static str, why: &str) -> Hold {
         self.count("host_fault", what);
         self.warn(Level::Error, what, "host_fault", &format!("a request was refused: {what}: {why}"));
-        let retry_after = vec![("retry-after", FieldValue::lossy("1"))];
-        let response =
-            Response { status: 503, fields: retry_after, body: String::new(), grpc_status: Some(14) };
+        let mut fields = vec![("retry-after", FieldValue::lossy("1"))];
+        if let Some(policy) = self.borrow(|gate| Rc::clone(gate.policy()))
+            && let Some(cors) = &policy.cors
+        {
+            fields.extend(cors.fields(self.host.property(&ORIGIN).as_deref()));
+        }
+        let response = Response { status: 503, fields, body: String::new(), grpc_status: Some(14) };
         self.respond(stream, &response, &format!("scopegate_host_fault_{what}"))
     }
 

@@ -129,6 +129,8 @@ pub(super) struct Client<'h> {
     pub(super) resource: Option<Rc<ProtectedResource>>,
     /// It presents its token as one that is bound to a key.
     pub(super) dpop: bool,
+    /// The origin of the page that asks; only where the policy lets pages of other origins read answers.
+    pub(super) origin: Option<Cow<'h, [u8]>>,
 }
 
 impl<'h> Client<'h> {
@@ -137,7 +139,8 @@ impl<'h> Client<'h> {
         let host = host::of_authority(head.authority).unwrap_or_default();
         let resource = || policy.resources.of(&host, path).cloned();
         let resource = (!policy.resources.is_empty()).then(resource).flatten();
-        Self { host, grpc: head.is_grpc(), resource, dpop: false }
+        let origin = policy.cors.as_ref().and_then(|_| head.only(b"origin")).map(Cow::Borrowed);
+        Self { host, grpc: head.is_grpc(), resource, dpop: false, origin }
     }
 
     fn into_owned(self) -> Client<'static> {
@@ -146,6 +149,7 @@ impl<'h> Client<'h> {
             grpc: self.grpc,
             resource: self.resource,
             dpop: self.dpop,
+            origin: self.origin.map(|origin| Cow::Owned(origin.into_owned())),
         }
     }
 }

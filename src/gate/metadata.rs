@@ -2,14 +2,44 @@
 
 use serde_json::{Map, json};
 
+use super::case::Client;
+use crate::http::head::RequestHead;
 use crate::http::message::{FieldValue, Response};
 use crate::jose::algorithm::Algorithm;
 use crate::policy::{Policy, ProtectedResource};
 use crate::token::credential::Place;
 
+/// Whether `head` is answered in the place of metadata: it is to be read, or a page of another origin asks whether it may
+/// read it.
+pub(super) fn answers(policy: &Policy, head: &RequestHead<'_>) -> bool {
+    matches!(head.method, b"GET" | b"HEAD") || (policy.cors.is_some() && head.is_preflight())
+}
+
+/// The answer to `head`, which is for the place of the metadata of `resource`.
+pub(super) fn answer(
+    policy: &Policy,
+    resource: &ProtectedResource,
+    head: &RequestHead<'_>,
+    client: &Client<'_>,
+) -> Response {
+    let origin = client.origin.as_deref();
+    match &policy.cors {
+        Some(cors) if head.is_preflight() => {
+            let fields = cors.preflight_fields(origin, head.only(b"access-control-request-headers"));
+            Response { status: 204, fields, body: String::new(), grpc_status: None }
+        }
+        Some(cors) => {
+            let mut document = document(policy, resource);
+            document.fields.extend(cors.fields(origin));
+            document
+        }
+        None => document(policy, resource),
+    }
+}
+
 /// The metadata document (section 2): only what is enforced is advertised, and a list that would be empty is left out
 /// (section 3.2).
-pub(super) fn document(policy: &Policy, resource: &ProtectedResource) -> Response {
+fn document(policy: &Policy, resource: &ProtectedResource) -> Response {
     let terms = &resource.terms;
     let mut methods: Vec<&str> = policy.places.iter().filter_map(method).collect();
     methods.sort_unstable();

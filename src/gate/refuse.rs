@@ -258,6 +258,9 @@ impl Telling {
         client: &Client<'_>,
         mut fields: Vec<(&'static str, FieldValue)>,
     ) -> Response {
+        if let Some(cors) = &policy.cors {
+            fields.extend(cors.fields(client.origin.as_deref()));
+        }
         let text = policy.responses.describe.then_some(self.text);
         if client.grpc {
             let body = text.unwrap_or(self.error).to_owned();

@@ -36,12 +36,14 @@ pub(super) fn route(
         Err(_) if has_no_path(head) => None,
         Err(ambiguous) => return Route::Denied(Denial::PathAmbiguous(ambiguous), None),
     };
-    if let Some(permit) = policy::preflight(policy, head) {
-        return Route::Anonymous(permit, None);
-    }
     let aims = Aims { policy, head, facts };
     let host = (!client.host.is_empty()).then_some(&*client.host);
     let aim = aims.of(host, paths.as_ref().map(Readings::first));
+    if !matches!(aim, Aim::Metadata(_))
+        && let Some(permit) = policy::preflight(policy, head)
+    {
+        return Route::Anonymous(permit, None);
+    }
     let is_other = |path| {
         aims.of(host, Some(path)) != aim
             || policy.resources.of(&client.host, Some(path)) != client.resource.as_ref()
@@ -50,7 +52,7 @@ pub(super) fn route(
         return Route::Denied(Denial::PathReadings, None);
     }
     let rule = match aim {
-        Aim::Metadata(resource) => return Route::Metadata(metadata::document(policy, resource)),
+        Aim::Metadata(resource) => return Route::Metadata(metadata::answer(policy, resource, head, client)),
         Aim::UnknownRule => return Route::Denied(Denial::RuleUnknown, None),
         Aim::Rule(rule) => rule,
     };
@@ -81,7 +83,7 @@ struct Aims<'p> {
 impl<'p> Aims<'p> {
     fn of(&self, host: Option<&str>, path: Option<&Path<'_>>) -> Aim<'p> {
         let Self { policy, head, facts } = *self;
-        if matches!(head.method, b"GET" | b"HEAD")
+        if metadata::answers(policy, head)
             && let Some(resource) =
                 path.and_then(|path| policy.resources.described_at(host.unwrap_or_default(), path))
         {

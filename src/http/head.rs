@@ -62,6 +62,18 @@ impl<'h> RequestHead<'h> {
         self.values(name).next()
     }
 
+    /// The value of the field called `name` (lower case), where there is just one.
+    pub fn only(&self, name: &[u8]) -> Option<&'h [u8]> {
+        let mut values = self.values(name);
+        values.next().filter(|_| values.next().is_none())
+    }
+
+    /// Whether this is a CORS preflight: `OPTIONS` with `Origin` and a non-empty `Access-Control-Request-Method`.
+    pub fn is_preflight(&self) -> bool {
+        let asks = self.first(b"access-control-request-method").is_some_and(|method| !method.is_empty());
+        self.method == b"OPTIONS" && self.first(b"origin").is_some() && asks
+    }
+
     /// Whether this is a gRPC request, which wants its status in trailers: just the media types that gRPC has, which
     /// are also those for which Envoy answers that way.
     pub fn is_grpc(&self) -> bool {
@@ -82,6 +94,7 @@ mod tests {
         assert_eq!(head.method, b"GET");
         assert_eq!(head.values(b"a").collect::<Vec<_>>(), [b"1", b"2"]);
         assert_eq!(head.first(b"b"), None);
+        assert_eq!((head.only(b"a"), head.only(b"b")), (None, None), "two are not one");
     }
 
     #[test]

@@ -71,13 +71,10 @@ pub fn unmatched(
     }
 }
 
-/// A permit for a CORS preflight, where `policy` lets them pass and `head` is one: `OPTIONS` with `Origin` and a
-/// non-empty `Access-Control-Request-Method`.
+/// A permit for a CORS preflight, where `policy` lets them pass and `head` is one.
 pub fn preflight(policy: &Policy, head: &RequestHead<'_>) -> Option<Permit> {
-    let asks = head.first(b"access-control-request-method").is_some_and(|method| !method.is_empty());
-    let is_preflight = head.method == b"OPTIONS" && head.first(b"origin").is_some() && asks;
     match policy.cors_preflight {
-        CorsPreflight::Allow if is_preflight => Some(Permit(())),
+        CorsPreflight::Allow if head.is_preflight() => Some(Permit(())),
         CorsPreflight::Allow | CorsPreflight::Check => None,
     }
 }

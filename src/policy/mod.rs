@@ -6,6 +6,7 @@
 //! - RFC 6750, 9396, 9449, 9470, 9728
 
 pub mod authorize;
+pub mod cors;
 pub mod denial;
 pub mod details;
 pub mod dpop;
@@ -20,6 +21,7 @@ pub mod settings;
 pub mod vocabulary;
 
 pub use authorize::{Permit, anonymous, authenticated, authorize, observed, preflight, unmatched};
+pub use cors::{Cors, Origins};
 pub use denial::{Denial, Login};
 pub use details::WantedDetail;
 pub use dpop::Dpop;
@@ -60,6 +62,8 @@ pub struct Policy {
     pub responses: Responses,
     /// The protected resources, whose metadata is served and linked.
     pub resources: Resources,
+    /// Which pages of other origins may read what scopegate itself answers; `None` for none.
+    pub cors: Option<Cors>,
     /// What happens to CORS preflights.
     pub cors_preflight: CorsPreflight,
     /// Whether a route's metadata may name the rule.
@@ -86,6 +90,7 @@ impl Policy {
             upstream: Upstream::default(),
             responses: Responses::default(),
             resources: Resources::default(),
+            cors: None,
             cors_preflight: CorsPreflight::Check,
             route_metadata: false,
             mode: Mode::Enforce,

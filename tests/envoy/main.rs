@@ -15,6 +15,7 @@ mod authority;
 mod bodies;
 mod certificates;
 mod configuration;
+mod cors;
 mod dialects;
 mod dpop;
 mod examples;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
     bodies::add(&mut ring);
     issuers::add(&mut ring);
     questions::add(&mut ring);
+    cors::add(&mut ring);
     hostile::add(&mut ring);
     paths::add(&mut ring);
     identity::add(&mut ring);

@@ -28,6 +28,7 @@ pub(crate) struct Plan {
     pub(crate) filter: Filter,
     pub(crate) answers: Vec<(String, Vec<Answer>)>,
     pub(crate) routes: Vec<Value>,
+    pub(crate) in_front: Vec<Value>,
     pub(crate) behind: Vec<Value>,
     pub(crate) manager: Map<String, Value>,
     /// Who ends TLS in front of it, and whom it takes for a client.
@@ -106,6 +107,12 @@ impl Plan {
             "max_request_headers_kb": 8192,
             "common_http_protocol_options": {"max_headers_count": 20000},
         }))
+    }
+
+    /// With `filter` in front of scopegate.
+    pub(crate) fn in_front(mut self, filter: Value) -> Self {
+        self.in_front.push(filter);
+        self
     }
 
     /// With `filter` between scopegate and the router.
@@ -243,6 +250,7 @@ pub(crate) fn prepare(name: &str, plan: Plan) -> io::Result<(Listener, Server, I
     let mut listener = Listener::guarded(name, upstream.port(), plan.filter.policy.clone(), issuer.port());
     listener.filter = Some(plan.filter);
     listener.routes = plan.routes;
+    listener.in_front = plan.in_front;
     listener.behind = plan.behind;
     listener.manager = plan.manager;
     listener.tls = plan.tls.map(|(socket, _)| socket);

@@ -8,7 +8,12 @@ use std::process::ExitCode;
 
 use libtest_mimic::Arguments;
 
+#[path = "../support/mod.rs"]
+mod support;
+
+mod browser;
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    libtest_mimic::run(&arguments, Vec::new()).exit_code()
+    libtest_mimic::run(&arguments, browser::trials()).exit_code()
 }

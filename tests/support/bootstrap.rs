@@ -18,6 +18,8 @@ pub(crate) struct Listener {
     pub(crate) clusters: BTreeMap<String, Lead>,
     /// Routes in front of the one that takes everything.
     pub(crate) routes: Vec<Value>,
+    /// Filters in front of scopegate.
+    pub(crate) in_front: Vec<Value>,
     /// Filters between scopegate and the router.
     pub(crate) behind: Vec<Value>,
     /// What ends TLS in front of all of it.
@@ -81,6 +83,7 @@ impl Listener {
             filter: None,
             clusters: BTreeMap::new(),
             routes: Vec::new(),
+            in_front: Vec::new(),
             behind: Vec::new(),
             tls: None,
             manager: Map::new(),
@@ -99,7 +102,8 @@ impl Listener {
 
     /// The listener as Envoy's API has it. `module` is the filter's code, `folder` where its access log goes.
     pub(crate) fn to_json(&self, module: &Path, folder: &Path) -> Value {
-        let mut filters: Vec<_> = self.filter.iter().map(|filter| self.wasm(filter, module)).collect();
+        let mut filters = self.in_front.clone();
+        filters.extend(self.filter.iter().map(|filter| self.wasm(filter, module)));
         filters.extend(self.behind.iter().cloned());
         filters.push(extension("envoy.filters.http.router", "http.router.v3.Router", json!({})));
         let mut manager = json!({
