@@ -339,7 +339,7 @@ fn a_policy_is_found_in_a_proxys_file_and_advice_does_not_change_the_exit_code()
         format!("{envoy}: static_resources.listeners[0].filter_chains[0].filters[0].http_filters[0]: ");
     assert_eq!(good.code, 0, "{}", good.out);
     assert!(good.out.starts_with(&format!("{place}good: 1 issuer, 2 rules\n")), "{}", good.out);
-    for words in ["FAIL_OPEN", "vm_id", "normalize_path", "stream_idle_timeout", "cluster \"idp\""] {
+    for words in ["FAIL_OPEN", "vm_id", "normalize_path", "request_timeout", "cluster \"idp\""] {
         let warns = |line: &str| line.starts_with(&format!("warning: {place}")) && line.contains(words);
         assert!(good.out.lines().any(warns), "{words}: {}", good.out);
     }

@@ -156,17 +156,36 @@ fn connection_manager(manager: &Object, advice: &mut Vec<String>) {
              read the same path"
         ));
     }
-    let (problem, end) = match member(manager, "stream_idle_timeout").and_then(Value::as_str) {
-        None => ("has no stream_idle_timeout", "for five minutes"),
-        Some(time) if time.trim_end_matches('s').parse() == Ok(0.0) => {
-            ("has no end for an idle stream", "for ever")
-        }
-        Some(_) => return,
+    timeouts(manager, advice);
+}
+
+/// What ends a request that waits in a worker whose filter died, and ends nothing else.
+fn timeouts(manager: &Object, advice: &mut Vec<String>) {
+    /// An answer or a WebSocket may well be silent for so long, in seconds.
+    const SHORT: f64 = 60.0;
+    let seconds = |name| -> Option<f64> {
+        member(manager, name).and_then(Value::as_str)?.trim_end_matches('s').parse().ok()
     };
-    advice.push(format!(
-        "the connection manager {problem}: a request that waits while the filter fails would hang {end}: write \
-         `stream_idle_timeout: 15s` or the like"
-    ));
+    let idle = seconds("stream_idle_timeout");
+    let bounded = seconds("request_timeout").is_some_and(|time| time > 0.0);
+    let hangs = match idle {
+        _ if bounded => None,
+        None => Some("for five minutes"),
+        Some(0.0) => Some("for ever"),
+        Some(_) => None,
+    };
+    if let Some(hangs) = hangs {
+        advice.push(format!(
+            "the connection manager has no request_timeout: a request that waits while the filter fails would hang {hangs}: \
+             write `request_timeout: 60s`, or longer where an upload takes longer"
+        ));
+    }
+    if let Some(idle) = idle.filter(|idle| *idle > 0.0 && *idle < SHORT) {
+        advice.push(format!(
+            "the connection manager has `stream_idle_timeout: {idle}s`: an answer that takes longer and a WebSocket that is \
+             silent for longer are cut: leave it out, and write `request_timeout: 60s` against requests that hang"
+        ));
+    }
 }
 
 fn missing_variables(variables: &[String], given: Vec<&str>, place: &str, advice: &mut Vec<String>) {
@@ -224,7 +243,7 @@ mod tests {
     }
 
     fn careful(manager: Value) -> Value {
-        let mut careful = json!({"normalize_path": true, "merge_slashes": true, "stream_idle_timeout": "15s",
+        let mut careful = json!({"normalize_path": true, "merge_slashes": true, "request_timeout": "60s",
             "path_with_escaped_slashes_action": "REJECT_REQUEST"});
         careful.as_object_mut().unwrap().extend(manager.as_object().cloned().unwrap_or_default());
         careful
@@ -248,7 +267,7 @@ mod tests {
             "normalize_path",
             "merge_slashes",
             "path_with_escaped_slashes_action",
-            "stream_idle_timeout",
+            "request_timeout: 60s",
             "variable A",
             "cluster \"idp\"",
         ] {
@@ -268,7 +287,13 @@ mod tests {
             (json!({"normalize_path": false}), "has `normalize_path: false`"),
             (json!({"merge_slashes": false}), "has `merge_slashes: false`"),
             (json!({"path_with_escaped_slashes_action": "KEEP_UNCHANGED"}), "action: KEEP_UNCHANGED`"),
-            (json!({"stream_idle_timeout": "0s"}), "would hang for ever"),
+            (json!({"request_timeout": "0s"}), "would hang for five minutes"),
+            (json!({"request_timeout": null, "stream_idle_timeout": "0s"}), "would hang for ever"),
+            (
+                json!({"stream_idle_timeout": "15s"}),
+                "`stream_idle_timeout: 15s`: an answer that takes longer",
+            ),
+            (json!({"request_timeout": null, "stream_idle_timeout": "15s"}), "silent for longer are cut"),
         ] {
             let advice = advice(&envoy(plugin(json!({})), careful(manager)), &[]);
             assert!(advice.contains(words) && advice.lines().count() == 1, "{words}: {advice}");
@@ -280,6 +305,18 @@ mod tests {
         );
         let told = advice(&envoy(written, careful(json!({}))), &["A"]);
         assert!(told.contains("secret A is written under key_values") && !told.contains("s3cret"), "{told}");
+    }
+
+    #[test]
+    fn an_end_of_idle_streams_that_is_long_will_do() {
+        let plugin = json!({"failure_policy": "FAIL_RELOAD", "vm_config": {"vm_id": "scopegate"}});
+        for manager in [
+            json!({"request_timeout": null, "stream_idle_timeout": "300s"}),
+            json!({"stream_idle_timeout": "0s"}),
+            json!({"stream_idle_timeout": "3600s"}),
+        ] {
+            assert_eq!(advice(&envoy(plugin.clone(), careful(manager.clone())), &[]), "", "{manager}");
+        }
     }
 
     #[test]
