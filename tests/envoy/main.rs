@@ -12,6 +12,7 @@ mod support;
 
 mod algorithms;
 mod authority;
+mod beside;
 mod bodies;
 mod certificates;
 mod configuration;
@@ -44,10 +45,11 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(THREADS);
     let mut ring = ring::Ring::default();
+    beside::add(&mut ring);
     bodies::add(&mut ring);
+    cors::add(&mut ring);
     issuers::add(&mut ring);
     questions::add(&mut ring);
-    cors::add(&mut ring);
     hostile::add(&mut ring);
     paths::add(&mut ring);
     identity::add(&mut ring);
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
     dpop::add(&mut ring);
     let (of_ring, running) = ring.into_trials();
     let mut trials = harness::trials();
+    trials.extend(beside::trials());
     trials.extend(questions::trials());
     trials.extend(state::trials());
     trials.extend(dpop::trials());

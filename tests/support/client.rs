@@ -171,7 +171,7 @@ impl Connection {
         let head = read_head(&mut self.reader)?.ok_or(io::ErrorKind::UnexpectedEof)?;
         let status = head.word(1).parse().map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
         let (mut body, mut trailers) = (Vec::new(), Vec::new());
-        if bodied && !matches!(status, 204 | 304) {
+        if bodied && !matches!(status, 101 | 204 | 304) {
             trailers = read_body(&mut self.reader, &head, true, |piece| body.extend_from_slice(piece))?;
         }
         Ok(Response { status, head, body, trailers, origin: self.origin })

@@ -8,7 +8,7 @@ use super::within;
 use crate::tool::compiled::{self, Compiled};
 use crate::tool::console::{Console, Exit};
 use crate::tool::document;
-use crate::tool::envoy::{self, Configuration, Filter, Surroundings};
+use crate::tool::envoy::{self, Configuration, Filter, Surroundings, Ways};
 use crate::tool::policy_file::{self, prefix};
 
 /// Checks `files`, each to its end.
@@ -48,6 +48,9 @@ fn check(file: &str, console: &mut Console<'_>) -> io::Result<Exit> {
             "warning: {file}: ERROR: filter_chain_name {chain:?} is none of the named_filter_chains: requests that choose \
              it pass without any filter: write one of those"
         )?;
+    }
+    for way in Ways::of(&documents).past_the_filter() {
+        writeln!(console.out, "warning: {file}: {way}")?;
     }
     found.map_or_else(|| wrong(console, file, policy_file::NONE), Ok)
 }

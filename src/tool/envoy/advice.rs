@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::find::{Filter, Host, member};
 use super::forwarded;
 use super::surroundings::Surroundings;
-use super::{access_log, issuers, routes};
+use super::{access_log, issuers, order, routes};
 use crate::base::json::Object;
 
 /// What the module calls and is called by.
@@ -19,12 +19,21 @@ pub fn advise(
     surroundings: &Surroundings,
 ) -> Vec<String> {
     let mut advice = Vec::new();
+    if is_behind_the_router(&filter.place) {
+        advice.push(
+            "ERROR: the filter stands behind the router: a request that is mirrored goes there as it came, with its token \
+             and with identity headers that its sender wrote, and each retry is judged anew: put it into the http_filters of \
+             the connection manager"
+                .to_owned(),
+        );
+    }
     match filter.host {
         Host::Envoy { plugin, manager } => {
             envoy(plugin, variables, surroundings, &mut advice);
             if let Some(manager) = manager {
                 connection_manager(manager, &mut advice);
                 routes::advise(manager, plugin, policy, &mut advice);
+                order::advise(manager, plugin, policy, &mut advice);
                 access_log::advise(manager, policy, &mut advice);
             }
         }
@@ -51,6 +60,12 @@ pub fn advise(
     advice.extend(forwarded::advise(policy, filter.host));
     issuers::advise(policy, surroundings, &mut advice);
     advice
+}
+
+/// Whether `place` is among the filters of a cluster, or those that the router has for all of them.
+fn is_behind_the_router(place: &str) -> bool {
+    let place = place.replace('_', "").to_ascii_lowercase();
+    ["typedextensionprotocoloptions", "upstreamhttpfilters"].iter().any(|part| place.contains(part))
 }
 
 fn envoy(plugin: &Object, variables: &[String], surroundings: &Surroundings, advice: &mut Vec<String>) {
@@ -305,6 +320,25 @@ mod tests {
         );
         let told = advice(&envoy(written, careful(json!({}))), &["A"]);
         assert!(told.contains("secret A is written under key_values") && !told.contains("s3cret"), "{told}");
+    }
+
+    #[test]
+    fn a_filter_behind_the_router_is_told() {
+        let plugin = json!({"name": "scopegate", "failure_policy": "FAIL_RELOAD", "vm_config": {"vm_id": "scopegate"}});
+        let filters = json!([{"typed_config": {"@type": "x/envoy.extensions.filters.http.wasm.v3.Wasm", "config": plugin}}]);
+        let options =
+            json!({"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {"http_filters": filters}});
+        for document in [
+            json!({"clusters": [{"name": "idp", "typed_extension_protocol_options": options}]}),
+            json!({"clusters": [{"name": "idp", "typedExtensionProtocolOptions": options}]}),
+            json!({"typed_config": {"upstream_http_filters": filters}}),
+        ] {
+            let told = advice(&document, &[]);
+            assert!(
+                told.starts_with("ERROR: the filter stands behind the router") && told.lines().count() == 1,
+                "{told}"
+            );
+        }
     }
 
     #[test]

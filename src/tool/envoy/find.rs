@@ -41,7 +41,8 @@ pub enum Host<'d> {
 }
 
 const WASM_FILTER: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
-const MANAGER: &str = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+pub(super) const MANAGER: &str =
+    "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 
 /// All filters of ours in `document`. Another author's Wasm filters are passed over.
 pub fn find(document: &Value) -> Vec<Filter<'_>> {

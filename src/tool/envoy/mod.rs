@@ -11,9 +11,12 @@ mod configuration;
 mod find;
 mod forwarded;
 mod issuers;
+mod order;
 mod routes;
 mod surroundings;
+mod ways;
 
 pub use advice::advise;
 pub use find::{Configuration, Filter, Host, find, is_of_a_proxy};
 pub use surroundings::Surroundings;
+pub use ways::Ways;

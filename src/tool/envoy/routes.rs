@@ -17,12 +17,14 @@ pub(super) fn advise(manager: &Object, plugin: &Object, policy: &Value, advice: 
     let name = member(entry, "name").and_then(Value::as_str).unwrap_or_default();
     let Some(configuration) = member(manager, "route_config").and_then(Value::as_object) else { return };
     switched_off(configuration, name, "the route_config", advice);
-    let (fields, parameters) = (edited_fields(policy), edited_parameters(policy));
+    let (fields, parameters, places) =
+        (edited_fields(policy), edited_parameters(policy), token_places(policy));
     for host in objects(member(configuration, "virtual_hosts")) {
         switched_off(host, name, &named("virtual host", host, 0), advice);
         for (index, route) in objects(member(host, "routes")).enumerate() {
             let place = named("route", route, index);
             switched_off(route, name, &place, advice);
+            hashed(route, &places, &place, advice);
             let Some(matched) = member(route, "match").and_then(Value::as_object) else { continue };
             for (kind, members, edited) in
                 [("header", "headers", &fields), ("query parameter", "query_parameters", &parameters)]
@@ -34,6 +36,35 @@ pub(super) fn advise(manager: &Object, plugin: &Object, policy: &Value, advice: 
                          again, after the decision: match on something else"
                     ));
                 }
+            }
+        }
+    }
+}
+
+/// A route that chooses its upstream host by the token: that is gone by then.
+fn hashed(route: &Object, places: &[(&'static str, String)], place: &str, advice: &mut Vec<String>) {
+    let action = member(route, "route").and_then(Value::as_object);
+    for policy in objects(action.and_then(|action| member(action, "hash_policy"))) {
+        let name = |kind: &str, name: &str| {
+            Some(
+                member(policy, kind)?
+                    .as_object()
+                    .and_then(|kind| member(kind, name))?
+                    .as_str()?
+                    .to_ascii_lowercase(),
+            )
+        };
+        let keys = [
+            ("header", name("header", "header_name")),
+            ("query parameter", name("query_parameter", "name")),
+            ("cookie", name("cookie", "name")),
+        ];
+        for (kind, name) in keys.into_iter().filter_map(|(kind, name)| Some((kind, name?))) {
+            if places.iter().any(|(other, token)| *other == kind && *token == name) {
+                advice.push(format!(
+                    "{place} has a hash_policy on the {kind} {name:?}, which holds the token and is taken out before: no \
+                     request hashes: use a header of `upstream.headers`, like the subject's"
+                ));
             }
         }
     }
@@ -83,6 +114,23 @@ fn edited_parameters(policy: &Value) -> Vec<String> {
     let Places::Told(places) = places(policy) else { return Vec::new() };
     let names = places.iter().filter_map(|place| place.get("query")?.as_str());
     names.map(str::to_ascii_lowercase).collect()
+}
+
+/// Where tokens are taken out: kind and name, in lower case.
+fn token_places(policy: &Value) -> Vec<(&'static str, String)> {
+    let Places::Told(places) = places(policy) else {
+        return if keeps_token(policy) { Vec::new() } else { vec![("header", "authorization".to_owned())] };
+    };
+    let kinds = [("header", "header"), ("query", "query parameter"), ("cookie", "cookie")];
+    let named = |place: &Value| {
+        kinds.into_iter().find_map(|(key, kind)| Some((kind, place.get(key)?.as_str()?.to_ascii_lowercase())))
+    };
+    places.iter().filter_map(named).collect()
+}
+
+/// Whether the token stays on the request.
+pub(super) fn keeps_token(policy: &Value) -> bool {
+    matches!(places(policy), Places::Kept)
 }
 
 /// Where tokens are taken out.
@@ -154,6 +202,28 @@ mod tests {
         let kept = json!({"token": {"forward": true}});
         let matched = json!({"headers": [{"name": "authorization"}]});
         assert_eq!(told(&kept, json!({}), matching("one", &matched)), "");
+    }
+
+    #[test]
+    fn a_route_that_hashes_by_the_token_is_told() {
+        let hashing = |by: Value| json!({"virtual_hosts": [{"routes": [{"match": {}, "route": {"cluster": "app", "hash_policy": [by]}}]}]});
+        let usual = json!({"upstream": {"headers": {"x-auth-subject": "sub"}}});
+        let odd = json!({"token": {"from": [{"query": "Token"}, {"cookie": "session"}]}});
+        let kept = json!({"token": {"forward": true}});
+        let header = |name: &str| json!({"header": {"header_name": name}});
+        for (policy, by, is_told) in [
+            (&usual, header("Authorization"), true),
+            (&usual, header("x-auth-subject"), false),
+            (&odd, header("authorization"), false),
+            (&odd, json!({"queryParameter": {"name": "Token"}}), true),
+            (&odd, json!({"cookie": {"name": "session", "ttl": "0s"}}), true),
+            (&odd, json!({"cookie": {"name": "sticky"}}), false),
+            (&kept, header("authorization"), false),
+            (&usual, json!({"connection_properties": {"source_ip": true}}), false),
+        ] {
+            let told = told(policy, json!({}), hashing(by.clone()));
+            assert_eq!(told.starts_with("route 0 has a hash_policy on the "), is_told, "{by}: {told}");
+        }
     }
 
     #[test]
