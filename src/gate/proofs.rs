@@ -81,7 +81,8 @@ impl Gate {
     /// Uses up a proof, which only a request does that is admitted otherwise.
     pub(super) fn spend(&self, proven: Option<&Proven>, now: UnixTime) -> Result<(), Unfit> {
         let Some(proven) = proven else { return Ok(()) };
-        let proof = Use { identity: &proven.identity, made: proven.made, until: proven.until };
+        let proof =
+            Use { identity: &proven.identity, holder: &proven.key, made: proven.made, until: proven.until };
         match self.proofs.as_ref().map_or(Seen::Unknown, |proofs| proofs.replays.note(&proof, now)) {
             Seen::Never => Ok(()),
             Seen::Before => Err(Unfit::Denied(Denial::BadToken(TokenFault::ProofReplayed))),

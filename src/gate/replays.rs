@@ -4,7 +4,10 @@
 //! room for so many. Where workers share a memory the slots lie there and are written only over what was read: of
 //! two workers with one proof one is first. What lies there may be a neighbour's: a slot without our tag has lost what
 //! was in it, and whatever could have been in it is refused until it would be too old anyway. Nothing is ever
-//! forgotten to make room.
+//! forgotten to make room, and no holder of one key takes more than its part of a slot.
+//!
+//! When proofs are dropped because they are too old, the latest time at which one of them was made is kept: what was
+//! made until then counts as used, should a later policy take older proofs, or the clock be set back.
 
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
@@ -22,10 +25,15 @@ const FIRST: u32 = super::shared::SLOTS;
 /// How often a slot is tried that other workers write to.
 const TRIES: usize = 32;
 
+/// Each key has at least this part of the room.
+const HOLDERS_PART: usize = 10;
+
 /// A proof that is about to be used.
 pub(super) struct Use<'p> {
     /// What it is known by.
     pub(super) identity: &'p [u8],
+    /// The thumbprint of the key that signed it.
+    pub(super) holder: &'p [u8],
     /// When it was made.
     pub(super) made: UnixTime,
     /// From when on it is too old.
@@ -51,6 +59,8 @@ pub(super) struct Replays {
     /// The host turned out to share nothing.
     alone: Cell<bool>,
     room: usize,
+    /// How much of it one key may take.
+    holders_room: usize,
     clock_skew: Duration,
 }
 
@@ -64,16 +74,27 @@ impl Replays {
         shared: Option<Rc<dyn SharedSlots>>,
     ) -> Self {
         // Digests do not fill slots evenly: with room for twice the mean, and a few, none is full before its time.
-        let room = capacity.div_ceil(SLOTS as usize) * 2 + 8;
-        Self { key, shared, own: OwnSlots::default(), alone: Cell::new(false), room, clock_skew }
+        let room = |capacity: usize| capacity.div_ceil(SLOTS as usize) * 2 + 8;
+        let (room, holders_room) = (room(capacity), room(capacity / HOLDERS_PART));
+        Self {
+            key,
+            shared,
+            own: OwnSlots::default(),
+            alone: Cell::new(false),
+            room,
+            holders_room,
+            clock_skew,
+        }
     }
 
     /// Whether the proof is used for the first time at `now`. It is remembered then.
     pub(super) fn note(&self, proof: &Use<'_>, now: UnixTime) -> Seen {
         let digest = self.key.digest(IDENTITIES, proof.identity).as_u128();
         let slot = FIRST + digest as u32 % SLOTS;
+        let holder = self.key.digest(HOLDERS, proof.holder).as_u128() as u64;
+        let used = Used { digest, holder, made: proof.made, until: proof.until };
         for _ in 0..TRIES {
-            if let Some(seen) = self.try_note(slot, digest, proof, now) {
+            if let Some(seen) = self.try_note(slot, used, now) {
                 return seen;
             }
         }
@@ -81,7 +102,7 @@ impl Replays {
     }
 
     /// `None` where another worker was quicker.
-    fn try_note(&self, slot: u32, digest: u128, proof: &Use<'_>, now: UnixTime) -> Option<Seen> {
+    fn try_note(&self, slot: u32, proof: Used, now: UnixTime) -> Option<Seen> {
         let slots = self.slots();
         let found = slots.read(slot);
         let version = found.as_ref().map(|(_, version)| *version);
@@ -89,16 +110,22 @@ impl Replays {
             None => (Bucket::default(), false),
             Some((bytes, _)) => match Bucket::read(bytes, &self.key, slot) {
                 Some(bucket) => (bucket, false),
-                None => (Bucket { lost: Some(now.plus(self.clock_skew)), used: Vec::new() }, true),
+                None => (Bucket { lost: Some(now.plus(self.clock_skew)), ..Bucket::default() }, true),
             },
         };
-        bucket.used.retain(|(_, until)| now < *until);
-        let seen = if bucket.used.iter().any(|(used, _)| *used == digest) {
+        bucket.drop_old(now);
+        let of_holder = bucket.used.iter().filter(|used| used.holder == proof.holder).count();
+        let seen = if bucket.used.iter().any(|used| used.digest == proof.digest)
+            || bucket.over.is_some_and(|over| proof.made <= over)
+        {
             Seen::Before
-        } else if bucket.lost.is_some_and(|lost| proof.made <= lost) || bucket.used.len() >= self.room {
+        } else if bucket.lost.is_some_and(|lost| proof.made <= lost)
+            || bucket.used.len() >= self.room
+            || of_holder >= self.holders_room
+        {
             Seen::Unknown
         } else {
-            bucket.used.push((digest, proof.until));
+            bucket.used.push(proof);
             Seen::Never
         };
         if seen != Seen::Never && !lost {
@@ -122,25 +149,55 @@ impl Replays {
     }
 }
 
-/// The realm of proofs' digests; tags have the numbers of slots.
+/// The realms of proofs' and of keys' digests; tags have the numbers of slots.
 const IDENTITIES: u32 = u32::MAX;
+const HOLDERS: u32 = u32::MAX - 1;
 
 /// What lies in a slot.
 #[derive(Default, PartialEq, Eq, Debug)]
 struct Bucket {
     /// What was remembered before it was lost: proofs made until then, by clients' clocks.
     lost: Option<UnixTime>,
-    /// Digests of used proofs, and from when on they are too old.
-    used: Vec<(u128, UnixTime)>,
+    /// Used proofs that were made until then may have been dropped.
+    over: Option<UnixTime>,
+    used: Vec<Used>,
+}
+
+/// A proof that was used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Used {
+    digest: u128,
+    /// Stands for the key that signed it.
+    holder: u64,
+    /// When it was made.
+    made: UnixTime,
+    /// From when on it is too old, by the terms of whoever took it.
+    until: UnixTime,
 }
 
 impl Bucket {
-    /// Tag, time of the loss, and digest and time of each proof, numbers little-endian.
+    fn drop_old(&mut self, now: UnixTime) {
+        let Self { over, used, .. } = self;
+        used.retain(|used| {
+            let is_old = now >= used.until;
+            if is_old {
+                *over = (*over).max(Some(used.made));
+            }
+            !is_old
+        });
+    }
+
+    /// Tag, time of the loss, time until which proofs are over, and of each proof its digest, its key and its times,
+    /// numbers little-endian.
     fn write(&self, key: &DigestKey, slot: u32) -> Vec<u8> {
         let mut bytes = vec![0; TAG];
-        bytes.extend(self.lost.map_or(i64::MIN, UnixTime::as_millis).to_le_bytes());
-        for (digest, until) in &self.used {
+        for time in [self.lost, self.over] {
+            bytes.extend(time.map_or(i64::MIN, UnixTime::as_millis).to_le_bytes());
+        }
+        for Used { digest, holder, made, until } in &self.used {
             bytes.extend(digest.to_le_bytes());
+            bytes.extend(holder.to_le_bytes());
+            bytes.extend(made.as_millis().to_le_bytes());
             bytes.extend(until.as_millis().to_le_bytes());
         }
         let tag = tag(key, slot, bytes.get(TAG..).unwrap_or_default());
@@ -154,16 +211,24 @@ impl Bucket {
         if tag(key, slot, content) != *found {
             return None;
         }
-        let (lost, mut content) = content.split_first_chunk::<8>()?;
-        let lost = i64::from_le_bytes(*lost);
+        let (lost, content) = content.split_first_chunk::<8>()?;
+        let (over, mut content) = content.split_first_chunk::<8>()?;
         let mut used = Vec::new();
         while let Some((digest, rest)) = content.split_first_chunk::<16>() {
+            let (holder, rest) = rest.split_first_chunk::<8>()?;
+            let (made, rest) = rest.split_first_chunk::<8>()?;
             let (until, rest) = rest.split_first_chunk::<8>()?;
-            used.push((u128::from_le_bytes(*digest), UnixTime::from_millis(i64::from_le_bytes(*until))));
+            let (digest, holder) = (u128::from_le_bytes(*digest), u64::from_le_bytes(*holder));
+            used.push(Used { digest, holder, made: time(made), until: time(until) });
             content = rest;
         }
-        Some(Self { lost: (lost != i64::MIN).then_some(UnixTime::from_millis(lost)), used })
+        let some = |bytes| Some(time(bytes)).filter(|time| time.as_millis() != i64::MIN);
+        Some(Self { lost: some(lost), over: some(over), used })
     }
+}
+
+fn time(bytes: &[u8; 8]) -> UnixTime {
+    UnixTime::from_millis(i64::from_le_bytes(*bytes))
 }
 
 /// Slots that nobody else writes to.

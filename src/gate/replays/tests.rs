@@ -57,10 +57,16 @@ fn replays(shared: Option<Rc<dyn SharedSlots>>) -> Replays {
     Replays::new(1000, SKEW, KEY, shared)
 }
 
-/// Notes the proof `number`, which was made at `made`.
+/// Notes the proof `number`, which was made at `made`, each with a key of its own.
 fn note(replays: &Replays, number: u32, made: i64, now: i64) -> Seen {
-    let until = at(made).plus(LIFETIME).plus(SKEW);
-    replays.note(&Use { identity: &number.to_le_bytes(), made: at(made), until }, at(now))
+    note_of(replays, number, number, (made, LIFETIME), now)
+}
+
+/// Notes the proof `number` of `holder`, which was made then and lives for so long.
+fn note_of(replays: &Replays, holder: u32, number: u32, (made, lifetime): (i64, Duration), now: i64) -> Seen {
+    let until = at(made).plus(lifetime).plus(SKEW);
+    let (identity, holder) = (&number.to_le_bytes()[..], &holder.to_le_bytes()[..]);
+    replays.note(&Use { identity, holder, made: at(made), until }, at(now))
 }
 
 #[test]
@@ -125,7 +131,8 @@ fn what_a_neighbour_writes_lets_no_proof_through_twice() {
 
 #[test]
 fn a_bucket_is_read_as_it_was_written_by_whoever_has_the_key() {
-    let bucket = Bucket { lost: Some(at(3)), used: vec![(1, at(5)), (u128::MAX, at(-5))] };
+    let used = |digest, until| Used { digest, holder: u64::MAX, made: at(until - 60), until: at(until) };
+    let bucket = Bucket { lost: Some(at(3)), over: Some(at(2)), used: vec![used(1, 5), used(u128::MAX, -5)] };
     let bytes = bucket.write(&KEY, 7);
     assert_eq!(Bucket::read(&bytes, &KEY, 7), Some(bucket));
     assert_eq!(Bucket::read(&bytes, &KEY, 8), None);
@@ -133,4 +140,42 @@ fn a_bucket_is_read_as_it_was_written_by_whoever_has_the_key() {
     for end in 0..bytes.len() {
         assert_eq!(Bucket::read(&bytes[..end], &KEY, 7), None, "{end}");
     }
+}
+
+#[test]
+fn a_holder_of_one_key_fills_no_more_than_its_part() {
+    let replays = Replays::new(100_000, SKEW, KEY, None);
+    let mut taken = 0;
+    for number in 0..120_000 {
+        taken += usize::from(note_of(&replays, 0, number, (0, LIFETIME), 0) == Seen::Never);
+    }
+    assert!(taken >= 10_000 && taken * 4 <= SLOTS as usize * replays.room, "{taken}");
+    for number in 0..1000u32 {
+        let seen = note_of(&replays, number + 1, u32::MAX - number, (0, LIFETIME), 0);
+        assert_eq!(seen, Seen::Never, "{number}");
+    }
+    assert_eq!(note_of(&replays, 0, 0, (0, LIFETIME), 0), Seen::Before, "and what was used stays so");
+}
+
+#[test]
+fn a_used_proof_stays_used_under_a_policy_that_takes_older_ones() {
+    let (short, long) = (Duration::from_secs(10), Duration::from_secs(600));
+    let slots = Rc::new(Slots::default());
+    let (old, new) = (replays(Some(slots.clone())), replays(Some(slots)));
+    assert_eq!(note_of(&old, 1, 1, (0, short), 0), Seen::Never);
+    for now in [14, 15, 16, 60, 604] {
+        assert_eq!(note_of(&new, 1, 1, (0, long), now), Seen::Before, "{now}");
+    }
+    assert_eq!(note_of(&new, 1, 1, (16, long), 16), Seen::Never, "one that was made later is another");
+}
+
+#[test]
+fn proofs_that_were_dropped_by_a_clock_ahead_count_as_used_when_it_is_set_back() {
+    let replays = replays(None);
+    assert_eq!(note(&replays, 1, 0, 0), Seen::Never);
+    // Another proof in the same slot has it looked at while the clock is ahead.
+    let slot = |number: u32| KEY.digest(IDENTITIES, &number.to_le_bytes()).as_u128() as u32 % SLOTS;
+    let other = (2..).find(|number| slot(*number) == slot(1)).unwrap();
+    assert_eq!(note(&replays, other, 3600, 3600), Seen::Never);
+    assert_eq!(note(&replays, 1, 0, 10), Seen::Before);
 }
