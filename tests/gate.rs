@@ -163,6 +163,103 @@ fn the_waiting_room_has_a_limit() {
     assert!(parked(&open(&mut gate, 51, "token-51", at(0))));
 }
 
+/// Two issuers that are asked, each for its own path.
+fn two_issuers() -> Value {
+    let mut policy = asking();
+    policy["issuers"]["second"] = policy["issuers"]["idp"].clone();
+    policy["issuers"]["second"]["introspection"]["cluster"] = json!("second");
+    policy["limits"]["waiting_requests"] = json!(200);
+    policy["rules"] = json!([
+        {"name": "first", "match": {"paths": ["/first"]}, "require": {"issuers": ["idp"]}},
+        {"name": "second", "match": {"paths": ["/second"]}, "require": {"issuers": ["second"]}},
+    ]);
+    policy
+}
+
+#[test]
+fn a_slow_issuer_leaves_another_one_its_part_of_the_waiting_room() {
+    let mut gate = gate(&two_issuers());
+    let mut send = |id: u32, path: &str| {
+        let token = format!("Bearer token-{id}");
+        open_with(&mut gate, id, &[(":path", path), ("authorization", &token)], at(0))
+    };
+    for id in 0..200 {
+        assert!(parked(&send(id, "/first")), "{id}");
+    }
+    assert_eq!(reason(&settled(send(200, "/first"))), "overloaded");
+    for id in 300..340 {
+        assert!(parked(&send(id, "/second")), "{id}");
+    }
+    assert_eq!(reason(&settled(send(340, "/second"))), "overloaded", "a fifth, beyond what there is for all");
+    gate.close(RequestId(300));
+    let token = [(":path", "/second"), ("authorization", "Bearer last")];
+    assert!(parked(&open_with(&mut gate, 341, &token, at(0))));
+}
+
+#[test]
+fn requests_with_one_token_take_a_tenth_of_the_waiting_room_at_most() {
+    let mut policy = asking();
+    policy["limits"]["waiting_requests"] = json!(300);
+    let mut gate = gate(&policy);
+    for id in 0..30 {
+        assert!(parked(&open(&mut gate, id, "slow", at(0))), "{id}");
+    }
+    assert_eq!(reason(&settled(open(&mut gate, 30, "slow", at(0)))), "overloaded");
+    for id in 31..301 {
+        assert!(parked(&open(&mut gate, id, &format!("token-{id}"), at(0))), "{id}");
+    }
+}
+
+/// A gate with room for all who wait, where `known` is remembered as active and out of date.
+fn roomy() -> Gate {
+    let mut policy = asking();
+    policy["limits"]["waiting_requests"] = json!(10_000);
+    let mut gate = gate(&policy);
+    assert_eq!(judged(&mut gate, 0, "known", Some(&active()), at(-61)), "admitted");
+    gate
+}
+
+#[test]
+fn a_flood_of_new_tokens_leaves_places_for_those_that_were_active_lately() {
+    let mut gate = roomy();
+    for id in 1..=384 {
+        assert!(parked(&open(&mut gate, id, &format!("flood-{id}"), at(0))), "{id}");
+    }
+    assert_eq!(ask(&mut gate, at(0)).len(), 384);
+    assert_eq!(reason(&settled(open(&mut gate, 385, "flood-385", at(0)))), "overloaded");
+    assert_eq!(judged(&mut gate, 386, "known", Some(&active()), at(0)), "admitted");
+}
+
+#[test]
+fn questions_that_were_abandoned_take_no_place_of_those_for_which_somebody_waits() {
+    let mut gate = roomy();
+    let mut asked = 0;
+    for id in 1..=384 {
+        assert!(parked(&open(&mut gate, id, &format!("flood-{id}"), at(0))), "{id}");
+        asked += ask(&mut gate, at(0)).len();
+        gate.close(RequestId(id));
+    }
+    assert_eq!(asked, 32, "then whoever goes at once leaves no question behind");
+    assert!(ask(&mut gate, at(1)).is_empty(), "and nobody asks for them later");
+    for id in 1001..=1384 {
+        assert!(parked(&open(&mut gate, id, &format!("user-{id}"), at(0))), "{id}");
+    }
+    assert!(ask(&mut gate, at(0)).is_empty(), "they have to last a moment");
+    assert_eq!(ask(&mut gate, at(1)).len(), 384);
+    assert_eq!(judged(&mut gate, 2000, "known", Some(&active()), at(1)), "admitted", "who is known does not");
+}
+
+#[test]
+fn an_abandoned_question_is_taken_up_by_whoever_comes_next() {
+    let mut gate = gate(&asking());
+    assert!(parked(&open(&mut gate, 1, "token", at(0))));
+    let asks = ask(&mut gate, at(0));
+    gate.close(RequestId(1));
+    assert!(parked(&open(&mut gate, 2, "token", at(0))));
+    assert!(ask(&mut gate, at(0)).is_empty());
+    assert_eq!(answer(&mut gate, asks[0].0, &active(), at(0)).len(), 1);
+}
+
 #[test]
 fn without_memory_every_request_is_asked_about_and_everybody_is_answered() {
     let mut policy = asking();
@@ -961,7 +1058,9 @@ fn workers_with_the_same_question_ask_it_once() {
 #[test]
 fn a_crowd_that_follows_another_worker_looks_once() {
     let slots = Rc::new(Slots::default());
-    let (mut one, mut two) = (worker(&asking(), &slots), worker(&asking(), &slots));
+    let mut policy = asking();
+    policy["limits"]["waiting_requests"] = json!(500);
+    let (mut one, mut two) = (worker(&policy, &slots), worker(&policy, &slots));
     assert!(parked(&open(&mut one, 0, "token", at(0))));
     let asks = ask(&mut one, at(0));
     for id in 1..=50 {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::case::{About, Case, Client, Heard, strip_all, strip_identity};
 use super::certificate;
-use super::circuit_breaker::{Admission, CircuitBreaker};
+use super::circuit_breaker::{Admission, CircuitBreaker, Standing};
 use super::clock::Clock;
 use super::judge::Stop;
 use super::key_ring::KeyRing;
@@ -192,10 +192,15 @@ impl Gate {
     pub fn asks(&mut self, now: UnixTime) -> Vec<Ask> {
         self.clock.see(now);
         let mut asks = Vec::new();
-        for topic in self.questions.take_wanted() {
-            if matches!(topic, Topic::Token(..)) && self.questions.waiter(topic).is_none() {
-                self.questions.drop_topic(topic);
-            } else if self.takes_turn(topic, now) {
+        let steady = self.clock.steady(now);
+        let is_known = |topic| match topic {
+            Topic::Token(issuer, digest) => {
+                self.memory.standing(issuer, digest, steady) == Standing::ActiveLately
+            }
+            Topic::Keys(..) => true,
+        };
+        for topic in self.questions.take_wanted(steady, is_known) {
+            if self.takes_turn(topic, now) {
                 asks.extend(self.ask(topic, now));
             } else {
                 self.following.push(topic);
@@ -291,7 +296,7 @@ impl Gate {
                 if self.learn_keys(issuer, set, reply, now) {
                     self.wake(topic, now, |_| {})
                 } else {
-                    self.questions.want(topic);
+                    self.questions.want(topic, self.clock.steady(now));
                     Vec::new()
                 }
             }
@@ -307,7 +312,7 @@ impl Gate {
         self.clock.see(now);
         for (issuer, ring) in (0..).map(IssuerId).zip(&self.keys) {
             for store in ring.stores().iter().filter(|store| store.is_due(self.spread, now)) {
-                self.questions.want(Topic::Keys(issuer, store.number()));
+                self.questions.want(Topic::Keys(issuer, store.number()), self.clock.steady(now));
             }
         }
     }
@@ -397,14 +402,15 @@ impl Gate {
             Err(stop) => stop,
         };
         if let Stop::Wait(topic) = stop
-            && self.questions.len() < self.policy.limits.waiting_requests
+            && self.questions.has_room(topic, self.policy.limits.waiting_requests)
         {
+            let steady = self.clock.steady(now);
             let until = match case.deadline {
                 Some((waited_for, until)) if waited_for == topic => until,
-                Some(_) | None => self.clock.steady(now).plus(self.patience(topic)),
+                Some(_) | None => steady.plus(self.patience(topic)),
             };
             case.deadline = Some((topic, until));
-            self.questions.park(id, case.into_owned(), topic, until);
+            self.questions.park(id, case.into_owned(), topic, until, steady);
             return None;
         }
         let edits = core::mem::take(&mut case.edits);

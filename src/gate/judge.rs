@@ -25,9 +25,6 @@ use crate::token::fault::TokenFault;
 use crate::token::introspection::Silence;
 use crate::token::jwt;
 
-/// How many questions may be out at one issuer at once.
-const MOST_QUESTIONS: usize = 512;
-
 /// Why the checks of a token stop short of finding it good.
 pub(super) enum Stop {
     /// It is not good.
@@ -185,7 +182,8 @@ impl Gate {
             Admission::Open => return Ok(Heard::Silent(Silence::Unavailable(0))),
             Admission::Paused => return Ok(Heard::Silent(Silence::Unavailable(429))),
         }
-        if self.questions.open_at(issuer) >= MOST_QUESTIONS {
+        let standing = self.memory.standing(issuer, digest, self.clock.steady(now));
+        if !self.questions.may_ask(issuer, standing) {
             return Err(Stop::Unknown(Outage::Overloaded));
         }
         Err(Stop::Wait(topic))

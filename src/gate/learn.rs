@@ -180,7 +180,7 @@ impl Gate {
     /// tokens.
     fn look_for_keys(&mut self, id: IssuerId, now: UnixTime) {
         if let Offer::Ask(set) = self.unknown_key(id, &[], now) {
-            self.questions.want(Topic::Keys(id, set));
+            self.questions.want(Topic::Keys(id, set), self.clock.steady(now));
         }
     }
 

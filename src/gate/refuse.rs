@@ -48,10 +48,10 @@ impl Outage {
             Self::Issuer(silence) => format!("the issuer was asked about the token: {silence}"),
             Self::Keys(_) => "the issuer's keys cannot be had".to_owned(),
             Self::Overloaded => {
-                "more requests wait for an issuer than limits.waiting_requests allows".to_owned()
+                "more requests wait for an issuer or for one token than limits.waiting_requests allows, or more questions are out than may be".to_owned()
             }
             Self::Crowded => {
-                "more proofs are in use than limits.remembered_proofs allows, or their memory was lost"
+                "more proofs are in use, or more of one key, than limits.remembered_proofs allows, or their memory was lost"
                     .to_owned()
             }
             Self::TooLate => "no answer came in time".to_owned(),

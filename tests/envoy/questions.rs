@@ -38,9 +38,11 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// An issuer that may take its time.
+/// An issuer that may take its time, and room for the crowd: those who wait for one token get a tenth of it.
 fn patient() -> Plan {
-    introspected_with(json!({"timeout": "6s"}))
+    let mut plan = introspected_with(json!({"timeout": "6s"}));
+    plan.filter.policy["limits"] = json!({"waiting_requests": 10 * CROWD});
+    plan
 }
 
 fn crowd_at_one_worker(site: &Site) {

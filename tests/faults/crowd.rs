@@ -77,7 +77,8 @@ const NAME: &str = "crowd";
 /// An Envoy in which so many may wait, in the gate and behind it.
 fn start(upstream: u16, issuer: u16) -> Result<Envoy, String> {
     let mut policy = policy();
-    policy["limits"] = json!({"waiting_requests": REQUESTS});
+    // Those who wait for one token get a tenth of it.
+    policy["limits"] = json!({"waiting_requests": REQUESTS * 10});
     policy["issuers"]["corp"]["introspection"]["timeout"] = json!("20s");
     let mut listener = Listener::guarded(NAME, upstream, policy, issuer);
     listener.manager.insert("stream_idle_timeout".to_owned(), json!("30s"));
