@@ -12,6 +12,8 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use scopegate::jose::algorithm::Algorithm;
+use scopegate::tool::mint::PrivateKey;
 use serde_json::{Value, json};
 
 /// Secrets that no command but `decide` and `mint` may print.
@@ -485,6 +487,57 @@ fn a_binding_is_explained_with_what_the_sender_shows_of_it() {
     told(&of(&forwarded, &["-H", &field]), &[&shown, "admit, admitted"]);
     let nothing = ["x-forwarded-client-cert tells of none", "refuse, binding_unproven"];
     told(&of(&forwarded, &["--client-cert-sha256", hex]), &nothing);
+}
+
+#[test]
+fn what_is_no_access_token_is_explained_by_its_mark() {
+    let key = PrivateKey::generate(Algorithm::Es256, Some("k")).unwrap();
+    let policy = json!({
+        "issuers": {"corp": {
+            "issuer": "none",
+            "audiences": "any",
+            "jwt": {"jwks": {"inline": {"keys": [key.public_jwk()]}}, "allow_missing_exp": true},
+        }},
+        "rules": [{"require": {}}],
+    });
+    let policy = file("explain-mark.json", &policy.to_string());
+    let explain = |header: Value, claims: Value| {
+        let token = key.sign(header.as_object().unwrap(), &claims).unwrap();
+        let run = run(
+            &[
+                "explain",
+                "--policy",
+                &policy,
+                "--authority",
+                "a.example",
+                "--path",
+                "/",
+                "--token",
+                &token,
+                "--now",
+                NOW,
+            ],
+            "",
+        );
+        assert_eq!((run.code, run.err.as_str()), (0, ""));
+        run.out
+    };
+    for (header, claims, words) in [
+        (json!({"typ": "logout+jwt"}), json!({}), "its header's typ is that of a logout token"),
+        (json!({}), json!({"typ": "Refresh"}), "its claim typ is Refresh"),
+        (
+            json!({}),
+            json!({"nonce": "canary"}),
+            "it has the claim nonce, and nothing says that it is an access token",
+        ),
+    ] {
+        let out = explain(header, claims);
+        let decision = out.lines().find(|line| line.starts_with("decision")).unwrap();
+        assert!(decision.contains("refuse, type_not_allowed") && decision.contains(words), "{out}");
+        assert!(!decision.contains("canary"), "{out}");
+    }
+    let out = explain(json!({}), json!({"cnf": {"kid": "a"}}));
+    assert!(out.contains("bound     in a way that nobody can prove here"), "{out}");
 }
 
 #[test]

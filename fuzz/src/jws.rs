@@ -8,7 +8,9 @@ use scopegate::jose::fault::JoseFault;
 use scopegate::jose::jws::{IssuerHint, Unverified, is_jwe_shape, is_jws_shape};
 use scopegate::jose::key_set::{KeySet, Origin};
 use scopegate::jose::verify::{NoAccelerator, verify};
-use serde_json::{Value, json};
+use scopegate::token::binding::{Confirmation, Proof};
+use scopegate::token::kind;
+use serde_json::{Map, Value, json};
 
 use crate::{keys, naive};
 
@@ -107,6 +109,9 @@ fn check(token: &[u8], place: &Place) {
         IssuerHint::Unreadable => {}
     }
 
+    if let Some(Value::Object(claims)) = &claims {
+        kinds(header["typ"].as_str(), claims);
+    }
     let every = Algorithms::of(Algorithm::ALL.iter().copied());
     let algorithm = jws.algorithm();
     match verify(jws, &place.keys, every, &NoAccelerator) {
@@ -135,6 +140,45 @@ fn check(token: &[u8], place: &Place) {
     let others = Algorithms::of(Algorithm::ALL.iter().copied().filter(|other| *other != algorithm));
     let jws = Unverified::parse(token).expect("what was parsed before");
     assert!(verify(jws, &place.keys, others, &NoAccelerator).is_err(), "{algorithm} is not allowed");
+}
+
+/// What says that a JWT is no access token, and that its sender has to prove something.
+fn kinds(typ: Option<&str>, claims: &Map<String, Value>) {
+    let word = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
+    let (kind, purpose) = (word("typ"), word("token_use"));
+    let for_the_issuer = ["refresh", "offline", "logout"].contains(&kind.as_str());
+    let login = kind == "id" || purpose == "id" || claims.contains_key("c_hash");
+    let access = typ.is_some_and(|typ| {
+        ["at+jwt", "application/at+jwt"].iter().any(|access| typ.eq_ignore_ascii_case(access))
+    }) || claims.contains_key("scope")
+        || claims.contains_key("scp")
+        || ["bearer", "dpop"].contains(&kind.as_str())
+        || purpose == "access";
+    let like_a_login = (claims.contains_key("at_hash") || claims.contains_key("nonce")) && !access;
+    assert_eq!(kind::other_claims(typ, claims, true).is_some(), for_the_issuer);
+    assert_eq!(
+        kind::other_claims(typ, claims, false).is_some(),
+        for_the_issuer || login || like_a_login,
+        "{claims:?}"
+    );
+    let thumbprint = |value: &Value| {
+        value
+            .as_str()
+            .and_then(|text| naive::base64url(text.as_bytes()))
+            .is_some_and(|bytes| bytes.len() == 32)
+    };
+    let (bound, provable) = match claims.get("cnf") {
+        None => (false, true),
+        Some(Value::Object(members)) => {
+            let known = ["jkt", "x5t#S256"].map(|name| members.get(name));
+            let some = known.iter().any(Option::is_some);
+            let good = known.into_iter().flatten().all(thumbprint);
+            (!members.is_empty(), good && (some || members.is_empty()))
+        }
+        Some(_) => (true, false),
+    };
+    let confirmation = Confirmation::of(claims);
+    assert_eq!((confirmation.is(Proof::Any), confirmation.is_unprovable()), (bound, !provable), "{claims:?}");
 }
 
 /// JSON, in which a member that is `null` is absent.
