@@ -3,6 +3,8 @@
 //! Only marks that no known access token has decide alone. `at_hash` and `nonce` stand in access tokens of Dex, of older
 //! Keycloak and of Azure AD B2C too: they decide only where nothing says "access token".
 
+use serde_json::Value;
+
 use super::expect::is_media_type;
 use super::introspection::signed;
 use crate::base::json::Object;
@@ -18,49 +20,18 @@ const OTHER_TYPES: &[(&str, &str)] = &[
     ("client-authentication+jwt", "its header's typ is that of a client's assertion"),
 ];
 
-/// Something in the claims that says what a JWT is.
-struct Mark {
-    claim: &'static str,
-    /// The claim's value, in any case of letters; `None` for any value.
-    value: Option<&'static str>,
-    words: &'static str,
+/// What one claim says of the token that has it; where it says that this is no access token, in words.
+enum Says {
+    /// It is for its issuer's own endpoints.
+    Other(&'static str),
+    /// It is an ID token.
+    IdToken(&'static str),
+    /// It is like an ID token, and may be something else.
+    LikeIdToken(&'static str),
+    /// It is an access token.
+    AccessToken,
+    Nothing,
 }
-
-/// Keycloak's kinds of token that are for its own endpoints.
-const OTHER: &[Mark] = &[
-    Mark { claim: "typ", value: Some("Refresh"), words: "its claim typ is Refresh" },
-    Mark { claim: "typ", value: Some("Offline"), words: "its claim typ is Offline" },
-    Mark { claim: "typ", value: Some("Logout"), words: "its claim typ is Logout" },
-];
-
-/// ID tokens of Keycloak and of Cognito, and those that come with a code (OpenID Connect Core section 3.3.2.11).
-const ID_TOKEN: &[Mark] = &[
-    Mark { claim: "typ", value: Some("ID"), words: "it is an ID token: its claim typ is ID" },
-    Mark { claim: "token_use", value: Some("id"), words: "it is an ID token: its claim token_use is id" },
-    Mark { claim: "c_hash", value: None, words: "it is an ID token: it has the claim c_hash" },
-];
-
-const ACCESS_TOKEN: &[Mark] = &[
-    Mark { claim: "scope", value: None, words: "" },
-    Mark { claim: "scp", value: None, words: "" },
-    Mark { claim: "typ", value: Some("Bearer"), words: "" },
-    Mark { claim: "typ", value: Some("DPoP"), words: "" },
-    Mark { claim: "token_use", value: Some("access"), words: "" },
-];
-
-/// What ID tokens have and access tokens hardly ever (OpenID Connect Core sections 2 and 3.1.3.6).
-const LIKE_ID_TOKEN: &[Mark] = &[
-    Mark {
-        claim: "at_hash",
-        value: None,
-        words: "it is like an ID token: it has the claim at_hash, and nothing says that it is an access token",
-    },
-    Mark {
-        claim: "nonce",
-        value: None,
-        words: "it is like an ID token: it has the claim nonce, and nothing says that it is an access token",
-    },
-];
 
 /// The words for a header's `typ` with which a JWT is never an access token, whatever a policy allows.
 pub fn other_type(typ: &str) -> Option<&'static str> {
@@ -70,34 +41,50 @@ pub fn other_type(typ: &str) -> Option<&'static str> {
 /// The words for what in `claims` says that a JWT with this `typ` in its header is no access token; `None` where nothing
 /// does. An ID token will do where `accepts_id_tokens`. Shows no value but those that count.
 pub fn other_claims(typ: Option<&str>, claims: &Object, accepts_id_tokens: bool) -> Option<&'static str> {
-    let first = |marks: &'static [Mark]| marks.iter().find(|mark| mark.is_in(claims));
-    let is_access_token =
-        || typ.is_some_and(|typ| is_media_type(typ, "at+jwt")) || first(ACCESS_TOKEN).is_some();
-    let mark = first(OTHER).or_else(|| {
-        if accepts_id_tokens {
-            return None;
+    let mut id_token = None;
+    let mut like_id_token = None;
+    let mut is_access_token = typ.is_some_and(|typ| is_media_type(typ, "at+jwt"));
+    for (name, value) in claims {
+        match says(name, value) {
+            Says::Other(words) => return Some(words),
+            Says::IdToken(words) => id_token = Some(words),
+            Says::LikeIdToken(words) => like_id_token = Some(words),
+            Says::AccessToken => is_access_token = true,
+            Says::Nothing => {}
         }
-        first(ID_TOKEN).or_else(|| first(LIKE_ID_TOKEN).filter(|_| !is_access_token()))
-    });
-    mark.map(|mark| mark.words)
+    }
+    id_token.or(like_id_token.filter(|_| !is_access_token)).filter(|_| !accepts_id_tokens)
 }
 
-impl Mark {
-    fn is_in(&self, claims: &Object) -> bool {
-        match (claims.get(self.claim), self.value) {
-            (None, _) => false,
-            (Some(_), None) => true,
-            (Some(found), Some(value)) => {
-                found.as_str().is_some_and(|found| found.eq_ignore_ascii_case(value))
-            }
-        }
+fn says(name: &str, value: &Value) -> Says {
+    let is = |word: &str| value.as_str().is_some_and(|value| value.eq_ignore_ascii_case(word));
+    match name {
+        "scope" | "scp" => Says::AccessToken,
+        // Keycloak's kinds of token.
+        "typ" if is("Bearer") || is("DPoP") => Says::AccessToken,
+        "typ" if is("Refresh") => Says::Other("its claim typ is Refresh"),
+        "typ" if is("Offline") => Says::Other("its claim typ is Offline"),
+        "typ" if is("Logout") => Says::Other("its claim typ is Logout"),
+        "typ" if is("ID") => Says::IdToken("it is an ID token: its claim typ is ID"),
+        // Cognito's.
+        "token_use" if is("access") => Says::AccessToken,
+        "token_use" if is("id") => Says::IdToken("it is an ID token: its claim token_use is id"),
+        // OpenID Connect Core sections 3.3.2.11, 3.1.3.6 and 2.
+        "c_hash" => Says::IdToken("it is an ID token: it has the claim c_hash"),
+        "at_hash" => Says::LikeIdToken(
+            "it is like an ID token: it has the claim at_hash, and nothing says that it is an access token",
+        ),
+        "nonce" => Says::LikeIdToken(
+            "it is like an ID token: it has the claim nonce, and nothing says that it is an access token",
+        ),
+        _ => Says::Nothing,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn other(typ: Option<&str>, claims: &Value) -> Option<&'static str> {
         other_claims(typ, claims.as_object().unwrap(), false)

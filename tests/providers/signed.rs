@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::policies::{guarded_by, order, refused_in};
 use crate::ring::{Plan, Ring, Site};
 use crate::support::deadline::timed;
-use crate::support::oidc_provider::{OidcProvider, Wanted};
+use crate::support::oidc_provider::{OidcProvider, WEBSITE, Wanted};
 
 const ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
 
@@ -48,6 +48,15 @@ pub(crate) fn add(
     test("that_expires_is_refused_from_then_on", expires);
     test("with_a_changed_signature_is_refused", changed);
 
+    for (name, id_tokens, run) in [
+        ("an_id_token_is_no_access_token", "refuse", id_token_refused as fn(&Site, &OidcProvider)),
+        ("an_id_token_is_taken_where_the_policy_says_so", "accept", id_token_accepted),
+    ] {
+        let provider = Arc::clone(calm);
+        let plan = for_a_website(calm, &uri, id_tokens);
+        ring.test(&format!("signed::{name}"), plan, move |site| run(site, &provider));
+    }
+
     let plan = rotating(&overlap);
     ring.test("signed::keys_rotate_with_overlap", plan, move |site| rotates_with_overlap(site, &overlap));
     let plan = rotating(&at_once);
@@ -59,6 +68,16 @@ fn trusting(provider: &OidcProvider, jwks: Value) -> Plan {
         "issuer": provider.issuer(),
         "audiences": ["orders-api"],
         "jwt": {"jwks": jwks, "types": ["at+jwt"], "clock_skew": "0s"},
+    });
+    guarded_by(provider.port(), issuer)
+}
+
+/// A policy that takes whatever is signed for the website.
+fn for_a_website(provider: &OidcProvider, jwks: &Value, id_tokens: &str) -> Plan {
+    let issuer = json!({
+        "issuer": provider.issuer(),
+        "audiences": [WEBSITE.0],
+        "jwt": {"jwks": jwks, "id_tokens": id_tokens},
     });
     guarded_by(provider.port(), issuer)
 }
@@ -88,6 +107,17 @@ fn other_audience(site: &Site, provider: &OidcProvider) {
 fn other_scope(site: &Site, provider: &OidcProvider) {
     let wanted = Wanted { scope: "invoices", ..Wanted::signed("ES256", "ES256") };
     let token = provider.token(&wanted).unwrap();
+    site.refuses(&order(&token), 403, "scope_insufficient");
+}
+
+fn id_token_refused(site: &Site, provider: &OidcProvider) {
+    let token = provider.id_token(Some("n-0S6_WzA2Mj")).unwrap();
+    site.refuses(&order(&token), 401, "type_not_allowed");
+}
+
+fn id_token_accepted(site: &Site, provider: &OidcProvider) {
+    let token = provider.id_token(Some("n-0S6_WzA2Mj")).unwrap();
+    // It is good, and says nothing of what may be done.
     site.refuses(&order(&token), 403, "scope_insufficient");
 }
 

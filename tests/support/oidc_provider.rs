@@ -17,6 +17,9 @@ pub(crate) const APP: (&str, &str) = ("app", "secret-of-app");
 /// The client whose tokens are bound to its certificate.
 const BOUND_APP: (&str, &str) = ("app-with-a-certificate", "secret-of-app");
 
+/// The client at which alice logs in.
+pub(crate) const WEBSITE: (&str, &str) = ("website", "secret-of-app");
+
 /// The client that asks about tokens; its secret needs every escape there is.
 pub(crate) const GATEWAY: (&str, &str) = ("gateway", "a secret: with / signs & 100%");
 
@@ -113,6 +116,64 @@ impl OidcProvider {
         let response = self.answer(&self.request("/token", client, &form, fields))?;
         let token = response.json()["access_token"].as_str().map(str::to_owned);
         token.ok_or_else(|| format!("oidc-provider gave no token: {}", response.text()))
+    }
+
+    /// The ID token that alice's login at the website gives, with a `nonce` where one is wanted (OpenID Connect Core
+    /// section 3.1).
+    pub(crate) fn id_token(&self, nonce: Option<&str>) -> Result<String, String> {
+        const HERE: &str = "https://website.example/here";
+        /// RFC 7636 appendix B.
+        const VERIFIER: (&str, &str) =
+            ("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+        let mut query = String::new();
+        let asked = [
+            ("client_id", WEBSITE.0),
+            ("response_type", "code"),
+            ("scope", "openid"),
+            ("redirect_uri", HERE),
+            ("code_challenge_method", "S256"),
+            ("code_challenge", VERIFIER.1),
+        ];
+        for (name, value) in asked.into_iter().chain(nonce.map(|nonce| ("nonce", nonce))) {
+            form::append(&mut query, name, value.as_bytes());
+        }
+        let back = self.follow(format!("/auth?{query}"), HERE)?;
+        let code = back.split_once("code=").and_then(|(_, rest)| rest.split('&').next());
+        let code = code.ok_or_else(|| format!("oidc-provider gave no code: {back}"))?;
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", HERE),
+            ("code_verifier", VERIFIER.0),
+        ];
+        let response = self.answer(&self.request("/token", WEBSITE, &form, &[]))?;
+        let token = response.json()["id_token"].as_str().map(str::to_owned);
+        token.ok_or_else(|| format!("oidc-provider gave no ID token: {}", response.text()))
+    }
+
+    /// Follows redirections from `path` as a browser does, until one leads to `end`: the address with all that it says.
+    fn follow(&self, mut path: String, end: &str) -> Result<String, String> {
+        const MOST: usize = 10;
+        let host = format!("127.0.0.1:{}", self.port());
+        let mut cookies: Vec<(String, String)> = Vec::new();
+        for _ in 0..MOST {
+            let pairs: Vec<String> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let request = Request::new("GET", &path, &host).field("cookie", pairs.join("; "));
+            let response = self.answer(&request)?;
+            for cookie in response.head.all("set-cookie") {
+                let pair = cookie.split(';').next().and_then(|pair| pair.split_once('='));
+                let (name, value) = pair.ok_or("a cookie without a name")?;
+                cookies.retain(|(known, _)| known != name);
+                cookies.push((name.to_owned(), value.to_owned()));
+            }
+            let location = response.head.get("location");
+            let location = location.ok_or_else(|| format!("{path} leads nowhere: {}", response.text()))?;
+            if location.starts_with(end) {
+                return Ok(location);
+            }
+            path = location.trim_start_matches(&self.issuer()).to_owned();
+        }
+        Err(format!("more than {MOST} redirections"))
     }
 
     /// Takes back `token` (RFC 7009).

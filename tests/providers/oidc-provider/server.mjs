@@ -7,6 +7,7 @@
 // What a token looks like is chosen by the resource indicator (RFC 8707) with which it is asked for:
 //   https://orders.example/?format=jwt&alg=ES256&kid=a&ttl=60&audience=orders-api
 // For every other resource it is signed, with ES256, and its audience is the resource.
+// GET /auth logs alice in and gives a code for tokens, an ID token among them.
 // Which keys are published is chosen by PUT /control/keys with [{"kid": "a", "alg": "ES256"}, ..]: rotation on demand.
 // GET /control/signed-answers says how many answers about tokens were signed (RFC 9701).
 
@@ -25,6 +26,12 @@ const clients = [
   {
     client_id: 'app', client_secret: 'secret-of-app', token_endpoint_auth_method: 'client_secret_basic',
     grant_types: ['client_credentials'], redirect_uris: [], response_types: [], scope: SCOPES,
+  },
+  // A user logs in at it: whoever comes is alice, and nobody asks her anything.
+  {
+    client_id: 'website', client_secret: 'secret-of-app', token_endpoint_auth_method: 'client_secret_basic',
+    grant_types: ['authorization_code'], redirect_uris: ['https://website.example/here'], response_types: ['code'],
+    scope: `openid ${SCOPES}`,
   },
   // Asks for tokens that are bound to its certificate (RFC 8705).
   {
@@ -57,7 +64,10 @@ class Memory {
   }
   async destroy(id) { Memory.all.delete(this.key(id)); }
   async consume() {}
-  async findByUid() {}
+  async findByUid(uid) {
+    const own = [...Memory.all].filter(([key]) => key.startsWith(`${this.model}:`));
+    return own.map(([, found]) => found.payload).find((payload) => payload.uid === uid);
+  }
   async findByUserCode() {}
   async revokeByGrantId() {}
 }
@@ -98,7 +108,8 @@ function provider(issuer, keys) {
   return new Provider(issuer, {
     adapter: Memory,
     clients,
-    scopes: SCOPES.split(' '),
+    scopes: ['openid', ...SCOPES.split(' ')],
+    interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     jwks: { keys: keys.map(key) },
     enabledJWA: {
       idTokenSigningAlgValues: Object.keys(kinds),
@@ -108,7 +119,7 @@ function provider(issuer, keys) {
     ttl: { ClientCredentials: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? 600 },
     // The default is to sign with RS256, for which there need not be a key here.
     clientDefaults: { id_token_signed_response_alg: keys[0].alg, introspection_signed_response_alg: keys[0].alg },
-    cookies: { keys: ['not used: nobody logs in'] },
+    cookies: { keys: ['of nobody but these tests'] },
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
@@ -129,13 +140,34 @@ function provider(issuer, keys) {
   });
 }
 
+let current;
 let answer;
 let issuer;
 let signed = 0;
 
+function serve(keys) {
+  current = provider(issuer, keys);
+  answer = current.callback();
+}
+
+/** Logs alice in, and has her agree to whatever is asked for. */
+async function login(request, response) {
+  const { params, grantId } = await current.interactionDetails(request, response);
+  const found = grantId && await current.Grant.find(grantId);
+  const grant = found || new current.Grant({ accountId: 'alice', clientId: params.client_id });
+  grant.addOIDCScope(params.scope);
+  if (params.resource) grant.addResourceScope(params.resource, params.scope);
+  const result = { login: { accountId: 'alice' }, consent: { grantId: await grant.save() } };
+  await current.interactionFinished(request, response, result, { mergeWithLastSubmission: true });
+}
+
 const server = createServer((request, response) => {
   if (request.url === '/control/signed-answers') {
     response.end(JSON.stringify(signed));
+    return;
+  }
+  if (request.url.startsWith('/interaction/')) {
+    login(request, response).catch((error) => response.writeHead(500).end(`${error.stack}`));
     return;
   }
   if (request.url !== '/control/keys') {
@@ -148,7 +180,7 @@ const server = createServer((request, response) => {
   let body = '';
   request.on('data', (piece) => { body += piece; });
   request.on('end', () => {
-    answer = provider(issuer, JSON.parse(body)).callback();
+    serve(JSON.parse(body));
     response.writeHead(204).end();
   });
 });
@@ -156,7 +188,7 @@ const server = createServer((request, response) => {
 server.listen(port, '127.0.0.1', () => {
   issuer = `http://127.0.0.1:${server.address().port}`;
   const first = Object.keys(kinds).map((alg) => ({ kid: alg, alg }));
-  answer = provider(issuer, first).callback();
+  serve(first);
   process.stdout.write(`${JSON.stringify({ port: server.address().port })}\n`);
 });
 
