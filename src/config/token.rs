@@ -5,6 +5,7 @@ use super::reader::{Members, Node};
 use super::rules::is_token_byte;
 use super::upstream::check_header;
 use super::values::{choice, one_of};
+use crate::http::spelling;
 use crate::policy::CertificateSource;
 use crate::policy::settings::default_places;
 use crate::token::credential::Place;
@@ -93,7 +94,7 @@ fn is_same(one: &Place, other: &Place) -> bool {
     match (one, other) {
         (Place::Header { name, scheme }, Place::Header { name: other, scheme: other_scheme }) => {
             let schemes = scheme.as_ref().zip(other_scheme.as_ref());
-            name == other && schemes.is_none_or(|(one, other)| one.eq_ignore_ascii_case(other))
+            spelling::same(name.as_bytes(), other.as_bytes()) && schemes.is_none_or(|(one, other)| one.eq_ignore_ascii_case(other))
         }
         (Place::Query(one), Place::Query(other)) | (Place::Cookie(one), Place::Cookie(other)) => one == other,
         (Place::Header { .. } | Place::Query(_) | Place::Cookie(_), _) => false,

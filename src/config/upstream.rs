@@ -3,6 +3,7 @@
 use super::reader::{Members, Node};
 use super::rules::is_token_byte;
 use super::values::{check_claim, choice};
+use crate::http::spelling;
 use crate::policy::{FilterState, Upstream};
 use crate::token::credential::Place;
 
@@ -10,30 +11,30 @@ use crate::token::credential::Place;
 pub(super) fn upstream(policy: &Members<'_>, places: &[Place]) -> Upstream {
     let members =
         policy.get("upstream").and_then(|node| node.members(&["headers", "claims_header", "filter_state"]));
-    let Some(members) = members else { return Upstream::default() };
-    let mut upstream = Upstream::default();
-    let mut taken: Vec<String> = places.iter().filter_map(token_header).collect();
-    if let Some(headers) = members.get("headers") {
+    let Some(members) = members else { return Upstream::new(Vec::new(), None, Vec::new(), places) };
+    let mut taken: Vec<String> = places.iter().filter_map(Place::header).map(str::to_owned).collect();
+    let mut headers = Vec::new();
+    if let Some(node) = members.get("headers") {
         for (name, node) in
-            headers.entries("an object of headers and the claims that they hold").unwrap_or_default()
+            node.entries("an object of headers and the claims that they hold").unwrap_or_default()
         {
             let Some(name) = header(&node, name, &mut taken) else { continue };
             let Some(claim) = node.text("the claim that the header holds") else { continue };
             check_claim(&node, claim);
-            upstream.headers.push((name, claim.to_owned()));
+            headers.push((name, claim.to_owned()));
         }
     }
-    if let Some(node) = members.get("claims_header") {
-        upstream.claims_header =
-            node.text("the name of a header").and_then(|name| header(&node, name, &mut taken));
-    }
-    if let Some(node) = members.get("filter_state") {
+    let claims_header = members.get("claims_header").and_then(|node| {
+        let name = node.text("the name of a header")?;
+        header(&node, name, &mut taken)
+    });
+    let filter_state = members.get("filter_state").map(|node| {
         let choices: Vec<(&str, FilterState)> =
             FilterState::ALL.iter().map(|entry| (entry.name(), *entry)).collect();
         let items = node.items("a list of entries").unwrap_or_default();
-        upstream.filter_state = items.iter().filter_map(|item| choice(item, &choices)).collect();
-    }
-    upstream
+        items.iter().filter_map(|item| choice(item, &choices)).collect()
+    });
+    Upstream::new(headers, claims_header, filter_state.unwrap_or_default(), places)
 }
 
 /// Whether `name` (lower case) may be a header that the filter reads a token from or sets: a name, and not one that
@@ -70,7 +71,8 @@ pub(super) fn check_header(node: &Node<'_>, name: &str) -> Option<()> {
         node.refuse("is not the name of a header", "write letters, digits and `-`, like x-auth-subject");
         return None;
     }
-    if NEEDED.contains(&name) || name.starts_with("x-envoy-") {
+    let needed = |needed: &&str| spelling::same(needed.as_bytes(), name.as_bytes());
+    if NEEDED.iter().any(needed) || name.starts_with("x-envoy-") {
         node.refuse("is a header that has another meaning", "choose a name like x-auth-subject");
         return None;
     }
@@ -81,17 +83,11 @@ pub(super) fn check_header(node: &Node<'_>, name: &str) -> Option<()> {
 fn header(node: &Node<'_>, name: &str, taken: &mut Vec<String>) -> Option<String> {
     let name = name.to_ascii_lowercase();
     check_header(node, &name)?;
-    if taken.contains(&name) {
+    // Two names that a server takes for one are one.
+    if taken.iter().any(|taken| spelling::same(taken.as_bytes(), name.as_bytes())) {
         node.refuse("is a header that is set, or holds a token, already", "choose another name");
         return None;
     }
     taken.push(name.clone());
     Some(name)
-}
-
-fn token_header(place: &Place) -> Option<String> {
-    match place {
-        Place::Header { name, .. } => Some(name.to_string()),
-        Place::Query(_) | Place::Cookie(_) => None,
-    }
 }

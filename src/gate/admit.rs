@@ -64,7 +64,7 @@ mod tests {
     use serde_json::json;
 
     fn header(claims: Value, claim: &str) -> Option<String> {
-        let upstream = Upstream { headers: vec![("x".into(), claim.into())], ..Upstream::default() };
+        let upstream = Upstream::new(vec![("x".into(), claim.into())], None, Vec::new(), &[]);
         identity(&upstream, &for_test(IssuerId(0), claims)).pop().map(|(_, value)| value.to_string())
     }
 
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn all_claims_travel_encoded() {
-        let upstream = Upstream { claims_header: Some("x-claims".into()), ..Upstream::default() };
+        let upstream = Upstream::new(Vec::new(), Some("x-claims".into()), Vec::new(), &[]);
         let headers = identity(&upstream, &for_test(IssuerId(0), json!({"name": "Zo\u{eb}\r\n"})));
         let decoded = base64url::decode(&*headers[0].1).unwrap();
         assert_eq!(serde_json::from_slice::<Value>(&decoded).unwrap(), json!({"name": "Zo\u{eb}\r\n"}));

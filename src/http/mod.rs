@@ -15,5 +15,6 @@ pub mod host;
 pub mod message;
 pub mod path;
 pub mod readings;
+pub mod spelling;
 pub mod target;
 pub mod uri;

@@ -1,5 +1,6 @@
 //! The parts of a policy that are plain settings.
 
+use crate::http::spelling::Spellings;
 use crate::token::credential::Place;
 
 /// What happens to a request that no rule matches.
@@ -53,6 +54,31 @@ pub struct Upstream {
     pub claims_header: Option<String>,
     /// What is left in the filter state for others.
     pub filter_state: Vec<FilterState>,
+    /// The names of these headers, and of those that hold a token where another name could be taken for it.
+    believed: Spellings,
+}
+
+impl Upstream {
+    /// An upstream that is told of claims in `headers` (lower case, each with its claim) and in `claims_header`, and of
+    /// the token in those of `places` that are headers.
+    pub fn new(
+        headers: Vec<(String, String)>,
+        claims_header: Option<String>,
+        filter_state: Vec<FilterState>,
+        places: &[Place],
+    ) -> Self {
+        let of_tokens = places.iter().filter_map(Place::header);
+        // `authorization` has no other spelling, and nearly every request has it.
+        let of_tokens = of_tokens.filter(|name| name.bytes().any(|byte| !byte.is_ascii_alphanumeric()));
+        let of_claims = headers.iter().map(|(name, _)| name).chain(&claims_header).map(String::as_str);
+        let believed = Spellings::of(of_claims.chain(of_tokens));
+        Self { headers, claims_header, filter_state, believed }
+    }
+
+    /// Whether the upstream may take the field `name` (lower case) for one that tells it who calls.
+    pub fn may_believe(&self, name: &[u8]) -> bool {
+        self.believed.contain(name)
+    }
 }
 
 /// One entry of the filter state.

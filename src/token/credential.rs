@@ -39,6 +39,19 @@ pub enum Scheme {
 pub const DPOP: &str = "DPoP";
 
 impl Place {
+    /// The name of the header field (lower case), where this is one.
+    pub fn header(&self) -> Option<&str> {
+        match self {
+            Self::Header { name, .. } => Some(name),
+            Self::Query(_) | Self::Cookie(_) => None,
+        }
+    }
+
+    /// Whether this is the header field `name` (lower case).
+    pub fn is_header(&self, name: &[u8]) -> bool {
+        self.header().is_some_and(|header| header.as_bytes() == name)
+    }
+
     /// How a token in this place is presented.
     pub fn scheme(&self) -> Scheme {
         match self {
