@@ -5,11 +5,11 @@ use std::thread;
 use libtest_mimic::{Failed, Trial};
 use serde_json::json;
 
-use crate::http2::Session;
 use crate::place::policy;
 use crate::support::bootstrap::{Listener, bootstrap};
 use crate::support::deadline::{Gate, PATIENCE, poll, timed};
 use crate::support::envoy::{Envoy, Launch};
+use crate::support::http2::Session;
 use crate::support::issuer::{Answer, Issuer};
 use crate::support::{places, upstream};
 use crate::tokens::QUESTIONS;

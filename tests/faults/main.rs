@@ -13,7 +13,6 @@ mod support;
 mod account;
 mod crowd;
 mod fault;
-mod http2;
 mod load;
 mod names;
 mod place;

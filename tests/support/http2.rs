@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::{self, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 
-use crate::support::deadline::PATIENCE;
+use super::deadline::PATIENCE;
 
 /// Frames with more than this are not sent by anybody who was not told that they may be.
 const LONGEST_FRAME: u32 = 16_384;
@@ -35,33 +35,38 @@ pub(crate) struct Session {
 impl Session {
     /// Sends `requests` requests with these fields at once.
     pub(crate) fn open(port: u16, requests: u32, fields: &[(&str, &str)]) -> io::Result<Self> {
+        let block = literals(fields)?;
+        // Client streams have odd numbers.
+        let streams: Vec<_> = (0..requests).map(|number| 2 * number + 1).collect();
+        let heads = streams.iter().flat_map(|stream| frame(HEADERS, END_STREAM | END_HEADERS, *stream, &block));
+        Self::begin(port, heads.collect(), &streams)
+    }
+
+    /// Sends one request with these fields, a body and trailers.
+    pub(crate) fn with_trailers(
+        port: u16,
+        fields: &[(&str, &str)],
+        body: &[u8],
+        trailers: &[(&str, &str)],
+    ) -> io::Result<Self> {
+        let frames = [
+            frame(HEADERS, END_HEADERS, 1, &literals(fields)?),
+            frame(DATA, 0, 1, body),
+            frame(HEADERS, END_STREAM | END_HEADERS, 1, &literals(trailers)?),
+        ];
+        Self::begin(port, frames.concat(), &[1])
+    }
+
+    fn begin(port: u16, frames: Vec<u8>, streams: &[u32]) -> io::Result<Self> {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        let mut block = Vec::new();
-        for (name, value) in fields {
-            block.push(0);
-            for text in [name, value] {
-                // One octet has room for the length of less than 127.
-                block.push(
-                    u8::try_from(text.len())
-                        .ok()
-                        .filter(|length| *length < 127)
-                        .ok_or(ErrorKind::InvalidInput)?,
-                );
-                block.extend_from_slice(text.as_bytes());
-            }
-        }
-        // Client streams have odd numbers.
-        let streams: Vec<_> = (0..requests).map(|number| 2 * number + 1).collect();
         let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
         bytes.extend(frame(SETTINGS, 0, 0, &[]));
         bytes.extend(frame(WINDOW_UPDATE, 0, 0, &WINDOW.to_be_bytes()));
-        bytes.extend(
-            streams.iter().flat_map(|stream| frame(HEADERS, END_STREAM | END_HEADERS, *stream, &block)),
-        );
+        bytes.extend(frames);
         stream.write_all(&bytes)?;
-        let waiting = streams.into_iter().map(|stream| (stream, false)).collect();
+        let waiting = streams.iter().map(|stream| (*stream, false)).collect();
         Ok(Self { reader: BufReader::new(stream), waiting })
     }
 
@@ -94,6 +99,21 @@ impl Session {
         }
         Ok(good)
     }
+}
+
+/// A block of fields.
+fn literals(fields: &[(&str, &str)]) -> io::Result<Vec<u8>> {
+    let mut block = Vec::new();
+    for (name, value) in fields {
+        block.push(0);
+        for text in [name, value] {
+            // One octet has room for the length of less than 127.
+            let length = u8::try_from(text.len()).ok().filter(|length| *length < 127);
+            block.push(length.ok_or(ErrorKind::InvalidInput)?);
+            block.extend_from_slice(text.as_bytes());
+        }
+    }
+    Ok(block)
 }
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
