@@ -284,6 +284,33 @@ fn a_good_policy_is_good_in_json_in_yaml_and_on_standard_input() {
 }
 
 #[test]
+fn an_anonymous_rule_that_takes_a_cookie_from_its_upstream_is_noted_until_it_says_so() {
+    let check = |forward: Value| {
+        let mut policy = policy();
+        policy["token"] = json!({"from": [{"header": "x-token"}, {"query": "access_token"}, {"cookie": "session"}]});
+        policy["rules"] = json!([
+            {"name": "login", "match": {"paths": ["/login"]}, "access": "anonymous", "forward": forward},
+            {"name": "greeting", "match": {"paths": ["/hello"]}, "access": "optional"},
+            {"name": "rest", "require": {}},
+        ]);
+        if forward.is_null() {
+            policy["rules"][0].as_object_mut().unwrap().remove("forward");
+        }
+        let path = file(&format!("check-forward-{forward}.json"), &policy.to_string());
+        let run = run(&["check", &path], "");
+        assert_eq!(run.code, 0, "{}", run.out);
+        run.err.lines().filter(|line| line.contains("anonymous")).map(|line| line.replace(&path, "F")).collect()
+    };
+    let noted: Vec<String> = check(Value::Null);
+    assert_eq!(
+        noted,
+        ["note: F: anonymous requests lose the query parameter `access_token` and the cookie `session` (rules: `login`): \
+          write `forward: true` in a rule whose upstream reads it, `forward: false` in the others"]
+    );
+    assert!(check(json!(true)).is_empty() && check(json!(false)).is_empty());
+}
+
+#[test]
 fn every_problem_names_its_place_and_no_secret() {
     let mut wrong = policy();
     wrong["rules"][1]["require"]["scopes"] = json!(["a b"]);

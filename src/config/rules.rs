@@ -46,7 +46,7 @@ pub(super) fn rules<'d>(
 }
 
 fn rule<'d>(node: &Node<'d>, requirements: &Requirements<'d>, vocabulary: &mut Vocabulary) -> Option<Rule> {
-    let members = node.members(&["name", "match", "require", "access", "mode"])?;
+    let members = node.members(&["name", "match", "require", "access", "mode", "forward"])?;
     let name = members.get("name").map(|node| {
         let name = node.text("a name that no other rule has").unwrap_or_default();
         if !name.is_empty() {
@@ -57,7 +57,8 @@ fn rule<'d>(node: &Node<'d>, requirements: &Requirements<'d>, vocabulary: &mut V
     let matcher = members.get("match").map_or_else(|| Some(Matcher::default()), |node| matcher(&node));
     let access = access(&members, requirements, vocabulary);
     let mode = members.get("mode").and_then(|node| choice(&node, MODES)).unwrap_or_default();
-    Some(Rule { name: name.unwrap_or_else(|| node.at().into()), matcher: matcher?, access, mode })
+    let forward = members.get("forward").and_then(|node| node.flag());
+    Some(Rule { name: name.unwrap_or_else(|| node.at().into()), matcher: matcher?, access, mode, forward })
 }
 
 type Word = fn() -> Access;

@@ -163,8 +163,9 @@ impl fmt::Debug for Case<'_> {
     }
 }
 
-/// The edits on a request that goes on without an identity: what stands where the upstream looks for one is removed.
-pub(super) fn strip_identity(policy: &Policy, head: &RequestHead<'_>) -> HeaderEdits {
+/// The edits on a request that goes on under `rule`, but for the identity: what stands where the upstream looks for one is
+/// removed, and so is the token, good or not, unless it is forwarded.
+pub(super) fn strip(policy: &Policy, head: &RequestHead<'_>, rule: Option<RuleId>) -> HeaderEdits {
     let mut edits = HeaderEdits::default();
     let is_place = |name: &[u8]| policy.places.iter().any(|place| place.is_header(name));
     for field in head.fields() {
@@ -178,13 +179,7 @@ pub(super) fn strip_identity(policy: &Policy, head: &RequestHead<'_>) -> HeaderE
             edits.remove.push(name.into());
         }
     }
-    edits
-}
-
-/// As [`strip_identity`], and the token is taken out as well unless the policy forwards it.
-pub(super) fn strip_all(policy: &Policy, head: &RequestHead<'_>) -> HeaderEdits {
-    let mut edits = strip_identity(policy, head);
-    if !policy.forward_token {
+    if !policy.forwards(rule) {
         credential::strip(head, &policy.places, &mut edits);
     }
     edits

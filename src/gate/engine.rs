@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::case::{About, Case, Client, Heard, strip_all, strip_identity};
+use super::case::{About, Case, Client, Heard, strip};
 use super::certificate;
 use super::circuit_breaker::{Admission, CircuitBreaker, Standing};
 use super::clock::Clock;
@@ -118,18 +118,19 @@ impl Gate {
             return Step::Settle(self.unknown(
                 About::request(&client, None),
                 Outage::NotReady,
-                HeaderEdits::default(),
+                HeaderEdits::default,
             ));
         }
-        let stripped = || strip_identity(&self.policy, head);
         let decider = match route(&self.policy, head, paths, facts, &client, now) {
             Route::Judge(decider) => decider,
             Route::Metadata(response) => return Step::Settle(self.described(response, &client)),
             Route::Anonymous(permit, rule) => {
-                return Step::Settle(self.anonymous(permit, About::request(&client, rule), stripped()));
+                let edits = strip(&self.policy, head, rule);
+                return Step::Settle(self.anonymous(permit, About::request(&client, rule), edits));
             }
             Route::Denied(denial, rule) => {
-                return Step::Settle(self.refused(About::request(&client, rule), &denial, stripped(), now));
+                let edits = || strip(&self.policy, head, rule);
+                return Step::Settle(self.refused(About::request(&client, rule), &denial, edits, now));
             }
         };
         let candidate = credential::candidate(head, &self.policy.places);
@@ -141,16 +142,17 @@ impl Gate {
         };
         client.dpop = matches!(&found, Found::Token(_, Scheme::Dpop));
         let about = About::request(&client, decider.rule());
+        let stripped = || strip(&self.policy, head, decider.rule());
         let token = match self.credential(found) {
             Ok(Some(token)) => token,
             Ok(None) => match self.without_credential(decider) {
                 Ok(permit) => return Step::Settle(self.anonymous(permit, about, stripped())),
-                Err(denial) => return Step::Settle(self.refused(about, &denial, stripped(), now)),
+                Err(denial) => return Step::Settle(self.refused(about, &denial, stripped, now)),
             },
-            Err(denial) => return Step::Settle(self.refused(about, &denial, stripped(), now)),
+            Err(denial) => return Step::Settle(self.refused(about, &denial, stripped, now)),
         };
         let digest = digest.unwrap_or_else(|| self.memory.digest(token.expose()));
-        let edits = strip_all(&self.policy, head);
+        let edits = stripped();
         let proof = client.dpop.then(|| self.presented(head, facts));
         let mut case = Case {
             decider,
@@ -341,7 +343,7 @@ impl Gate {
                 self.proceed(id, case, now)
             } else {
                 let edits = core::mem::take(&mut case.edits);
-                Some(self.unknown(case.about(None), Outage::TooLate, edits))
+                Some(self.unknown(case.about(None), Outage::TooLate, || edits))
             };
             woken.extend(verdict.map(|verdict| Woken { id, verdict }));
         }
@@ -414,6 +416,7 @@ impl Gate {
             return None;
         }
         let edits = core::mem::take(&mut case.edits);
+        let edits = || edits;
         let about = case.about(None);
         Some(match stop {
             Stop::Bad(denial) => self.refused(about, &denial, edits, now),

@@ -23,7 +23,7 @@ impl Gate {
         let proven = match self.prove(case, now) {
             Ok(proven) => proven,
             Err(fault) => {
-                return self.refused(case.about(Some(known)), &Denial::BadToken(fault), edits, now);
+                return self.refused(case.about(Some(known)), &Denial::BadToken(fault), || edits, now);
             }
         };
         let sender = Sender { key: proven.as_ref().map(|proven| proven.key), certificate: case.certificate };
@@ -39,8 +39,8 @@ impl Gate {
             .map_err(Unfit::Denied)
             .and_then(|permit| self.spend(proven.as_ref(), now).map(|()| permit))
         {
-            Err(Unfit::Denied(denial)) => self.refused(case.about(Some(known)), &denial, edits, now),
-            Err(Unfit::Unknown(outage)) => self.unknown(case.about(Some(known)), outage, edits),
+            Err(Unfit::Denied(denial)) => self.refused(case.about(Some(known)), &denial, || edits, now),
+            Err(Unfit::Unknown(outage)) => self.unknown(case.about(Some(known)), outage, || edits),
             Ok(permit) => {
                 edits.set.extend(known.identity.iter().cloned());
                 Verdict::Admit { permit, edits, note: self.note("admitted", case.about(Some(known))) }
@@ -69,7 +69,7 @@ impl Gate {
         &self,
         about: About<'_>,
         denial: &Denial,
-        edits: HeaderEdits,
+        edits: impl FnOnce() -> HeaderEdits,
         now: UnixTime,
     ) -> Verdict {
         let (client, rule) = (about.client, about.rule);
@@ -81,22 +81,27 @@ impl Gate {
     }
 
     /// We could not know.
-    pub(super) fn unknown(&self, about: About<'_>, outage: Outage, edits: HeaderEdits) -> Verdict {
+    pub(super) fn unknown(
+        &self,
+        about: About<'_>,
+        outage: Outage,
+        edits: impl FnOnce() -> HeaderEdits,
+    ) -> Verdict {
         let (client, rule) = (about.client, about.rule);
         let note = Note { detail: outage.detail(), outage: true, ..self.note(outage.code(), about) };
         self.enforce(rule, note, edits, || refuse::outage(&self.policy, client, outage))
     }
 
-    /// Refuses, unless the policy or the rule only observes.
+    /// Refuses, unless the policy or the rule only observes; then the request goes on with `edits`.
     fn enforce(
         &self,
         rule: Option<RuleId>,
         note: Note,
-        edits: HeaderEdits,
+        edits: impl FnOnce() -> HeaderEdits,
         respond: impl FnOnce() -> Response,
     ) -> Verdict {
         match policy::observed(&self.policy, rule.and_then(|rule| self.policy.rules.get(rule))) {
-            Some(permit) => Verdict::Admit { permit, edits, note: Note { observed: true, ..note } },
+            Some(permit) => Verdict::Admit { permit, edits: edits(), note: Note { observed: true, ..note } },
             None => Verdict::Refuse { response: respond(), note },
         }
     }

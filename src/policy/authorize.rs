@@ -110,7 +110,7 @@ mod tests {
     const NOBODY: Sender = Sender { key: None, certificate: None };
 
     fn rule(access: Access) -> Rule {
-        Rule { name: "r".into(), matcher: Matcher::default(), access, mode: Mode::Enforce }
+        Rule { name: "r".into(), matcher: Matcher::default(), access, mode: Mode::Enforce, forward: None }
     }
 
     fn require(wanted: Wanted) -> Access {

@@ -52,7 +52,7 @@ pub struct Policy {
     pub places: Vec<Place>,
     /// How DPoP proofs are checked; `None` where DPoP is no way to present a token.
     pub dpop: Option<Dpop>,
-    /// Whether the token stays on a request that goes on.
+    /// Whether the token stays on a request that goes on, unless its rule says otherwise.
     pub forward_token: bool,
     /// Where a request's client certificate is told.
     pub certificate_source: CertificateSource,
@@ -102,6 +102,12 @@ impl Policy {
     /// Whether this is [`Policy::closed`]: a configured policy has at least one rule.
     pub fn is_closed(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    /// Whether the token stays on a request that goes on under `rule`.
+    pub fn forwards(&self, rule: Option<RuleId>) -> bool {
+        let of_rule = rule.and_then(|rule| self.rules.get(rule)).and_then(|rule| rule.forward);
+        of_rule.unwrap_or(self.forward_token)
     }
 
     /// The issuer of this number.

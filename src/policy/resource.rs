@@ -214,6 +214,7 @@ mod tests {
             },
             access: access.clone(),
             mode: *mode,
+            forward: None,
         };
         Policy {
             rules: Rules::new(rules.iter().map(rule).collect()).unwrap(),

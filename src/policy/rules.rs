@@ -25,6 +25,8 @@ pub struct Rule {
     pub access: Access,
     /// Whether its denials count.
     pub mode: Mode,
+    /// Whether the token stays on its requests; `None` where the policy says so for all.
+    pub forward: Option<bool>,
 }
 
 /// What the requests of a rule need.
@@ -170,7 +172,7 @@ mod tests {
     fn rule(name: &str, routes: &[&str]) -> Rule {
         let routes = routes.iter().map(|route| (*route).to_owned()).collect();
         let matcher = Matcher { routes, ..Matcher::default() };
-        Rule { name: name.into(), matcher, access: Access::Anonymous, mode: Mode::Enforce }
+        Rule { name: name.into(), matcher, access: Access::Anonymous, mode: Mode::Enforce, forward: None }
     }
 
     #[test]

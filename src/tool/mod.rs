@@ -17,6 +17,7 @@ mod help;
 pub mod line;
 pub mod members;
 pub mod mint;
+mod notes;
 pub mod policy_file;
 pub mod request;
 pub mod scenario;

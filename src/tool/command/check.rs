@@ -9,6 +9,7 @@ use crate::tool::compiled::{self, Compiled};
 use crate::tool::console::{Console, Exit};
 use crate::tool::document;
 use crate::tool::envoy::{self, Configuration, Filter, Surroundings, Ways};
+use crate::tool::notes;
 use crate::tool::policy_file::{self, prefix};
 
 /// Checks `files`, each to its end.
@@ -84,6 +85,9 @@ fn policy(place: &str, document: &Value, console: &mut Console<'_>) -> io::Resul
                     console.err,
                     "note: {place}: the variable {name}, which holds a secret, is not set here"
                 )?;
+            }
+            for note in notes::about(&compiled.policy) {
+                writeln!(console.err, "note: {place}: {note}")?;
             }
             Ok((Exit::Good, Some(compiled)))
         }
