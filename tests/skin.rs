@@ -47,6 +47,8 @@ struct Proxy {
     /// What the workers share, by slot, with its version.
     slots: RefCell<HashMap<u32, (Vec<u8>, u32)>>,
     log: RefCell<String>,
+    /// The filter state, each entry as often as it was published.
+    published: RefCell<Vec<(String, String)>>,
     counted: RefCell<Vec<(String, u64)>>,
     now: Cell<i64>,
     gone: RefCell<Vec<ContextId>>,
@@ -108,8 +110,9 @@ impl Host for Shared {
         properties.iter().find(|(name, _)| path.last() == Some(name)).map(|(_, value)| value.clone())
     }
 
-    fn publish(&self, _name: &str, _value: &str) {
+    fn publish(&self, name: &str, value: &str) {
         self.0.called("publish");
+        self.0.published.borrow_mut().push((name.to_owned(), value.to_owned()));
     }
 
     fn edit(&self, edits: &HeaderEdits) -> Result<(), HostFault> {
@@ -268,6 +271,47 @@ fn a_refused_request_is_answered_and_nothing_of_it_goes_on() {
     assert_eq!(world.skin.rest(2), Hold::Keep, "body and trailers neither");
     world.skin.gone(2);
     assert_eq!(world.skin.rest(2), Hold::Release, "another request may get the number");
+}
+
+#[test]
+fn filter_state_names_nobody_whose_token_did_not_admit_the_request() {
+    let policy = |mode: &str, scopes: Value| {
+        json!({
+            "issuers": {"idp": {"audiences": "any", "introspection": {
+                "uri": "https://idp.example.com/introspect", "cluster": "idp", "client": {"method": "none"}}}},
+            "rules": [{"name": "all", "mode": mode, "require": {"scopes": scopes}}],
+            "upstream": {"filter_state": ["subject", "client", "issuer", "rule", "reason"]},
+        })
+    };
+    let published = |policy: &Value, answer: &Value| {
+        let world = World::under(policy);
+        assert_eq!(world.request(2, "/", Some("token")), Hold::Keep);
+        world.skin.woken();
+        world.reply(answer);
+        world.proxy.published.take()
+    };
+    let pairs = |entries: &[(&str, &str)]| -> Vec<(String, String)> {
+        entries.iter().map(|(name, value)| (format!("scopegate.{name}"), (*value).to_owned())).collect()
+    };
+    let victim = json!({"active": true, "sub": "victim", "client_id": "app"});
+    let bound = json!({"active": true, "sub": "victim", "client_id": "app", "cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}});
+    for (mode, answer, scopes, reason) in [
+        ("observe", &bound, json!(["read"]), "binding_unproven"),
+        ("observe", &victim, json!(["read"]), "scope_insufficient"),
+    ] {
+        let seen = published(&policy(mode, scopes), answer);
+        assert_eq!(seen, pairs(&[("rule", "all"), ("reason", reason)]));
+    }
+    let all = json!({"active": true, "sub": "victim", "client_id": "app", "scope": "read"});
+    let whole = [("subject", "victim"), ("client", "app"), ("issuer", "idp"), ("rule", "all"), ("reason", "admitted")];
+    for mode in ["observe", "enforce"] {
+        assert_eq!(published(&policy(mode, json!(["read"])), &all), pairs(&whole));
+    }
+    // What breaks out of its line is in none.
+    for odd in ["a\nb", "a\r", "\u{0}", "caf\u{e9}", " a", "\u{7f}", "\u{2028}"] {
+        let odd = json!({"active": true, "sub": odd, "client_id": odd, "scope": "read"});
+        assert_eq!(published(&policy("enforce", json!(["read"])), &odd), pairs(&whole[2..]));
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@
 
 pub mod configuration;
 pub mod counters;
+mod filter_state;
 pub mod host;
 pub mod pairs;
 pub mod skin;

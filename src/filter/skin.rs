@@ -10,6 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use super::counters::Counters;
+use super::filter_state;
 use super::host::{CallToken, ContextId, Host, Level};
 use super::pairs::{self, Pairs};
 use super::warnings::Warnings;
@@ -18,7 +19,6 @@ use crate::base::time::UnixTime;
 use crate::gate::{Ask, AskId, Facts, Gate, Note, RequestId, Step, Verdict, Woken};
 use crate::http::head::RequestHead;
 use crate::http::message::{Answer, FieldValue, Reply, Response};
-use crate::policy::FilterState;
 
 /// What the proxy is to do with a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -143,11 +143,15 @@ impl<H: Host> Skin<H> {
         }
     }
 
-    /// Whether body and trailers of `stream` have to be kept back still.
+    /// Whether what follows the head of `stream` has to be kept back still.
     pub fn rest(&self, stream: ContextId) -> Hold {
-        let refused = self.refused.try_borrow().map_or(true, |refused| refused.contains(&stream));
+        let refused = self.is_refused(stream);
         let parked = self.borrow(|gate| gate.is_parked(RequestId(stream))).unwrap_or(true);
         if refused || parked { Hold::Keep } else { Hold::Release }
+    }
+
+    fn is_refused(&self, stream: ContextId) -> bool {
+        self.refused.try_borrow().map_or(true, |refused| refused.contains(&stream))
     }
 
     /// The stream is gone.
@@ -293,7 +297,9 @@ impl<H: Host> Skin<H> {
     /// Edits or answers the selected request. Only one that is released may be resumed.
     fn carry_out(&self, stream: ContextId, verdict: Verdict) -> Hold {
         self.note(verdict.note());
-        self.publish(verdict.note());
+        if let Some(policy) = self.borrow(|gate| Rc::clone(gate.policy())) {
+            filter_state::publish(&self.host, &policy.upstream.filter_state, verdict.note());
+        }
         match verdict {
             Verdict::Admit { permit: _, edits, note: _ } => match self.host.edit(&edits) {
                 Ok(()) => Hold::Release,
@@ -332,22 +338,6 @@ impl<H: Host> Skin<H> {
             self.host.log(Level::Error, &fault.to_string());
         }
         Hold::Keep
-    }
-
-    fn publish(&self, note: &Note) {
-        let Some(policy) = self.borrow(|gate| Rc::clone(gate.policy())) else { return };
-        for state in &policy.upstream.filter_state {
-            let value = match state {
-                FilterState::Subject => note.grant().and_then(|grant| grant.subject()),
-                FilterState::Client => note.grant().and_then(|grant| grant.client()),
-                FilterState::Issuer => note.issuer.as_deref(),
-                FilterState::Rule => note.rule.as_deref(),
-                FilterState::Reason => Some(note.reason),
-            };
-            if let Some(value) = value {
-                self.host.publish(&format!("scopegate.{}", state.name()), value);
-            }
-        }
     }
 
     fn note(&self, note: &Note) {

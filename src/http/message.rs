@@ -18,7 +18,12 @@ impl FieldValue {
     /// `text` as a field value. `None` when it holds anything but visible ASCII and inner spaces, or is too long.
     pub fn new(text: impl Into<String>) -> Option<Self> {
         let text = text.into();
-        (text.bytes().all(is_plain) && text.trim() == text && text.len() <= Self::MAX).then_some(Self(text))
+        Self::holds(&text).then_some(Self(text))
+    }
+
+    /// Whether `text` is a field value as it stands.
+    pub fn holds(text: &str) -> bool {
+        text.bytes().all(is_plain) && text.trim() == text && text.len() <= Self::MAX
     }
 
     /// `text` with everything else taken out: for values put together from checked parts.

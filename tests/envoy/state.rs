@@ -15,6 +15,9 @@ pub(crate) fn add(ring: &mut Ring) {
     ring.test("state::the_access_log_names_who_and_why", introspected(), access_log);
     ring.test("state::a_filter_behind_ours_decides_by_it", introspected().behind(only_alice()), read_behind);
     ring.test("state::a_client_cannot_set_it", introspected().behind(only_alice()), not_forged);
+    let watched = all_observing().behind(only_alice());
+    ring.test("state::a_token_that_is_not_its_senders_makes_them_nobody", watched, not_believed);
+    ring.test("state::a_subject_cannot_break_out_of_its_line", introspected(), one_line);
 }
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -82,6 +85,36 @@ fn not_forged(site: &Site) {
         let request = Request::get("/orders/1").bearer("opaque-of-bob").field(name, "alice");
         let response = site.keeps_out(&request).unwrap();
         assert_eq!(response.status, 403);
+    }
+}
+
+/// A token that is bound to a key, sent without a proof, is refused, and here that is only observed.
+fn not_believed(site: &Site) {
+    let bound = json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"});
+    for (cnf, scope, reason) in [(bound, "orders", "binding_unproven"), (Value::Null, "poor", "scope_insufficient")] {
+        let mut alice = opaque("alice");
+        alice["scope"] = json!(scope);
+        if !cnf.is_null() {
+            alice["cnf"] = cnf;
+        }
+        site.issuer.answers(ASKED, Answer::json(&alice));
+        let response = site.keeps_out(&Request::get("/orders/1").bearer(format!("stolen-{scope}"))).unwrap();
+        let logged = site.logged(&response);
+        let seen = ["subject", "client", "issuer", "rule", "reason"].map(|name| logged.get(name));
+        assert_eq!((response.status, seen), (403, ["", "", "", "orders", reason]), "{logged:?}");
+        assert!(logged.get("details").starts_with("rbac_access_denied"), "{logged:?}");
+    }
+}
+
+fn one_line(site: &Site) {
+    for (number, odd) in ["a\n{\"subject\": \"root\"}", "a\r", "a\u{0}b", "\u{9b}2J"].into_iter().enumerate() {
+        let mut answer = opaque(odd);
+        answer["client_id"] = json!(odd);
+        site.issuer.answers(ASKED, Answer::json(&answer));
+        let response = site.send(&Request::get("/orders/1").bearer(format!("opaque-{number}")));
+        let logged = site.logged(&response);
+        let seen = ["subject", "client", "issuer", "reason"].map(|name| logged.get(name));
+        assert_eq!((response.status, seen), (200, ["", "", "corp", "admitted"]), "{odd:?}");
     }
 }
 
