@@ -354,13 +354,24 @@ fn observing_lets_through_and_says_what_it_would_have_done() {
 /// neither the client's identity headers nor a credential, good or not.
 #[test]
 fn whatever_goes_on_without_being_admitted_by_its_token_carries_neither_token_nor_identity() {
-    const FORGED: [(&str, &str); 3] = [("x-auth-subject", "root"), ("x.auth_subject", "root"), ("x_token", "forged")];
-    const TAKEN: [&str; 6] = ["x-auth-subject", "x.auth_subject", "x_token", "x-token", "cookie", "authorization"];
+    const FORGED: [(&str, &str); 3] =
+        [("x-auth-subject", "root"), ("x.auth_subject", "root"), ("x_token", "forged")];
+    const TAKEN: [&str; 6] =
+        ["x-auth-subject", "x.auth_subject", "x_token", "x-token", "cookie", "authorization"];
     type Fields = &'static [(&'static str, &'static str)];
     let token: Fields = &[("authorization", "Bearer live")];
-    let spoiled: Fields = &[("authorization", "Bearer live"), ("authorization", "Bearer"), ("x-token", "live"), ("cookie", "a=b; session=live; session=")];
-    let preflight: Fields =
-        &[(":method", "OPTIONS"), ("origin", "https://app.example"), ("access-control-request-method", "PUT"), ("x-token", "live")];
+    let spoiled: Fields = &[
+        ("authorization", "Bearer live"),
+        ("authorization", "Bearer"),
+        ("x-token", "live"),
+        ("cookie", "a=b; session=live; session="),
+    ];
+    let preflight: Fields = &[
+        (":method", "OPTIONS"),
+        ("origin", "https://app.example"),
+        ("access-control-request-method", "PUT"),
+        ("x-token", "live"),
+    ];
     let rules = json!([
         {"name": "open", "match": {"paths": ["/open"]}, "access": "anonymous"},
         {"name": "maybe", "match": {"paths": ["/maybe"]}, "access": "optional"},
@@ -440,7 +451,9 @@ fn whatever_goes_on_without_being_admitted_by_its_token_carries_neither_token_no
 /// Holds `verdict` on a request with `fields` to letting it through for `expected`, with nothing set and all of `taken`
 /// removed that the request has.
 fn carries_nothing(verdict: &Verdict, expected: &str, fields: &[(&str, &str)], taken: &[&str]) {
-    let Verdict::Admit { edits, note, .. } = verdict else { panic!("{expected}: refused for {}", reason(verdict)) };
+    let Verdict::Admit { edits, note, .. } = verdict else {
+        panic!("{expected}: refused for {}", reason(verdict))
+    };
     let about = format!("{expected} {fields:?}");
     assert_eq!((note.reason, note.observed), (expected, expected != "anonymous"), "{about}");
     for name in taken {
@@ -474,7 +487,9 @@ fn a_rule_says_for_itself_whether_the_token_stays() {
         let mut gate = gate(&policy);
         let stays = |gate: &mut Gate, path: &str| {
             let fields = [(":path", &*format!("/{path}?token=a")), ("x-token", "a"), ("x_token", "b")];
-            let Verdict::Admit { edits, .. } = settled(open_with(gate, 1, &fields, at(0))) else { panic!("{path}") };
+            let Verdict::Admit { edits, .. } = settled(open_with(gate, 1, &fields, at(0))) else {
+                panic!("{path}")
+            };
             // What only looks like the token's place is not it.
             assert!(edits.remove.iter().any(|name| &**name == "x_token"), "{path}");
             (!edits.remove.iter().any(|name| &**name == "x-token"), edits.set.is_empty())

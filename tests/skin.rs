@@ -28,6 +28,7 @@ const START: i64 = 1_760_000_000;
 enum Act {
     Select(ContextId),
     Edit(Vec<String>, Vec<(String, String)>),
+    RemoveTrailer(String),
     Resume,
     Respond(u16, String),
     Call(String),
@@ -38,6 +39,7 @@ enum Act {
 #[derive(Default)]
 struct Proxy {
     fields: RefCell<Vec<u8>>,
+    trailers: RefCell<Vec<u8>>,
     reply: RefCell<(Vec<u8>, Vec<u8>)>,
     acts: RefCell<Vec<Act>>,
     /// The fields of the last answer.
@@ -108,6 +110,18 @@ impl Host for Shared {
         self.0.called("property");
         let properties = self.0.properties.borrow();
         properties.iter().find(|(name, _)| path.last() == Some(name)).map(|(_, value)| value.clone())
+    }
+
+    fn request_trailers(&self) -> Result<Vec<u8>, HostFault> {
+        self.0.called("request_trailers");
+        if self.0.broken.borrow().contains(&"request_trailers") {
+            return Err(HostFault { call: "request_trailers", status: 1 });
+        }
+        Ok(self.0.trailers.borrow().clone())
+    }
+
+    fn remove_trailer(&self, name: &str) -> Result<(), HostFault> {
+        self.0.act("remove_trailer", Act::RemoveTrailer(name.to_owned()))
     }
 
     fn publish(&self, name: &str, value: &str) {
@@ -274,6 +288,48 @@ fn a_refused_request_is_answered_and_nothing_of_it_goes_on() {
 }
 
 #[test]
+fn trailers_carry_nothing_that_passes_for_an_identity_or_a_token() {
+    let world = World::new();
+    let sent = [
+        ("x-sum", "1"),
+        ("x.auth_subject", "root"),
+        ("x-auth-subject", "root"),
+        ("authorization", "Bearer x"),
+    ];
+    *world.proxy.trailers.borrow_mut() = pairs::write(&sent);
+    let taken = ["x.auth_subject", "x-auth-subject", "authorization"];
+    let removed = taken.map(|name| Act::RemoveTrailer(name.to_owned()));
+    assert_eq!(world.request(2, "/open", None), Hold::Release);
+    world.proxy.acts();
+    assert_eq!((world.skin.trailers(2), world.proxy.acts()), (Hold::Release, removed.to_vec()));
+    // Those of a request that waits are not handed over again.
+    assert_eq!(world.request(3, "/", Some("token")), Hold::Keep);
+    world.proxy.acts();
+    assert_eq!((world.skin.trailers(3), world.proxy.acts()), (Hold::Keep, removed.to_vec()));
+    // One that was answered is left alone.
+    assert_eq!(world.request(4, "/", None), Hold::Keep);
+    world.proxy.acts();
+    assert_eq!((world.skin.trailers(4), world.proxy.acts()), (Hold::Keep, Vec::new()));
+}
+
+#[test]
+fn trailers_that_cannot_be_read_or_edited_refuse_the_request() {
+    for broken in ["request_trailers", "remove_trailer", ""] {
+        let world = World::new();
+        *world.proxy.trailers.borrow_mut() = pairs::write(&[("x-auth-subject", "root")]);
+        if broken.is_empty() {
+            world.proxy.trailers.borrow_mut().pop();
+        }
+        world.proxy.broken.borrow_mut().push(broken);
+        assert_eq!(world.request(2, "/open", None), Hold::Release);
+        world.proxy.acts();
+        assert_eq!(world.skin.trailers(2), Hold::Keep);
+        assert_eq!(world.proxy.acts(), [respond(503, "scopegate_host_fault_request_trailers")], "{broken}");
+        assert_eq!(world.skin.rest(2), Hold::Keep);
+    }
+}
+
+#[test]
 fn filter_state_names_nobody_whose_token_did_not_admit_the_request() {
     let policy = |mode: &str, scopes: Value| {
         json!({
@@ -303,7 +359,13 @@ fn filter_state_names_nobody_whose_token_did_not_admit_the_request() {
         assert_eq!(seen, pairs(&[("rule", "all"), ("reason", reason)]));
     }
     let all = json!({"active": true, "sub": "victim", "client_id": "app", "scope": "read"});
-    let whole = [("subject", "victim"), ("client", "app"), ("issuer", "idp"), ("rule", "all"), ("reason", "admitted")];
+    let whole = [
+        ("subject", "victim"),
+        ("client", "app"),
+        ("issuer", "idp"),
+        ("rule", "all"),
+        ("reason", "admitted"),
+    ];
     for mode in ["observe", "enforce"] {
         assert_eq!(published(&policy(mode, json!(["read"])), &all), pairs(&whole));
     }

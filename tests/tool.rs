@@ -287,7 +287,8 @@ fn a_good_policy_is_good_in_json_in_yaml_and_on_standard_input() {
 fn an_anonymous_rule_that_takes_a_cookie_from_its_upstream_is_noted_until_it_says_so() {
     let check = |forward: Value| {
         let mut policy = policy();
-        policy["token"] = json!({"from": [{"header": "x-token"}, {"query": "access_token"}, {"cookie": "session"}]});
+        policy["token"] =
+            json!({"from": [{"header": "x-token"}, {"query": "access_token"}, {"cookie": "session"}]});
         policy["rules"] = json!([
             {"name": "login", "match": {"paths": ["/login"]}, "access": "anonymous", "forward": forward},
             {"name": "greeting", "match": {"paths": ["/hello"]}, "access": "optional"},
@@ -299,13 +300,19 @@ fn an_anonymous_rule_that_takes_a_cookie_from_its_upstream_is_noted_until_it_say
         let path = file(&format!("check-forward-{forward}.json"), &policy.to_string());
         let run = run(&["check", &path], "");
         assert_eq!(run.code, 0, "{}", run.out);
-        run.err.lines().filter(|line| line.contains("anonymous")).map(|line| line.replace(&path, "F")).collect()
+        run.err
+            .lines()
+            .filter(|line| line.contains("anonymous"))
+            .map(|line| line.replace(&path, "F"))
+            .collect()
     };
     let noted: Vec<String> = check(Value::Null);
     assert_eq!(
         noted,
-        ["note: F: anonymous requests lose the query parameter `access_token` and the cookie `session` (rules: `login`): \
-          write `forward: true` in a rule whose upstream reads it, `forward: false` in the others"]
+        [
+            "note: F: anonymous requests lose the query parameter `access_token` and the cookie `session` (rules: `login`): \
+          write `forward: true` in a rule whose upstream reads it, `forward: false` in the others"
+        ]
     );
     assert!(check(json!(true)).is_empty() && check(json!(false)).is_empty());
 }

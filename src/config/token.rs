@@ -94,7 +94,8 @@ fn is_same(one: &Place, other: &Place) -> bool {
     match (one, other) {
         (Place::Header { name, scheme }, Place::Header { name: other, scheme: other_scheme }) => {
             let schemes = scheme.as_ref().zip(other_scheme.as_ref());
-            spelling::same(name.as_bytes(), other.as_bytes()) && schemes.is_none_or(|(one, other)| one.eq_ignore_ascii_case(other))
+            spelling::same(name.as_bytes(), other.as_bytes())
+                && schemes.is_none_or(|(one, other)| one.eq_ignore_ascii_case(other))
         }
         (Place::Query(one), Place::Query(other)) | (Place::Cookie(one), Place::Cookie(other)) => one == other,
         (Place::Header { .. } | Place::Query(_) | Place::Cookie(_), _) => false,

@@ -147,10 +147,15 @@ pub(super) fn request_head(context: ContextId) -> Hold {
     }
 }
 
-/// A part of a request's body, or its trailers. With `allow_on_headers_stop_iteration` a pause at the head does not
-/// hold them back.
+/// A part of a request's body. With `allow_on_headers_stop_iteration` a pause at the head does not hold it back, nor the
+/// trailers.
 pub(super) fn request_rest(context: ContextId) -> Hold {
     stream(context).map_or(Hold::Keep, |skin| skin.rest(context))
+}
+
+/// The trailers of a request.
+pub(super) fn request_trailers(context: ContextId) -> Hold {
+    stream(context).map_or(Hold::Keep, |skin| skin.trailers(context))
 }
 
 /// Answers a request that comes before there is a policy.

@@ -76,6 +76,14 @@ impl Host for Envoy {
         abi::fields(abi::REQUEST_HEADERS)
     }
 
+    fn request_trailers(&self) -> Result<Vec<u8>, HostFault> {
+        abi::fields(abi::REQUEST_TRAILERS)
+    }
+
+    fn remove_trailer(&self, name: &str) -> Result<(), HostFault> {
+        abi::remove_field(abi::REQUEST_TRAILERS, name)
+    }
+
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
         abi::property(path).ok()
     }
@@ -88,7 +96,7 @@ impl Host for Envoy {
 
     fn edit(&self, edits: &HeaderEdits) -> Result<(), HostFault> {
         for name in &edits.remove {
-            abi::remove_request_field(name)?;
+            abi::remove_field(abi::REQUEST_HEADERS, name)?;
         }
         for (name, value) in &edits.set {
             abi::replace_request_field(name, value)?;

@@ -56,6 +56,18 @@ pub trait Host {
     /// The proxy does not hand them over.
     fn request_fields(&self) -> Result<Vec<u8>, HostFault>;
 
+    /// All fields of the request's trailers, while they are being handed over, as such a block.
+    ///
+    /// # Errors
+    /// The proxy does not hand them over.
+    fn request_trailers(&self) -> Result<Vec<u8>, HostFault>;
+
+    /// Takes every field `name` out of the request's trailers, while they are being handed over.
+    ///
+    /// # Errors
+    /// It was refused.
+    fn remove_trailer(&self, name: &str) -> Result<(), HostFault>;
+
     /// A property of the request; `None` when it has none, whatever the reason.
     fn property(&self, path: &[&str]) -> Option<Vec<u8>>;
 

@@ -14,6 +14,7 @@ mod filter_state;
 pub mod host;
 pub mod pairs;
 pub mod skin;
+mod trailers;
 mod warnings;
 
 #[cfg(target_arch = "wasm32")]

@@ -13,6 +13,7 @@ use super::counters::Counters;
 use super::filter_state;
 use super::host::{CallToken, ContextId, Host, Level};
 use super::pairs::{self, Pairs};
+use super::trailers;
 use super::warnings::Warnings;
 use crate::base::hex;
 use crate::base::time::UnixTime;
@@ -152,6 +153,20 @@ impl<H: Host> Skin<H> {
 
     fn is_refused(&self, stream: ContextId) -> bool {
         self.refused.try_borrow().map_or(true, |refused| refused.contains(&stream))
+    }
+
+    /// The trailers of `stream` are there.
+    pub fn trailers(&self, stream: ContextId) -> Hold {
+        let Some(policy) = self.borrow(|gate| Rc::clone(gate.policy())) else {
+            return self.reentered(stream);
+        };
+        if self.is_refused(stream) {
+            return Hold::Keep;
+        }
+        match trailers::strip(&self.host, &policy) {
+            Ok(()) => self.rest(stream),
+            Err(fault) => self.give_up(stream, "request_trailers", &fault.to_string()),
+        }
     }
 
     /// The stream is gone.

@@ -59,7 +59,8 @@ mod tests {
     #[test]
     fn letters_digits_and_lengths_make_another_name() {
         let ours = Spellings::of(["x-auth-subject"]);
-        for name in ["x-auth-subjects", "xxauth-subject", "x-auth0subject", "x-auth-subjec", "", "x--auth-subject"]
+        for name in
+            ["x-auth-subjects", "xxauth-subject", "x-auth0subject", "x-auth-subjec", "", "x--auth-subject"]
         {
             assert!(!ours.contain(name.as_bytes()), "{name}");
         }

@@ -110,6 +110,12 @@ impl Policy {
         of_rule.unwrap_or(self.forward_token)
     }
 
+    /// Whether the field `name` (lower case) must not come in the trailers of a request: the upstream could take it for
+    /// an identity or a token.
+    pub fn forbids_trailer(&self, name: &[u8]) -> bool {
+        self.upstream.may_believe(name) || self.places.iter().any(|place| place.is_in(name))
+    }
+
     /// The issuer of this number.
     pub fn issuer(&self, id: IssuerId) -> Option<&Issuer> {
         self.issuers.get(usize::try_from(id.0).ok()?)

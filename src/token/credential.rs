@@ -52,6 +52,15 @@ impl Place {
         self.header().is_some_and(|header| header.as_bytes() == name)
     }
 
+    /// Whether the field `name` (lower case) holds this place.
+    pub fn is_in(&self, name: &[u8]) -> bool {
+        match self {
+            Self::Header { .. } => self.is_header(name),
+            Self::Query(_) => false,
+            Self::Cookie(_) => name == b"cookie",
+        }
+    }
+
     /// How a token in this place is presented.
     pub fn scheme(&self) -> Scheme {
         match self {

@@ -91,7 +91,9 @@ fn not_forged(site: &Site) {
 /// A token that is bound to a key, sent without a proof, is refused, and here that is only observed.
 fn not_believed(site: &Site) {
     let bound = json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"});
-    for (cnf, scope, reason) in [(bound, "orders", "binding_unproven"), (Value::Null, "poor", "scope_insufficient")] {
+    for (cnf, scope, reason) in
+        [(bound, "orders", "binding_unproven"), (Value::Null, "poor", "scope_insufficient")]
+    {
         let mut alice = opaque("alice");
         alice["scope"] = json!(scope);
         if !cnf.is_null() {
@@ -107,7 +109,8 @@ fn not_believed(site: &Site) {
 }
 
 fn one_line(site: &Site) {
-    for (number, odd) in ["a\n{\"subject\": \"root\"}", "a\r", "a\u{0}b", "\u{9b}2J"].into_iter().enumerate() {
+    for (number, odd) in ["a\n{\"subject\": \"root\"}", "a\r", "a\u{0}b", "\u{9b}2J"].into_iter().enumerate()
+    {
         let mut answer = opaque(odd);
         answer["client_id"] = json!(odd);
         site.issuer.answers(ASKED, Answer::json(&answer));

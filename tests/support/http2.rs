@@ -38,7 +38,8 @@ impl Session {
         let block = literals(fields)?;
         // Client streams have odd numbers.
         let streams: Vec<_> = (0..requests).map(|number| 2 * number + 1).collect();
-        let heads = streams.iter().flat_map(|stream| frame(HEADERS, END_STREAM | END_HEADERS, *stream, &block));
+        let heads =
+            streams.iter().flat_map(|stream| frame(HEADERS, END_STREAM | END_HEADERS, *stream, &block));
         Self::begin(port, heads.collect(), &streams)
     }
 

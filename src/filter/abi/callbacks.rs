@@ -78,7 +78,7 @@ extern "C" fn proxy_on_request_body(context: u32, _size: usize, _end_of_stream: 
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_request_trailers(context: u32, _fields: usize) -> u32 {
-    action(contexts::request_rest(context))
+    action(contexts::request_trailers(context))
 }
 
 #[unsafe(no_mangle)]

@@ -12,6 +12,8 @@ pub(in crate::filter) const CALL_RESPONSE_BODY: u32 = 4;
 pub(in crate::filter) const PLUGIN_CONFIGURATION: u32 = 7;
 /// `MapType::HttpRequestHeaders`.
 pub(in crate::filter) const REQUEST_HEADERS: u32 = 0;
+/// `MapType::HttpRequestTrailers`.
+pub(in crate::filter) const REQUEST_TRAILERS: u32 = 1;
 /// `MapType::HttpCallResponseHeaders`.
 pub(in crate::filter) const CALL_RESPONSE_HEADERS: u32 = 6;
 /// `StreamType::HttpRequest`.
@@ -164,9 +166,9 @@ pub(in crate::filter) fn replace_request_field(name: &str, value: &str) -> Resul
     done("proxy_replace_header_map_value", status)
 }
 
-pub(in crate::filter) fn remove_request_field(name: &str) -> Result<(), HostFault> {
+pub(in crate::filter) fn remove_field(map: u32, name: &str) -> Result<(), HostFault> {
     // SAFETY: the host reads the name during the call.
-    let status = unsafe { proxy_remove_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len()) };
+    let status = unsafe { proxy_remove_header_map_value(map, name.as_ptr(), name.len()) };
     done("proxy_remove_header_map_value", status)
 }
 

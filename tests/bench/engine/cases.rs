@@ -229,6 +229,14 @@ impl Host for Idle {
         Ok(self.fields.clone())
     }
 
+    fn request_trailers(&self) -> Result<Vec<u8>, HostFault> {
+        Ok(Vec::new())
+    }
+
+    fn remove_trailer(&self, _name: &str) -> Result<(), HostFault> {
+        Ok(())
+    }
+
     fn property(&self, _path: &[&str]) -> Option<Vec<u8>> {
         None
     }
