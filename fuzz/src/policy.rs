@@ -7,6 +7,7 @@ use scopegate::base::time::UnixTime;
 use scopegate::config::{self, ConfigError};
 use scopegate::gate::{Facts, Gate, RequestId, Step, Verdict};
 use scopegate::http::head::RequestHead;
+use scopegate::http::message::FieldValue;
 use scopegate::jose::verify::NoAccelerator;
 use scopegate::policy::Policy;
 use scopegate::tool::document;
@@ -100,6 +101,21 @@ fn sorted(value: &Value) -> Value {
     }
 }
 
+/// Where a page comes from that no input lists, but by a word of its own.
+const PAGE: &str = "https://page.example.com";
+
+/// A page may read an answer where the policy lists its origin, or `*` without credentials, and nowhere else.
+fn readable(document: &Value, fields: &[(&'static str, FieldValue)]) {
+    let field = |name| fields.iter().find(|(found, _)| *found == name).map(|(_, value)| value.as_str());
+    let listed = document["cors"]["origins"].as_array();
+    let is_listed = |origin: &str| listed.is_some_and(|listed| listed.iter().any(|one| one == origin));
+    let expected = ["*", PAGE].into_iter().find(|origin| is_listed(origin));
+    assert_eq!(field("access-control-allow-origin"), expected);
+    if field("access-control-allow-credentials").is_some() {
+        assert!(expected == Some(PAGE), "any page may use its visitor's cookies");
+    }
+}
+
 /// A policy that was accepted has rules, shows no secret, and lets nobody through whom it does not mention.
 fn accepted(policy: Policy, document: &Value) {
     let text = document.to_string();
@@ -113,14 +129,15 @@ fn accepted(policy: Policy, document: &Value) {
     for (id, (method, path)) in
         [("GET", "/"), ("POST", "/orders/1"), ("OPTIONS", "*"), ("CONNECT", "")].into_iter().enumerate()
     {
-        let fields = [(":method", method), (":authority", "api.example.com"), (":path", path)];
+        let fields =
+            [(":method", method), (":authority", "api.example.com"), (":path", path), ("origin", PAGE)];
         let head =
             RequestHead::from_pairs(fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())));
         match gate.open(RequestId(id as u32), &head, &Facts::default(), now) {
             Step::Settle(Verdict::Admit { note, .. }) => {
                 assert!(open, "{method} {path} is let through: {}", note.reason)
             }
-            Step::Settle(Verdict::Refuse { .. }) => {}
+            Step::Settle(Verdict::Refuse { response, .. }) => readable(document, &response.fields),
             Step::Park => panic!("a request without a token waits"),
         }
     }

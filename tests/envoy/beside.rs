@@ -65,7 +65,10 @@ pub(crate) fn add(ring: &mut Ring) {
 }
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![trial("beside::request_timeout_ends_what_waits_and_nothing_else", waits)]
+    vec![
+        trial("beside::a_cache_in_front_fetches_past_the_filter_and_is_told", cache_in_front),
+        trial("beside::request_timeout_ends_what_waits_and_nothing_else", waits),
+    ]
 }
 
 /// What `check` advises about the listener of `plan`.
@@ -96,6 +99,15 @@ fn cache() -> Value {
         "@type": "type.googleapis.com/envoy.extensions.http.cache.simple_http_cache.v3.SimpleHttpCacheConfig",
     });
     extension("cache", "http.cache.v3.CacheConfig", json!({"typed_config": store}))
+}
+
+fn cache_in_front() {
+    let plan = introspected().in_front(cache());
+    assert!(advice(plan.clone()).contains("ERROR: cache stands in front of this filter"));
+    let sites = start_in("beside-cache", vec![("cache".to_owned(), plan)], Launch::workers(1)).unwrap();
+    let site = &sites[0];
+    assert_eq!(site.send(&Request::get("/orders/1").field("x-auth-subject", "admin")).status, 200);
+    assert_eq!(site.upstream.received()[0].head.all("x-auth-subject"), ["admin"]);
 }
 
 /// Says who asks, and that anybody may keep it.

@@ -22,8 +22,8 @@ pub fn advise(
     if is_behind_the_router(&filter.place) {
         advice.push(
             "ERROR: the filter stands behind the router: a request that is mirrored goes there as it came, with its token \
-             and with identity headers that its sender wrote, and each retry is judged anew: put it into the http_filters of \
-             the connection manager"
+             and with identity headers that its sender wrote, and a retry finds the token gone and is refused: put it into \
+             the http_filters of the connection manager"
                 .to_owned(),
         );
     }
