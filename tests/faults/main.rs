@@ -17,6 +17,7 @@ mod load;
 mod names;
 mod place;
 mod plug;
+mod stranger;
 mod tls;
 mod tokens;
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(THREADS);
     let (mut trials, accounts) = fault::trials();
     trials.push(crowd::trial());
+    trials.extend(stranger::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     account::print(&accounts);
     conclusion.exit_code()
