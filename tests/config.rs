@@ -589,3 +589,30 @@ fn the_schema_knows_the_same_defaults() {
     assert_eq!(shown(accepted(&written)), shown(accepted(&unwritten)));
     assert_ne!(written, unwritten);
 }
+
+#[test]
+fn a_token_that_nobody_knows_is_asked_about_at_eight_issuers_at_most() {
+    let with_issuers = |count: usize, require: Value| {
+        let mut document = base();
+        for number in 1..count {
+            let one = document["issuers"]["asked"].clone();
+            document["issuers"][format!("asked{number}")] = one;
+        }
+        document["rules"][0]["require"] = require;
+        document
+    };
+    accepted(&with_issuers(8, json!({})));
+    accepted(&with_issuers(9, json!({"issuers": ["corp", "asked", "asked1"]})));
+    assert_eq!(
+        refused(&with_issuers(9, json!({}))),
+        [
+            "issuers: has 9 issuers that would be asked about one unknown token, one after the other (read): name those \
+          that count in the rule's require.issuers, 8 at most"
+        ]
+    );
+    let mut document = with_issuers(9, json!({"issuers": ["corp"]}));
+    accepted(&document);
+    document["unmatched"] = json!("authenticated");
+    document["rules"].as_array_mut().unwrap().pop();
+    assert_eq!(refused(&document).len(), 1);
+}

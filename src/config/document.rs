@@ -15,7 +15,8 @@ use super::token::{certificate_source, token};
 use super::upstream::upstream;
 use super::values::choice;
 use crate::base::json;
-use crate::policy::{Access, CorsPreflight, Policy, Resources, Rules, Unmatched, Vocabulary};
+use crate::policy::{Access, CorsPreflight, Issuer, Policy, Resources, Rules, Unmatched, Vocabulary};
+use crate::token::expect::IssuerId;
 
 const KEYS: &[&str] = &[
     "issuers",
@@ -73,6 +74,7 @@ fn policy(members: &Members<'_>, environment: Environment<'_>) -> Policy {
     if issuers.is_empty() && members.get("issuers").is_none() && needs_issuer(&rules, unmatched) {
         members.missing::<()>("issuers", "at least one issuer: a rule needs tokens");
     }
+    check_asked(members, &issuers, &rules, unmatched);
     let mut policy = Policy {
         issuers,
         rules,
@@ -107,10 +109,36 @@ const UNMATCHED: &[(&str, Unmatched)] = &[
 const PREFLIGHT: &[(&str, CorsPreflight)] =
     &[("check", CorsPreflight::Check), ("allow", CorsPreflight::Allow)];
 
+/// How many issuers may be asked about one token: what one garbage token costs at most.
+const MOST_ASKED: usize = 8;
+
+/// Says where a token that nobody knows would be asked about at too many issuers.
+fn check_asked(members: &Members<'_>, issuers: &[Issuer], rules: &Rules, unmatched: Unmatched) {
+    let asked = |wanted: Option<Vec<IssuerId>>| {
+        let issuers = (0..).map(IssuerId).zip(issuers);
+        let counts = |id: &IssuerId| wanted.as_ref().is_none_or(|wanted| wanted.contains(id));
+        issuers.filter(|(id, issuer)| issuer.introspection.is_some() && counts(id)).count()
+    };
+    let of_rules = rules.iter().filter(|rule| looks_at_tokens(&rule.access));
+    let mut each = of_rules.map(|rule| (rule.name.to_string(), asked(rule.access.issuers())));
+    let worst = each.find(|(_, count)| *count > MOST_ASKED);
+    let rest = (unmatched == Unmatched::Authenticated).then(|| ("unmatched".to_owned(), asked(None)));
+    let worst = worst.or(rest.filter(|(_, count)| *count > MOST_ASKED));
+    if let (Some((name, count)), Some(node)) = (worst, members.get("issuers")) {
+        node.refuse(
+            format!("has {count} issuers that would be asked about one unknown token, one after the other ({name})"),
+            format!("name those that count in the rule's require.issuers, {MOST_ASKED} at most"),
+        );
+    }
+}
+
 fn needs_issuer(rules: &Rules, unmatched: Unmatched) -> bool {
-    let looks_at_tokens = |access: &Access| match access {
+    unmatched == Unmatched::Authenticated || rules.iter().any(|rule| looks_at_tokens(&rule.access))
+}
+
+const fn looks_at_tokens(access: &Access) -> bool {
+    match access {
         Access::Require(_) | Access::Optional => true,
         Access::Anonymous | Access::Deny => false,
-    };
-    unmatched == Unmatched::Authenticated || rules.iter().any(|rule| looks_at_tokens(&rule.access))
+    }
 }

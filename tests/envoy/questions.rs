@@ -1,5 +1,8 @@
 //! One question however many wait for its answer, and nothing left behind by those who leave.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use libtest_mimic::Trial;
 use serde_json::json;
 
@@ -8,6 +11,7 @@ use crate::ring::{Plan, Ring, Site, alone};
 use crate::support::client::{Connection, Request};
 use crate::support::envoy::Launch;
 use crate::support::issuer::Answer;
+use crate::support::server::Received;
 
 /// More requests than any pool or queue on the way has room for by chance.
 const CROWD: usize = 240;
@@ -19,6 +23,7 @@ pub(crate) fn add(ring: &mut Ring) {
     test("a_crowd_at_one_worker_leads_to_one_question", crowd_at_one_worker);
     test("followers_survive_the_leader", followers_survive);
     test("an_answer_for_a_client_that_left_is_remembered_for_the_next", nobody_waits);
+    test("clients_that_go_at_once_leave_room_for_others", leaving_at_once);
     let mut bounded = patient();
     bounded.filter.policy["limits"] = json!({"waiting_requests": 4});
     ring.test("questions::no_more_than_the_limit_wait", bounded.clone(), bounded_waiting);
@@ -127,6 +132,25 @@ fn leaving_makes_room(site: &Site) {
     }
     answer.open();
     site.refuses(&order("after-all"), 401, "token_inactive");
+}
+
+/// More clients than an issuer is asked about tokens at a time, each with a new one, and none of them stays.
+fn leaving_at_once(site: &Site) {
+    let slow_for_those = |question: &Received| {
+        let answer = Answer::json(&opaque("alice"));
+        let is_theirs = question.body.windows(5).any(|window| window == b"gone-");
+        if is_theirs { answer.later(Duration::from_secs(5)) } else { answer }
+    };
+    site.issuer.answers(ASKED, Answer::Made(Arc::new(slow_for_those)));
+    for number in 0..700 {
+        sent(site, &format!("gone-{number}")).leave();
+    }
+    site.wait_inside(0);
+    for number in 0..10 {
+        site.admits(&order(&format!("user-{number}")));
+    }
+    let asked = site.issuer.asked(ASKED);
+    assert!(asked < 300, "{asked} questions, nearly all of them for nobody");
 }
 
 fn order(token: &str) -> Request {
