@@ -312,6 +312,8 @@ fn each_of_these_is_accepted() {
         ),
         ("/rules/1/access", json!("optional")),
         ("/unmatched", json!("authenticated")),
+        ("/authority", json!({"ports": "any"})),
+        ("/authority", json!({"ports": [443, 8443.0]})),
         ("/upstream", json!({"headers": {"X-Auth": "/realm/roles/0"}, "filter_state": []})),
         ("/responses", json!({"realm": "my orders", "body": "problem", "describe": false})),
         ("/protected_resource", json!({"resource": "https://api.example.com/v1"})),
@@ -447,7 +449,7 @@ fn what_is_no_json_object_is_refused() {
         ("", "policy: ends too early (line 1, column 0): write one JSON object in which no key stands twice"),
         (
             "[]",
-            "policy: is a list: write an object with the keys issuers, token, dpop, client_certificate, scope_implies, requirements, rules, unmatched, upstream, responses, protected_resource, cors, cors_preflight, route_metadata, mode, limits",
+            "policy: is a list: write an object with the keys issuers, token, dpop, client_certificate, scope_implies, requirements, rules, unmatched, authority, upstream, responses, protected_resource, cors, cors_preflight, route_metadata, mode, limits",
         ),
         (
             r#"{"mode":"enforce","mode":"observe"}"#,

@@ -270,6 +270,21 @@ fn respond(status: u16, details: &str) -> Act {
 }
 
 #[test]
+fn a_host_with_two_readings_is_told_once_in_a_while_with_the_remedy() {
+    let door = json!({"hosts": ["www.example.com"]});
+    let world = World::under(&json!({"rules": [{"name": "www", "match": door, "access": "anonymous"}]}));
+    let told = || world.proxy.log.borrow().matches("`authority: {ports: any}`").count();
+    for (at, due) in [(0, 1), (9, 1), (10, 2)] {
+        world.proxy.now.set(at);
+        let fields = [(":method", "GET"), (":authority", "www.example.com:8443"), (":path", "/")];
+        *world.proxy.fields.borrow_mut() = pairs::write(&fields);
+        assert_eq!(world.skin.request(2), Hold::Keep);
+        assert_eq!(world.proxy.acts(), [respond(400, "scopegate_authority_ambiguous")]);
+        assert_eq!(told(), due, "after {at} seconds");
+    }
+}
+
+#[test]
 fn an_admitted_request_is_edited_and_released_without_a_resume() {
     let world = World::new();
     assert_eq!(world.request(2, "/open", None), Hold::Release);

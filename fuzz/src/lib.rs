@@ -4,6 +4,7 @@
 //! here from the RFCs and not from the crate, do not agree. Nothing here knows libFuzzer: `fuzz_targets` does, and
 //! `tests/corpus.rs` runs the saved inputs without it.
 
+pub mod authority;
 pub mod authorization;
 pub mod dpop;
 pub mod gate;
@@ -20,6 +21,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets. Saved inputs of each lie in `corpus/NAME`, its words in `dictionaries/NAME`.
 pub const TARGETS: &[Target] = &[
+    ("authority", authority::run),
     ("authorization", authorization::run),
     ("dpop", dpop::run),
     ("gate", gate::run),

@@ -1,5 +1,6 @@
 //! The whole document.
 
+use super::authority::ignored_ports;
 use super::cors::cors;
 use super::dpop::dpop;
 use super::error::{ConfigError, Problems};
@@ -27,6 +28,7 @@ const KEYS: &[&str] = &[
     "requirements",
     "rules",
     "unmatched",
+    "authority",
     "upstream",
     "responses",
     "protected_resource",
@@ -79,6 +81,7 @@ fn policy(members: &Members<'_>, environment: Environment<'_>) -> Policy {
         issuers,
         rules,
         unmatched,
+        ignored_ports: ignored_ports(members),
         upstream: upstream(members, &places),
         places,
         dpop,

@@ -5,6 +5,7 @@
 //! - in: a JSON document; out: [`crate::policy::Policy`], or every problem with its place and what to write instead
 //! - one file a subject; `reader` carries the place and the problems, so that reading goes on after the first
 
+mod authority;
 mod client;
 mod cors;
 mod details;

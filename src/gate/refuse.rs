@@ -137,6 +137,8 @@ fn parameters(challenge: Challenge, denial: &Denial) -> Challenge {
         | Denial::Unmatched
         | Denial::RuleDenied
         | Denial::RuleUnknown
+        | Denial::AuthorityAmbiguous
+        | Denial::AuthorityReadings
         | Denial::PathAmbiguous(_)
         | Denial::PathReadings => challenge,
     }
@@ -171,6 +173,9 @@ fn tell(denial: &Denial) -> (Telling, Option<ErrorCode>) {
             (401, Some(InsufficientUserAuthentication), "A more recent login is needed")
         }
         Denial::Unmatched | Denial::RuleDenied | Denial::RuleUnknown => (403, None, "Access is denied"),
+        Denial::AuthorityAmbiguous | Denial::AuthorityReadings => {
+            (400, None, "The host can be read in more than one way")
+        }
         Denial::PathAmbiguous(_) | Denial::PathReadings => {
             (400, None, "The path can be read in more than one way")
         }

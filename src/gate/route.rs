@@ -5,6 +5,7 @@ use super::metadata;
 use super::step::Facts;
 use crate::base::time::UnixTime;
 use crate::http::head::RequestHead;
+use crate::http::host;
 use crate::http::message::Response;
 use crate::http::path::{Ambiguous, Path};
 use crate::http::readings::Readings;
@@ -22,7 +23,8 @@ pub(super) enum Route {
     Metadata(Response),
 }
 
-/// Chooses the way of `head`, whose path is read as `paths`, under `policy`. However it is read, it has to be the same.
+/// Chooses the way of `head`, whose path is read as `paths`, under `policy`. However its authority and path are read, it
+/// has to be the same.
 pub(super) fn route(
     policy: &Policy,
     head: &RequestHead<'_>,
@@ -36,20 +38,34 @@ pub(super) fn route(
         Err(_) if has_no_path(head) => None,
         Err(ambiguous) => return Route::Denied(Denial::PathAmbiguous(ambiguous), None),
     };
+    let hosts = if policy.names_hosts() {
+        let hosts = host::readings(&client.host, head.authority, &policy.ignored_ports);
+        let Some(hosts) = hosts else { return Route::Denied(Denial::AuthorityAmbiguous, None) };
+        Some(hosts)
+    } else {
+        None
+    };
     let aims = Aims { policy, head, facts };
-    let host = (!client.host.is_empty()).then_some(&*client.host);
-    let aim = aims.of(host, paths.as_ref().map(Readings::first));
+    let path = paths.as_ref().map(Readings::first);
+    let aim = aims.of(hosts.as_ref().map(|hosts| &**hosts.first()), path);
+    let is_other = |host: Option<&str>, path| {
+        aims.of(host, path) != aim
+            || policy.resources.of(host.unwrap_or_default(), path) != client.resource.as_ref()
+    };
+    let of_hosts = |path| match &hosts {
+        Some(hosts) => hosts.iter().any(|host| is_other(Some(host), path)),
+        None => is_other(None, path),
+    };
+    if hosts.as_ref().is_some_and(Readings::are_several) && of_hosts(path) {
+        return Route::Denied(Denial::AuthorityReadings, None);
+    }
+    if paths.as_ref().is_some_and(|paths| paths.others().iter().any(|path| of_hosts(Some(path)))) {
+        return Route::Denied(Denial::PathReadings, None);
+    }
     if !matches!(aim, Aim::Metadata(_))
         && let Some(permit) = policy::preflight(policy, head)
     {
         return Route::Anonymous(permit, None);
-    }
-    let is_other = |path| {
-        aims.of(host, Some(path)) != aim
-            || policy.resources.of(&client.host, Some(path)) != client.resource.as_ref()
-    };
-    if paths.as_ref().is_some_and(|paths| paths.others().iter().any(is_other)) {
-        return Route::Denied(Denial::PathReadings, None);
     }
     let rule = match aim {
         Aim::Metadata(resource) => return Route::Metadata(metadata::answer(policy, resource, head, client)),

@@ -1,5 +1,7 @@
 //! `application/x-www-form-urlencoded`, strict where we write and tolerant where we only look.
 
+use super::characters::is_unreserved;
+
 /// Appends `name=value` to `body`, everything but unreserved characters escaped (RFC 6749 appendix B).
 pub fn append(body: &mut String, name: &str, value: &[u8]) {
     if !body.is_empty() {
@@ -34,7 +36,7 @@ fn encode_into(out: &mut String, bytes: &[u8]) {
     const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
     let digit = |value: u8| HEX.get(usize::from(value)).copied().unwrap_or('0');
     for byte in bytes.iter().copied() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+        if is_unreserved(byte) {
             out.push(char::from(byte));
         } else {
             out.extend(['%', digit(byte >> 4), digit(byte & 15)]);

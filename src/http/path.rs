@@ -9,6 +9,7 @@
 use core::fmt;
 use std::borrow::Cow;
 
+use super::characters::{is_sub_delimiter, is_unreserved};
 use super::readings::Readings;
 
 /// A path in normal form: begins with `/`, visible ASCII only.
@@ -42,8 +43,9 @@ impl<'a> Path<'a> {
             let text = Self::of(raw)?.0.into_owned();
             let cut = without_parameters(&text);
             let decoded = with_reserved(&text);
-            let readings_of = [with_reserved(&cut), without_parameters(&decoded), cut, decoded, text];
-            readings_of.into_iter().rev().for_each(|text| readings.add(Self(Cow::Owned(text))));
+            let both = [without_parameters(&decoded), with_reserved(&cut)];
+            let texts = [text, decoded, cut].into_iter().chain(both);
+            readings.extend(texts.map(|text| Self(Cow::Owned(text))));
         }
         Ok(readings)
     }
@@ -154,11 +156,7 @@ const fn needs_work(byte: u8) -> bool {
 /// Whether `byte` may be escaped in a path or not, and the two are not the same to everybody: what is allowed in
 /// segments without being unreserved.
 const fn is_reserved(byte: u8) -> bool {
-    matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@')
-}
-
-const fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+    is_sub_delimiter(byte) || matches!(byte, b':' | b'@')
 }
 
 fn decode(raw: &[u8]) -> Result<String, Ambiguous> {

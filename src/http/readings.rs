@@ -14,10 +14,12 @@ impl<T: PartialEq> Readings<T> {
         Self { first, others: Vec::new() }
     }
 
-    /// Adds a reading, unless it is there already.
-    pub(super) fn add(&mut self, reading: T) {
-        if self.iter().all(|known| *known != reading) {
-            self.others.push(reading);
+    /// Adds readings that are not there yet.
+    pub(super) fn extend(&mut self, readings: impl IntoIterator<Item = T>) {
+        for reading in readings {
+            if self.iter().all(|known| *known != reading) {
+                self.others.push(reading);
+            }
         }
     }
 
@@ -29,6 +31,11 @@ impl<T: PartialEq> Readings<T> {
     /// The readings that differ from the first.
     pub fn others(&self) -> &[T] {
         &self.others
+    }
+
+    /// Whether there is more than one.
+    pub const fn are_several(&self) -> bool {
+        !self.others.is_empty()
     }
 
     /// All readings, the first one first.

@@ -48,6 +48,10 @@ pub enum Denial {
     RuleDenied,
     /// The route names a rule that does not exist.
     RuleUnknown,
+    /// Nobody can say which host the authority names.
+    AuthorityAmbiguous,
+    /// The authority has several readings, which lead to different rules or resources.
+    AuthorityReadings,
     /// Nobody can say where the path leads.
     PathAmbiguous(Ambiguous),
     /// The path has several readings, which lead to different rules or resources.
@@ -84,6 +88,7 @@ impl Denial {
             Self::Unmatched => "unmatched",
             Self::RuleDenied => "rule_denied",
             Self::RuleUnknown => "rule_unknown",
+            Self::AuthorityAmbiguous | Self::AuthorityReadings => "authority_ambiguous",
             Self::PathAmbiguous(_) | Self::PathReadings => "path_ambiguous",
         }
     }
@@ -113,6 +118,14 @@ impl fmt::Display for Denial {
             Self::Unmatched => f.write_str("no rule matches the request"),
             Self::RuleDenied => f.write_str("the rule denies the request"),
             Self::RuleUnknown => f.write_str("the route names a rule that the policy does not have"),
+            Self::AuthorityAmbiguous => {
+                f.write_str("nobody can say which host the authority of the request names, and rules go by host")
+            }
+            Self::AuthorityReadings => f.write_str(
+                "proxies and servers read the authority of the request in more than one way (port, last dot, user), \
+                 and the rules differ: where the proxy ignores ports, say `authority: {ports: any}`; else have it \
+                 strip them (strip_any_host_port, strip_matching_host_port, strip_trailing_host_dot)",
+            ),
             Self::PathAmbiguous(why) => write!(f, "the path has more than one reading: {why}"),
             Self::PathReadings => f.write_str(
                 "servers read the path in more than one way (parameters, escapes, `#`), and the rules differ",

@@ -5,7 +5,8 @@ use crate::http::{host, path};
 /// What of a request the rules look at.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
-    /// The host, as `http::host` reads it; `None` where the authority names none. Rules with `hosts` do not match then.
+    /// One of the readings of the authority (`http::host`); `None` where none is looked at. Rules with `hosts` do not
+    /// match then.
     pub host: Option<&'a str>,
     /// The method, in the case in which it was sent.
     pub method: &'a [u8],

@@ -35,6 +35,7 @@ pub use settings::{
 };
 pub use vocabulary::Vocabulary;
 
+use crate::http::host::IgnoredPorts;
 use crate::token::credential::Place;
 use crate::token::expect::IssuerId;
 use crate::token::grant::Grant;
@@ -48,6 +49,8 @@ pub struct Policy {
     pub rules: Rules,
     /// What happens where no rule matches.
     pub unmatched: Unmatched,
+    /// Which ports in authorities do not count.
+    pub ignored_ports: IgnoredPorts,
     /// Where a request may carry its token.
     pub places: Vec<Place>,
     /// How DPoP proofs are checked; `None` where DPoP is no way to present a token.
@@ -83,6 +86,7 @@ impl Policy {
             issuers: Vec::new(),
             rules: Rules::default(),
             unmatched: Unmatched::Deny,
+            ignored_ports: IgnoredPorts::None,
             places: settings::default_places(),
             dpop: None,
             forward_token: false,
@@ -114,6 +118,11 @@ impl Policy {
     /// an identity or a token.
     pub fn forbids_trailer(&self, name: &[u8]) -> bool {
         self.upstream.may_believe(name) || self.places.iter().any(|place| place.is_in(name))
+    }
+
+    /// Whether anything depends on the host of a request. Where nothing does, its authority is not looked at.
+    pub fn names_hosts(&self) -> bool {
+        self.rules.uses_hosts() || self.resources.are_by_host()
     }
 
     /// The issuer of this number.

@@ -259,6 +259,8 @@ impl Requirement {
             | Denial::Unmatched
             | Denial::RuleDenied
             | Denial::RuleUnknown
+            | Denial::AuthorityAmbiguous
+            | Denial::AuthorityReadings
             | Denial::PathAmbiguous(_)
             | Denial::PathReadings) => other,
         }
@@ -294,6 +296,8 @@ const fn rank(denial: &Denial) -> u8 {
         | Denial::Unmatched
         | Denial::RuleDenied
         | Denial::RuleUnknown
+        | Denial::AuthorityAmbiguous
+        | Denial::AuthorityReadings
         | Denial::PathAmbiguous(_)
         | Denial::PathReadings => 5,
     }

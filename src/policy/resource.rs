@@ -78,6 +78,11 @@ impl Resources {
         self.sole.is_none() && self.by_host.is_empty()
     }
 
+    /// Whether the host of a request chooses between them.
+    pub fn are_by_host(&self) -> bool {
+        !self.by_host.is_empty()
+    }
+
     /// The resource that a request for `path` at `host` is for: of those at the host the one with the longest path
     /// that leads there.
     pub fn of(&self, host: &str, path: Option<&Path<'_>>) -> Option<&Rc<ProtectedResource>> {

@@ -92,6 +92,7 @@ pub struct Rules {
     index: Index,
     names: HashMap<Rc<str>, RuleId>,
     uses_routes: bool,
+    uses_hosts: bool,
 }
 
 /// A rule that no request can reach.
@@ -112,11 +113,12 @@ impl Rules {
         let matchers: Vec<&Matcher> = rules.iter().map(|rule| &rule.matcher).collect();
         let index = Index::new(&matchers)?;
         let uses_routes = matchers.iter().any(|matcher| !matcher.routes.is_empty());
+        let uses_hosts = matchers.iter().any(|matcher| !matcher.hosts.is_empty());
         let mut names = HashMap::new();
         for (rule, number) in rules.iter().zip(0..) {
             names.entry(Rc::clone(&rule.name)).or_insert(RuleId(number));
         }
-        Ok(Self { rules, index, names, uses_routes })
+        Ok(Self { rules, index, names, uses_routes, uses_hosts })
     }
 
     /// The first rule that matches `target`.
@@ -162,6 +164,11 @@ impl Rules {
     /// Whether any rule looks at the route's name.
     pub fn uses_routes(&self) -> bool {
         self.uses_routes
+    }
+
+    /// Whether any rule looks at the host.
+    pub fn uses_hosts(&self) -> bool {
+        self.uses_hosts
     }
 }
 

@@ -23,6 +23,7 @@ mod examples;
 mod grpc;
 mod harness;
 mod hostile;
+mod hosts;
 mod identity;
 mod issuers;
 mod keys;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
     issuers::add(&mut ring);
     questions::add(&mut ring);
     hostile::add(&mut ring);
+    hosts::add(&mut ring);
     paths::add(&mut ring);
     identity::add(&mut ring);
     certificates::add(&mut ring);

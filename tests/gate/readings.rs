@@ -89,3 +89,112 @@ fn a_rule_that_the_route_names_decides_whatever_the_path_is_read_as() {
     let step = gate.open(scopegate::gate::RequestId(1), &head, &facts, at(0));
     assert_eq!(reason(&settled(step)), "anonymous");
 }
+
+/// Tenants take a token, everything else is open.
+fn tenants() -> Value {
+    let mut policy = one_closed_folder();
+    policy["rules"] = json!([
+        {"name": "tenants", "match": {"hosts": ["*.example.com"]}, "require": {"scopes": ["tenant"]}},
+        {"name": "open", "access": "anonymous"},
+    ]);
+    policy
+}
+
+/// One host is open, nothing else.
+fn one_open_host() -> Value {
+    json!({"rules": [{"name": "www", "match": {"hosts": ["www.example.com"]}, "access": "anonymous"}]})
+}
+
+#[test]
+fn an_odd_host_is_judged_by_the_rule_that_its_virtual_host_has() {
+    let long = format!("{}.example.com", "a".repeat(248));
+    for host in [
+        "acme.example.com",
+        "ACME.Example.com",
+        "acme!.example.com",
+        "x@acme.example.com",
+        "a%61.example.com",
+        "a~b.example.com",
+        "x..example.com",
+        &long,
+    ] {
+        assert_eq!(outcome(&tenants(), host, "/"), "token_missing", "{host}");
+    }
+    for host in [
+        "example.com",
+        "www.example.org",
+        "x@www.example.org",
+        "10.0.0.1:8080",
+        "[::1]:80",
+        "www.example.org.",
+    ] {
+        assert_eq!(outcome(&tenants(), host, "/"), "anonymous", "{host}");
+    }
+}
+
+#[test]
+fn a_host_whose_readings_lead_to_different_rules_is_refused() {
+    for host in ["acme.example.com:8080", "acme.example.com.", "acme.example.com:", "x@acme.example.com:1"] {
+        assert_eq!(outcome(&tenants(), host, "/"), "authority_ambiguous", "{host}");
+    }
+    assert_eq!(outcome(&one_open_host(), "www.example.com", "/"), "anonymous");
+    for host in [
+        "www.example.com:1",
+        "www.example.com:443",
+        "www.example.com:",
+        "www.example.com.",
+        "x@www.example.com",
+        "www.example.co%6d",
+    ] {
+        assert_eq!(outcome(&one_open_host(), host, "/"), "authority_ambiguous", "{host}");
+    }
+}
+
+#[test]
+fn a_host_that_nobody_can_read_is_refused_wherever_hosts_decide() {
+    for host in
+        ["", "a:1.example.com", "x@y@acme.example.com", "acme.example.com/", "[acme.example.com]", "a\u{e9}"]
+    {
+        assert_eq!(outcome(&tenants(), host, "/"), "authority_ambiguous", "{host}");
+        assert_eq!(outcome(&one_open_host(), host, "/"), "authority_ambiguous", "{host}");
+        assert_eq!(outcome(&one_closed_folder(), host, "/"), "anonymous", "{host}: no rule names a host");
+    }
+}
+
+#[test]
+fn ports_that_the_policy_calls_ignored_do_not_count() {
+    let mut policy = one_open_host();
+    policy["authority"] = json!({"ports": "any"});
+    for host in ["www.example.com:1", "www.example.com:443"] {
+        assert_eq!(outcome(&policy, host, "/"), "anonymous", "{host}");
+    }
+    for host in ["www.example.com:", "www.example.com:x", "www.example.com.:443", "www.example.com:00443"] {
+        assert_eq!(outcome(&policy, host, "/"), "authority_ambiguous", "{host}");
+    }
+    assert_eq!(outcome(&policy, "api.example.com:443", "/"), "unmatched");
+    policy["authority"] = json!({"ports": [443]});
+    assert_eq!(outcome(&policy, "www.example.com:443", "/"), "anonymous");
+    assert_eq!(outcome(&policy, "www.example.com:8443", "/"), "authority_ambiguous");
+}
+
+#[test]
+fn a_host_that_leads_to_two_resources_is_refused() {
+    let mut policy = one_closed_folder();
+    policy["protected_resource"] =
+        json!([{"resource": "https://a.example.com"}, {"resource": "https://b.example.com"}]);
+    for (host, path, expected) in [
+        ("a.example.com", "/admin", "token_missing"),
+        ("a.example.com:8443", "/admin", "authority_ambiguous"),
+        ("c.example.com:8443", "/admin", "token_missing"),
+        ("a.example.com.", "/public", "authority_ambiguous"),
+        ("a.example.com:8443", "/.well-known/oauth-protected-resource", "authority_ambiguous"),
+    ] {
+        assert_eq!(outcome(&policy, host, path), expected, "{host}{path}");
+    }
+    policy["protected_resource"] = json!({"resource": "https://a.example.com"});
+    assert_eq!(
+        outcome(&policy, "a.example.com:8443", "/admin"),
+        "token_missing",
+        "the only one is for all hosts"
+    );
+}

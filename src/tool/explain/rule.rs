@@ -32,13 +32,26 @@ pub(super) fn tell(
         Err(_) => text.line("path", "there is none"),
     }
     let path = paths.as_ref().ok().map(Readings::first);
-    let host = host::of_authority(head.authority);
+    let usual = host::of_authority(head.authority).unwrap_or_default();
+    let hosts = policy.names_hosts().then(|| host::readings(&usual, head.authority, &policy.ignored_ports));
+    let is_unclear = matches!(hosts, Some(None));
+    let hosts = hosts.flatten();
+    let host = hosts.as_ref().map(|hosts| &**hosts.first());
     let route = request.route.name.as_deref().map(str::as_bytes);
-    let target = Target { host: host.as_deref(), method: head.method, path, route };
+    let target = Target { host, method: head.method, path, route };
+    let decides = |target: &Target<'_>| policy.rules.find(target).map_or("no rule", |rule| &rule.name);
     for path in paths.iter().flat_map(Readings::others) {
-        let rule = policy.rules.find(&Target { path: Some(path), ..target });
-        let rule = rule.map_or("no rule", |rule| &rule.name);
+        let rule = decides(&Target { path: Some(path), ..target });
         text.line("", &format!("other servers read {}, where {rule} decides", path.as_str()));
+    }
+    if let Some(hosts) = hosts.as_ref().filter(|hosts| hosts.are_several()) {
+        text.line("host", &format!("{}, as it stands, where {} decides", hosts.first(), decides(&target)));
+        for host in hosts.others() {
+            let rule = decides(&Target { host: Some(host), ..target });
+            text.line("", &format!("others read {host}, where {rule} decides"));
+        }
+    } else if is_unclear {
+        text.line("host", "nobody can say which it is, and rules go by host");
     }
     let note = judged.verdict.note();
     let place =
@@ -67,6 +80,7 @@ pub(super) fn tell(
 
 fn without(policy: &Policy, request: &Request, reason: &str) -> &'static str {
     match reason {
+        "authority_ambiguous" => "none: not all readings of the host lead to the same one",
         "path_ambiguous" => "none: not all readings of the path lead to the same one",
         "metadata" => "none: the filter itself serves the protected resource metadata",
         "rule_unknown" => "the route's metadata names one that the policy does not have",
