@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::find::{Filter, Host, member};
 use super::forwarded;
 use super::surroundings::Surroundings;
-use super::{access_log, issuers, order, routes};
+use super::{access_log, hosts, issuers, order, routes};
 use crate::base::json::Object;
 
 /// What the module calls and is called by.
@@ -58,6 +58,7 @@ pub fn advise(
         }
     }
     advice.extend(forwarded::advise(policy, filter.host));
+    advice.extend(hosts::advise(policy, filter.host));
     issuers::advise(policy, surroundings, &mut advice);
     advice
 }

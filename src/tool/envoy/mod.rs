@@ -10,6 +10,7 @@ mod advice;
 mod configuration;
 mod find;
 mod forwarded;
+mod hosts;
 mod issuers;
 mod order;
 mod routes;
