@@ -34,11 +34,18 @@ impl<'a> Path<'a> {
     /// As for [`Path::normalize`], for any of the readings.
     pub fn readings(target: &'a [u8]) -> Result<Readings<Self>, Ambiguous> {
         let raw = path_of(target);
-        let mut readings = Readings::one(Self::of(raw)?);
-        if !raw.iter().any(|byte| matches!(byte, b'%' | b';')) && target.get(raw.len()) != Some(&b'#') {
-            return Ok(readings);
+        let path = Self::of(raw)?;
+        // What was in normal form at first sight has no escape and no parameter.
+        if matches!(path.0, Cow::Borrowed(_)) && target.get(raw.len()) != Some(&b'#') {
+            return Ok(Readings::one(path));
         }
+        Self::odd_readings(target, raw, path)
+    }
+
+    #[cold]
+    fn odd_readings(target: &'a [u8], raw: &'a [u8], path: Self) -> Result<Readings<Self>, Ambiguous> {
         let end = target.iter().position(|byte| *byte == b'?').unwrap_or(target.len());
+        let mut readings = Readings::one(path);
         for raw in [raw, target.get(..end).unwrap_or_default()] {
             let text = Self::of(raw)?.0.into_owned();
             let cut = without_parameters(&text);
@@ -59,12 +66,9 @@ impl<'a> Path<'a> {
         {
             return Ok(Self(Cow::Borrowed(text)));
         }
-        let text = match core::str::from_utf8(raw) {
-            Ok(text) if !raw.iter().any(|byte| needs_work(*byte)) => Cow::Borrowed(text),
-            _ => Cow::Owned(decode(raw)?),
-        };
+        let text = decode(raw)?;
         check_segments(&text)?;
-        Ok(Self(text))
+        Ok(Self(Cow::Owned(text)))
     }
 
     /// The segments between the slashes; a path that ends in `/` has an empty last one.
@@ -128,17 +132,22 @@ impl fmt::Display for Ambiguous {
     }
 }
 
-/// Whether a path is in normal form at first sight: nothing to decode, and no segment that is empty, begins with a dot
-/// or has parameters and no name. Almost every path is, and so costs one look at each byte.
+/// Whether a path is in normal form at first sight: nothing to decode, no parameters, and no segment that is empty or
+/// begins with a dot. Almost every path is, and so costs one look at each byte.
 fn is_plain(raw: &[u8]) -> bool {
     let mut after_slash = false;
     for byte in raw {
-        if needs_work(*byte) || after_slash && matches!(byte, b'/' | b'.' | b';') {
+        if !is_plain_byte(*byte) || after_slash && matches!(byte, b'/' | b'.') {
             return false;
         }
         after_slash = *byte == b'/';
     }
     true
+}
+
+/// Whether `byte` is what everybody reads alike: all that can stand in a path as it is, but for the `;` of parameters.
+const fn is_plain_byte(byte: u8) -> bool {
+    matches!(byte, b'!' | b'$' | b'&'..=b':' | b'=' | b'@'..=b'Z' | b'_' | b'a'..=b'z' | b'~')
 }
 
 /// The part of a target before its query, or before its fragment where it has one.
@@ -289,6 +298,13 @@ mod tests {
             ("/a%+1", BrokenEscape),
         ] {
             assert_eq!(normal(target), Err(why), "{target:?}");
+        }
+    }
+
+    #[test]
+    fn a_plain_byte_is_one_that_may_stand_there() {
+        for byte in 0..=u8::MAX {
+            assert_eq!(is_plain_byte(byte), !needs_work(byte) && byte != b';', "{byte:#x}");
         }
     }
 
