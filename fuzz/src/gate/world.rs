@@ -99,7 +99,9 @@ impl World {
             (worker % 2, token % (self.place.tokens.len() + 1), &RULES[rule % RULES.len()]);
         let field = self.place.tokens.get(token).map(|token| format!("Bearer {}", token.text));
         let pairs = [(":method", "GET"), (":authority", "api.test"), (":path", rule.path)];
-        let pairs = pairs.into_iter().chain(field.as_deref().map(|field| ("authorization", field)));
+        let forged = [("x.auth_subject", "root")];
+        let pairs =
+            pairs.into_iter().chain(forged).chain(field.as_deref().map(|field| ("authorization", field)));
         let head = RequestHead::from_pairs(pairs.map(|(name, value)| (name.as_bytes(), value.as_bytes())));
         self.requests += 1;
         let id = self.requests;
@@ -370,11 +372,16 @@ impl World {
                 self.ledger.words
             )
         };
+        if let Verdict::Admit { edits, .. } = verdict {
+            let taken = |field: &str| edits.remove.iter().any(|name| &**name == field);
+            assert!(taken("authorization") || asked.is_none(), "the token goes on: {}", about());
+            assert!(taken("x.auth_subject"), "an identity is believed: {}", about());
+            assert!(edits.set.is_empty() || note.reason == "admitted" && !note.observed, "{}", about());
+        }
         match verdict {
             Verdict::Admit { edits, .. } if !note.observed => match (&asked, note.reason) {
                 (Some(asked), "admitted") => {
                     assert!(self.ledger.permits(asked, stale), "let through: {}", about());
-                    assert!(edits.remove.iter().any(|name| &**name == "authorization"), "the token goes on");
                     assert!(
                         edits
                             .set
