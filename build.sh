@@ -124,6 +124,23 @@ want_chromium() {
         say 'chromium could not be installed: its test will be ignored'
 }
 
+# Servers that read paths and headers in ways of their own, from Debian too. Each that cannot be had is ignored by name.
+want_upstreams() {
+    if ! has apt-get || [ "$(id -u)" != 0 ]; then return; fi
+    local packages=()
+    has lighttpd || packages+=(lighttpd)
+    has php-cgi || packages+=(php-cgi)
+    has nginx || packages+=(nginx-light)
+    has javac || packages+=(default-jdk-headless)
+    [ -f /usr/share/java/tomcat10-catalina.jar ] || packages+=(libtomcat10-java)
+    [ ${#packages[@]} -gt 0 ] || return 0
+    say "installing ${packages[*]} (from Debian)"
+    # RUNLEVEL: nothing of it is to serve by itself.
+    { apt-get update --quiet >/dev/null &&
+        RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends "${packages[@]}" >/dev/null; } ||
+        say 'not all of them could be installed: the tests of the others will be ignored'
+}
+
 # Prints the command of wasm-opt, or nothing: the module is good without it, only larger.
 find_wasm_opt() {
     local home=$tools/binaryen-$binaryen_version
@@ -326,6 +343,7 @@ readers() {
     build_tool
     need_envoy
     want_chromium
+    want_upstreams
     say 'other readers'
     cargo test --test readers --target-dir "$target"
 }

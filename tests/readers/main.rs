@@ -12,8 +12,10 @@ use libtest_mimic::Arguments;
 mod support;
 
 mod browser;
+mod upstreams;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    libtest_mimic::run(&arguments, browser::trials()).exit_code()
+    let trials = browser::trials().into_iter().chain(upstreams::trials());
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
