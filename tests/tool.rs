@@ -457,6 +457,33 @@ fn a_mistake_in_a_test_file_names_its_place() {
 // explain
 
 #[test]
+fn every_reading_of_a_host_and_a_path_is_explained_with_its_rule() {
+    let rules = json!({"rules": [
+        {"name": "admin", "match": {"paths": ["/admin/**"]}, "access": "deny"},
+        {"name": "www", "match": {"hosts": ["www.example.com"]}, "access": "anonymous"},
+    ]});
+    let policy = file("explain-readings.json", &rules.to_string());
+    let explain = |authority: &str, path: &str| {
+        run(&["explain", "--policy", &policy, "--authority", authority, "--path", path], "").out
+    };
+    let told = explain("www.example.com", "/admin;x=1/users");
+    for words in
+        ["where www decides", "other servers read /admin/users, where admin decides", "path_ambiguous"]
+    {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let told = explain("www.example.com:1", "/");
+    for words in [
+        "www.example.com:1, as it stands, where no rule decides",
+        "others read www.example.com, where www decides",
+        "authority: {ports: any}",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert!(explain("a:b:c", "/").contains("nobody can say which it is"));
+}
+
+#[test]
 fn a_decision_is_explained_step_by_step_without_the_token() {
     let policy = policy_file("explain.json");
     let arguments = [

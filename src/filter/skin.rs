@@ -359,7 +359,7 @@ impl<H: Host> Skin<H> {
         self.count(if note.observed { "observed" } else { "decision" }, note.reason);
         // Where it happens to everybody the remedy is a setting.
         if note.reason == "authority_ambiguous" {
-            self.warn(Level::Warn, note.reason, "refused", &note.detail);
+            self.warn(Level::Warn, &note.detail, "refused", &note.detail);
         }
         if let Some(rule) = note.rule.as_ref().filter(|_| note.observed)
             && let Ok(mut counters) = self.counters.try_borrow_mut()

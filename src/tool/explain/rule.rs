@@ -40,6 +40,9 @@ pub(super) fn tell(
     let route = request.route.name.as_deref().map(str::as_bytes);
     let target = Target { host, method: head.method, path, route };
     let decides = |target: &Target<'_>| policy.rules.find(target).map_or("no rule", |rule| &rule.name);
+    if paths.as_ref().is_ok_and(Readings::are_several) {
+        text.line("", &format!("where {} decides", decides(&target)));
+    }
     for path in paths.iter().flat_map(Readings::others) {
         let rule = decides(&Target { path: Some(path), ..target });
         text.line("", &format!("other servers read {}, where {rule} decides", path.as_str()));
