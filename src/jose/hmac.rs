@@ -43,6 +43,30 @@ impl SharedKey {
     }
 }
 
+/// The length of [`code`], in bytes.
+pub const CODE: usize = HashName::Sha256.length();
+
+/// The code of `parts`, each with its length so that none can be taken for a piece of another, under `key` of any
+/// length: HMAC with SHA-256.
+pub fn code(key: &Secret<Vec<u8>>, parts: &[&[u8]]) -> [u8; CODE] {
+    keyed(key, parts).map(|mac| mac.finalize().into_bytes().into()).unwrap_or_default()
+}
+
+/// Whether `code` is that of `parts` under `key`; compared in constant time.
+pub fn is_code(key: &Secret<Vec<u8>>, parts: &[&[u8]], code: &[u8]) -> bool {
+    keyed(key, parts).is_some_and(|mac| mac.verify_slice(code).is_ok())
+}
+
+/// `None` never comes: every length of key is one for HMAC.
+fn keyed(key: &Secret<Vec<u8>>, parts: &[&[u8]]) -> Option<Hmac<Sha256>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose()).ok()?;
+    for part in parts {
+        mac.update(&(part.len() as u64).to_le_bytes());
+        mac.update(part);
+    }
+    Some(mac)
+}
+
 /// The code of `text`, for tests that need tokens of their own.
 #[cfg(test)]
 pub(super) fn tag(hash: HashName, key: &[u8], text: &[u8]) -> Vec<u8> {
@@ -55,5 +79,22 @@ pub(super) fn tag(hash: HashName, key: &[u8], text: &[u8]) -> Vec<u8> {
         HashName::Sha256 => tag!(Sha256),
         HashName::Sha384 => tag!(Sha384),
         HashName::Sha512 => tag!(Sha512),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_and_its_place_counts() {
+        let key = |text: &str| Secret::new(text.as_bytes().to_vec());
+        let good = code(&key("key"), &[b"ab", b"c"]);
+        assert!(is_code(&key("key"), &[b"ab", b"c"], &good));
+        for parts in [[&b"a"[..], b"bc"], [b"ab", b"d"], [b"c", b"ab"]] {
+            assert!(!is_code(&key("key"), &parts, &good), "{parts:?}");
+        }
+        assert!(!is_code(&key("other"), &[b"ab", b"c"], &good));
+        assert!(!is_code(&key("key"), &[b"ab", b"c"], &good[1..]) && !is_code(&key("key"), &[b"abc"], &good));
     }
 }

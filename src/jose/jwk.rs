@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::algorithm::{Algorithm, Algorithms, Curve, Family};
 use super::fault::KeyFault;
 use super::key_set::Origin;
+use super::thumbprint::thumbprint;
 use super::verify::Accelerator;
 use super::{ecdsa, eddsa, hmac, rsa};
 use crate::base::base64url;
@@ -16,6 +17,8 @@ pub(super) struct Jwk {
     /// What the key's type, curve and length allow, and its `alg`, `use` and `key_ops` permit.
     pub(super) algorithms: Algorithms,
     key: VerifyingKey,
+    /// The name of a public key by its value; a shared secret has none.
+    thumbprint: Option<String>,
 }
 
 /// The public half of a key, or the shared secret; everything that can be computed ahead is.
@@ -33,7 +36,17 @@ impl Jwk {
         let kid = optional_text(members, "kid")?.map(str::to_owned);
         let permitted = permitted(members, "verify")?;
         let key = VerifyingKey::read(members, origin)?;
-        Ok(Self { kid, algorithms: key.algorithms().intersection(permitted), key })
+        let algorithms = key.algorithms().intersection(permitted);
+        Ok(Self { kid, algorithms, key, thumbprint: thumbprint(members) })
+    }
+
+    /// Whether `other` verifies the same signatures under the same name, however its document was written. Never so
+    /// for shared secrets, which are not compared.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        self.kid == other.kid
+            && self.algorithms == other.algorithms
+            && self.thumbprint.is_some()
+            && self.thumbprint == other.thumbprint
     }
 
     /// The `kty`, for people.

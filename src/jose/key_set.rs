@@ -105,6 +105,13 @@ impl KeySet {
         self.keys.iter().any(|key| key.kid.as_deref() == Some(kid))
     }
 
+    /// Whether `other` has the same public keys under the same names, in whatever order and however they are written.
+    pub fn has_keys_of(&self, other: &Self) -> bool {
+        let within = |keys: &[Rc<Jwk>], key: &Rc<Jwk>| keys.iter().any(|known| known.is_same_as(key));
+        self.keys.iter().all(|key| within(&other.keys, key))
+            && other.keys.iter().all(|key| within(&self.keys, key))
+    }
+
     /// All keys of `sets` in their order.
     pub fn merge(sets: Vec<Self>) -> Self {
         Self { keys: sets.into_iter().flat_map(|set| set.keys).collect() }

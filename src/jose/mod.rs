@@ -16,7 +16,7 @@ mod emsa;
 mod examples;
 pub mod fault;
 pub mod hash;
-mod hmac;
+pub mod hmac;
 mod jwk;
 pub mod jws;
 pub mod key_set;
