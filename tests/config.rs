@@ -449,7 +449,7 @@ fn what_is_no_json_object_is_refused() {
         ("", "policy: ends too early (line 1, column 0): write one JSON object in which no key stands twice"),
         (
             "[]",
-            "policy: is a list: write an object with the keys issuers, token, dpop, client_certificate, scope_implies, requirements, rules, unmatched, authority, upstream, responses, protected_resource, cors, cors_preflight, route_metadata, mode, limits",
+            "policy: is a list: write an object with the keys issuers, token, dpop, client_certificate, scope_implies, requirements, rules, unmatched, authority, upstream, responses, protected_resource, cors, cors_preflight, route_metadata, mode, limits, seal",
         ),
         (
             r#"{"mode":"enforce","mode":"observe"}"#,

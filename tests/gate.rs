@@ -18,6 +18,8 @@ use scopegate::policy::Policy;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Value, json};
 
+#[path = "gate/keys.rs"]
+mod keys;
 #[path = "gate/readings.rs"]
 mod readings;
 

@@ -8,7 +8,7 @@ use core::time::Duration;
 use super::time::UnixTime;
 
 /// So far back a clock may go without having been set: readings of one moment differ a little.
-const JITTER: Duration = Duration::from_secs(1);
+pub const JITTER: Duration = Duration::from_secs(1);
 
 /// A span of time that begins at one moment and ends at another: something is done no earlier than its end, or holds
 /// no longer.

@@ -11,7 +11,7 @@ use super::resources::resources;
 use super::responses::{limits, responses};
 use super::rules::{MODES, rules};
 use super::scopes::implications;
-use super::secret::Environment;
+use super::secret::{Environment, seal};
 use super::token::{certificate_source, token};
 use super::upstream::upstream;
 use super::values::choice;
@@ -37,6 +37,7 @@ const KEYS: &[&str] = &[
     "route_metadata",
     "mode",
     "limits",
+    "seal",
 ];
 
 /// The policy that `document` describes. `environment` gives the value of an environment variable.
@@ -97,6 +98,7 @@ fn policy(members: &Members<'_>, environment: Environment<'_>) -> Policy {
         route_metadata: members.get("route_metadata").and_then(|node| node.flag()).unwrap_or_default(),
         mode: members.get("mode").and_then(|node| choice(&node, MODES)).unwrap_or_default(),
         limits: limits(members),
+        seal: members.get("seal").and_then(|node| seal(&node, environment)),
         vocabulary,
     };
     policy.resources = Resources::new(resources(members), &policy);

@@ -34,3 +34,17 @@ pub(super) fn secret(node: &Node<'_>, environment: Environment<'_>) -> Option<Se
     }
     value.map(Secret::new)
 }
+
+/// The secret at `node` that seals what workers share. It has to be one that a neighbour cannot find by trying.
+pub(super) fn seal(node: &Node<'_>, environment: Environment<'_>) -> Option<Secret<String>> {
+    const SHORTEST: usize = 32;
+    let seal = secret(node, environment)?;
+    // The tool has this in the place of a variable that is not set where it runs.
+    let name = node.value().get("env").and_then(serde_json::Value::as_str);
+    let is_unset = name.is_some_and(|name| seal.expose().strip_prefix('$') == Some(name));
+    if seal.expose().len() < SHORTEST && !is_unset {
+        node.refuse("is too short", "write at least 32 characters, as `openssl rand -hex 32` makes them");
+        return None;
+    }
+    Some(seal)
+}

@@ -97,7 +97,7 @@ pub(super) fn configure(context: ContextId) -> bool {
     match skin_for(policy, context) {
         Ok(skin) => {
             with(|contexts| contexts.roots.insert(context, Some(Rc::clone(&skin))));
-            skin.tick();
+            skin.start();
         }
         // Not a fault of the configuration: until there are random numbers every request is answered with 503.
         Err(problem) => abi::log(CRITICAL, &format!("scopegate: {problem}")),
@@ -110,9 +110,11 @@ fn skin_for(policy: Policy, root: ContextId) -> Result<Rc<Skin<Envoy>>, &'static
     getrandom::fill(&mut seed).map_err(|_| "the proxy has no random numbers")?;
     let (own, queue) = seed.split_first_chunk::<16>().ok_or("the proxy has no random numbers")?;
     let common = SharedData::agree(*own);
-    let gate = Gate::new(Rc::new(policy), *own, Rc::new(HostSignatures::default()))
-        .sharing(Rc::new(SharedData), common)
-        .signing_with(Rc::new(HostSignatures::default()));
+    let gate = Gate::new(Rc::new(policy), *own, Rc::new(HostSignatures::default()));
+    // Of whichever policies are in force in this VM: the one before this, and those of other listeners.
+    let running = with(|contexts| contexts.roots.values().flatten().cloned().collect::<Vec<_>>());
+    let gate = running.into_iter().flatten().fold(gate, |gate, skin| skin.hand_over(gate));
+    let gate = gate.sharing(Rc::new(SharedData), common).signing_with(Rc::new(HostSignatures::default()));
     Ok(Rc::new(Skin::new(Envoy::new(queue), root, gate)))
 }
 

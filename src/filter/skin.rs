@@ -37,6 +37,9 @@ const BUSY_TICK: u32 = 100;
 /// How often the root is called back while another worker asks what requests here wait for, in milliseconds.
 const FOLLOWING_TICK: u32 = 10;
 
+/// How soon the root is called back for the first time, in milliseconds.
+const FIRST_TICK: u32 = 5;
+
 /// How often the root is called back otherwise, in milliseconds.
 const IDLE_TICK: u32 = 1000;
 
@@ -102,6 +105,23 @@ impl<H: Host> Skin<H> {
     /// The proxy.
     pub const fn host(&self) -> &H {
         &self.host
+    }
+
+    /// `next`, with what this one knows that holds for it too.
+    pub fn hand_over(&self, next: Gate) -> Gate {
+        match self.gate.try_borrow() {
+            Ok(gate) => next.taking_over(&gate),
+            Err(_) => next,
+        }
+    }
+
+    /// The policy is in force. Nothing is sent before the first tick: Envoy tries every configuration in a VM that it
+    /// throws away, whatever that one has asked and promised to others.
+    pub fn start(&self) {
+        let now = self.host.now();
+        self.borrow_mut(|gate| gate.adopt(now));
+        self.tell();
+        self.tick_every(FIRST_TICK);
     }
 
     /// The head of the request `stream` is there.
@@ -399,6 +419,10 @@ impl<H: Host> Skin<H> {
             (true, false) => BUSY_TICK,
             (false, _) => IDLE_TICK,
         };
+        self.tick_every(tick);
+    }
+
+    fn tick_every(&self, tick: u32) {
         if self.tick.replace(tick) != tick {
             self.host.tick_every(tick);
         }

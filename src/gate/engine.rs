@@ -10,12 +10,12 @@ use super::circuit_breaker::{Admission, CircuitBreaker, Standing};
 use super::clock::Clock;
 use super::judge::Stop;
 use super::key_ring::KeyRing;
-use super::keys::{KeyStore, Offer, SetNumber};
 use super::memory::{Known, Memory};
 use super::proofs::Proofs;
 use super::questions::{Questions, Topic};
 use super::refuse::Outage;
 use super::route::{Route, route};
+use super::sealed::SealedSets;
 use super::shared::{Shared, SharedSlots, Turn};
 use super::step::{Ask, AskId, Event, Facts, RequestId, Step, Verdict, Woken};
 use crate::base::digest::{Digest, DigestKey};
@@ -51,12 +51,13 @@ pub struct Gate {
     pub(super) breakers: Vec<CircuitBreaker>,
     pub(super) questions: Questions,
     pub(super) shared: Option<Shared>,
+    pub(super) sealed: Option<SealedSets>,
     pub(super) proofs: Option<Proofs>,
     /// Topics that another worker is asking about.
     following: Vec<Topic>,
     pub(super) events: Vec<Event>,
     /// Keeps the background fetches of workers apart.
-    spread: u8,
+    pub(super) spread: u8,
 }
 
 impl Gate {
@@ -80,6 +81,7 @@ impl Gate {
             breakers,
             questions: Questions::default(),
             shared: None,
+            sealed: None,
             proofs,
             following: Vec::new(),
             events: Vec::new(),
@@ -100,7 +102,8 @@ impl Gate {
     pub fn sharing(mut self, slots: Rc<dyn SharedSlots>, seed: [u8; 16]) -> Self {
         self.memory = Memory::new(self.policy.limits.cached_tokens, seed);
         self.proofs = Proofs::new(&self.policy, &seed, Some(Rc::clone(&slots)));
-        self.shared = Some(Shared::new(slots, &self.policy, &seed));
+        self.shared = Some(Shared::new(Rc::clone(&slots), &self.policy, &seed));
+        self.sealed = Some(SealedSets::new(slots, self.own.nonce(u64::MAX), &self.policy, &self.keys));
         self
     }
 
@@ -212,9 +215,14 @@ impl Gate {
     }
 
     /// Whether nobody else is asking about `topic`.
-    fn takes_turn(&self, topic: Topic, now: UnixTime) -> bool {
-        let (Topic::Token(issuer, digest), Some(shared)) = (topic, &self.shared) else { return true };
-        shared.take_turn(issuer, digest, self.patience(topic), &self.clock, now) == Turn::Ours
+    fn takes_turn(&mut self, topic: Topic, now: UnixTime) -> bool {
+        match (topic, &self.shared) {
+            (Topic::Keys(issuer, set), _) => self.takes_turn_to_fetch(issuer, set, now),
+            (Topic::Token(..), None) => true,
+            (Topic::Token(issuer, digest), Some(shared)) => {
+                shared.take_turn(issuer, digest, self.patience(topic), &self.clock, now) == Turn::Ours
+            }
+        }
     }
 
     fn ask(&mut self, topic: Topic, now: UnixTime) -> Option<Ask> {
@@ -271,16 +279,32 @@ impl Gate {
                 self.following.push(topic);
                 continue;
             }
-            // Whoever still waits judges anew: finds the answer, takes the turn, or goes on waiting.
             self.questions.drop_topic(topic);
+            if let Topic::Keys(issuer, set) = topic {
+                self.adopt_keys(issuer, set, now);
+                // The other worker has failed, or is gone: whoever waits has not been told of a failure here.
+                if self.is_wanted(issuer, set, now) && self.questions.waiter(topic).is_some() {
+                    self.questions.want(topic, self.clock.steady(now));
+                    continue;
+                }
+            }
+            // Whoever still waits judges anew: finds the answer, takes the turn, or goes on waiting.
             woken.extend(self.wake(topic, now, |_| {}));
         }
         woken
     }
 
     fn is_asked_elsewhere(&self, topic: Topic, now: UnixTime) -> bool {
-        let (Topic::Token(issuer, digest), Some(shared)) = (topic, &self.shared) else { return false };
-        shared.is_taken(issuer, digest, self.patience(topic), &self.clock, now)
+        match topic {
+            Topic::Keys(issuer, set) => {
+                self.sealed.as_ref().is_some_and(|sealed| sealed.is_taken(issuer, set, now))
+            }
+            Topic::Token(issuer, digest) => {
+                let is_taken =
+                    |shared: &Shared| shared.is_taken(issuer, digest, self.patience(topic), &self.clock, now);
+                self.shared.as_ref().is_some_and(is_taken)
+            }
+        }
     }
 
     /// Whether another worker is asking what requests here wait for.
@@ -307,23 +331,6 @@ impl Gate {
                 self.wake(topic, now, |case| case.heard.push((issuer, heard.clone())))
             }
         }
-    }
-
-    /// Has keys fetched that are due in the background.
-    pub fn refresh(&mut self, now: UnixTime) {
-        self.clock.see(now);
-        for (issuer, ring) in (0..).map(IssuerId).zip(&self.keys) {
-            for store in ring.stores().iter().filter(|store| store.is_due(self.spread, now)) {
-                self.questions.want(Topic::Keys(issuer, store.number()), self.clock.steady(now));
-            }
-        }
-    }
-
-    /// How long ago the oldest key set in use of each issuer was fetched.
-    pub fn key_ages(&self, now: UnixTime) -> Vec<(Rc<str>, Duration)> {
-        let oldest = |ring: &KeyRing| ring.stores().iter().filter_map(|store| store.age(now)).max();
-        let issuers = self.policy.issuers.iter().zip(&self.keys);
-        issuers.filter_map(|(issuer, ring)| Some((Rc::clone(&issuer.name), oldest(ring)?))).collect()
     }
 
     /// Refuses everybody whose time is up.
@@ -470,24 +477,6 @@ impl Gate {
                 introspection.map_or(Duration::ZERO, |introspection| introspection.endpoint.timeout)
             }
         }
-    }
-
-    fn store(&self, issuer: IssuerId, set: SetNumber) -> Option<&KeyStore> {
-        self.keys.get(usize::try_from(issuer.0).ok()?)?.store(set)
-    }
-
-    /// The keys of `issuer` that a request at `now` may use.
-    pub(super) fn keys_of(&self, issuer: IssuerId, now: UnixTime) -> Offer {
-        let ring = usize::try_from(issuer.0).ok().and_then(|at| self.keys.get(at));
-        let asking = |set| self.questions.is_open(Topic::Keys(issuer, set));
-        ring.map_or(Offer::Nothing(now), |ring| ring.offer(asking, now))
-    }
-
-    /// What to do about a token of `issuer` whose key is not there, for a request that `waited` for some sets already.
-    pub(super) fn unknown_key(&mut self, issuer: IssuerId, waited: &[SetNumber], now: UnixTime) -> Offer {
-        let ring = usize::try_from(issuer.0).ok().and_then(|at| self.keys.get_mut(at));
-        let asking = |set| self.questions.is_open(Topic::Keys(issuer, set));
-        ring.map_or(Offer::Nothing(now), |ring| ring.unknown_key(waited, asking, now))
     }
 
     pub(super) fn breaker(&self, issuer: IssuerId) -> Option<&CircuitBreaker> {

@@ -95,12 +95,12 @@ impl Gate {
         case.issuer = Some(id);
         jwt::check_header(&jws, &issuer.expect)?;
         let offer = self.keys_of(id, now);
-        let keys = self.take_offer(case, id, offer, now)?;
+        let keys = self.take_offer(case, id, offer)?;
         let verified = match verify(jws, &keys, issuer.expect.algorithms, &*self.accelerator) {
             Ok(verified) => verified,
             Err(fault @ JoseFault::KeyUnknown) => {
                 let offer = self.unknown_key(id, &case.asked_keys, now);
-                self.take_offer(case, id, offer, now)?;
+                self.take_offer(case, id, offer)?;
                 return Err(TokenFault::Jose(fault).into());
             }
             Err(fault) => return Err(TokenFault::Jose(fault).into()),
@@ -224,13 +224,7 @@ impl Gate {
         }
     }
 
-    fn take_offer(
-        &self,
-        case: &mut Case<'_>,
-        issuer: IssuerId,
-        offer: Offer,
-        now: UnixTime,
-    ) -> Result<Rc<KeySet>, Stop> {
+    fn take_offer(&self, case: &mut Case<'_>, issuer: IssuerId, offer: Offer) -> Result<Rc<KeySet>, Stop> {
         match offer {
             Offer::Keys(keys) => Ok(keys),
             Offer::Ask(set) if !case.asked_keys.contains(&set) => {
@@ -242,7 +236,7 @@ impl Gate {
                 Err(Stop::Wait(topic))
             }
             Offer::Ask(_) => Err(Stop::Unknown(Outage::Keys(Duration::from_secs(1)))),
-            Offer::Nothing(until) => Err(Stop::Unknown(Outage::Keys(until.since(now)))),
+            Offer::Nothing(pause) => Err(Stop::Unknown(Outage::Keys(pause))),
         }
     }
 }

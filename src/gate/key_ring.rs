@@ -1,13 +1,17 @@
 //! All key sets of one issuer; what one of them lacks another may have, and none waits for another.
 
+use core::time::Duration;
 use std::rc::Rc;
 
 use super::keys::{KeyStore, Learned, Offer, SetNumber};
-use crate::base::digest::DigestKey;
+use super::sealed::Record;
 use crate::base::time::UnixTime;
 use crate::http::message::Reply;
 use crate::jose::key_set::KeySet;
 use crate::policy::Issuer;
+
+/// For how many sets one request waits because none of them has its key.
+const MOST_FETCHES: usize = 4;
 
 /// The key sets of an issuer, in the order in which the policy has them.
 #[derive(Default)]
@@ -45,22 +49,20 @@ impl KeyRing {
     /// The keys for a request that comes at `now`. `asking` says of which sets a fetch is on its way.
     pub(super) fn offer(&self, asking: impl Fn(SetNumber) -> bool, now: UnixTime) -> Offer {
         let mut first_ask = None;
-        let mut pause = None;
+        let mut pause: Option<Duration> = None;
         for store in &self.stores {
             match store.offer(asking(store.number()), now) {
                 Offer::Keys(_) => {}
                 // A set that is there and too old may hold a key that its issuer has withdrawn.
                 Offer::Ask(number) if store.has_set() => return Offer::Ask(number),
                 Offer::Ask(number) => first_ask = first_ask.or(Some(number)),
-                Offer::Nothing(until) => {
-                    pause = Some(pause.map_or(until, |pause: UnixTime| pause.min(until)))
-                }
+                Offer::Nothing(left) => pause = Some(pause.map_or(left, |pause| pause.min(left))),
             }
         }
         match (&self.keys, first_ask) {
             (Some(keys), _) => Offer::Keys(Rc::clone(keys)),
             (None, Some(number)) => Offer::Ask(number),
-            (None, None) => Offer::Nothing(pause.unwrap_or(now)),
+            (None, None) => Offer::Nothing(pause.unwrap_or_default()),
         }
     }
 
@@ -72,37 +74,53 @@ impl KeyRing {
         asking: impl Fn(SetNumber) -> bool,
         now: UnixTime,
     ) -> Offer {
-        let mut pause = None;
+        let mut pause: Option<Duration> = None;
         for store in &mut self.stores {
             let number = store.number();
+            // A request that waited for so many sets leaves the others to those after it.
+            if waited.len() >= MOST_FETCHES && !waited.contains(&number) && store.may_seek(now) {
+                pause = Some(Duration::ZERO);
+                continue;
+            }
             match store.unknown_key(waited.contains(&number), asking(number), now) {
                 Offer::Keys(_) => {}
                 Offer::Ask(number) => return Offer::Ask(number),
-                Offer::Nothing(until) => {
-                    pause = Some(pause.map_or(until, |pause: UnixTime| pause.min(until)))
-                }
+                Offer::Nothing(left) => pause = Some(pause.map_or(left, |pause| pause.min(left))),
             }
         }
         match (pause, &self.keys) {
             (None, Some(keys)) => Offer::Keys(Rc::clone(keys)),
-            (pause, _) => Offer::Nothing(pause.unwrap_or(now)),
+            (pause, _) => Offer::Nothing(pause.unwrap_or_default()),
         }
     }
 
     /// Takes in the reply to a callout for the set of this number.
-    pub(super) fn learn(
-        &mut self,
-        number: SetNumber,
-        reply: &Reply<'_>,
-        key: &DigestKey,
-        now: UnixTime,
-    ) -> Learned {
+    pub(super) fn learn(&mut self, number: SetNumber, reply: &Reply<'_>, now: UnixTime) -> Learned {
         let Some(store) = self.stores.get_mut(usize::from(number)) else { return Learned::Unchanged };
-        let learned = store.learn(reply, key, now);
+        let learned = store.learn(reply, now);
         if matches!(learned, Learned::Changed { .. }) {
             self.gather();
         }
         learned
+    }
+
+    /// Takes in what another worker fetched of the set of this number; `None` where that is no news.
+    pub(super) fn adopt(&mut self, number: SetNumber, record: &Record, now: UnixTime) -> Option<Learned> {
+        let learned = self.stores.get_mut(usize::from(number))?.adopt(record, now)?;
+        if matches!(learned, Learned::Changed { .. }) {
+            self.gather();
+        }
+        Some(learned)
+    }
+
+    /// Goes on from where `former` is with every set that both have, where that has more recent news.
+    pub(super) fn take_over(&mut self, former: &Self) {
+        for store in &mut self.stores {
+            for former in &former.stores {
+                store.take_over(former);
+            }
+        }
+        self.gather();
     }
 
     fn gather(&mut self) {

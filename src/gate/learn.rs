@@ -1,4 +1,4 @@
-//! What issuers say becomes keys, remembered tokens and news for those who wait.
+//! What issuers say about tokens is remembered, and becomes news for those who wait.
 
 use core::time::Duration;
 use std::rc::Rc;
@@ -7,7 +7,7 @@ use super::admit;
 use super::case::Heard;
 use super::circuit_breaker::{CircuitBreaker, Failure};
 use super::engine::Gate;
-use super::keys::{Learned, Offer, SetNumber};
+use super::keys::Offer;
 use super::memory::{Known, Span};
 use super::questions::Topic;
 use super::shared::{self, Kind};
@@ -15,55 +15,13 @@ use super::step::Event;
 use crate::base::digest::Digest;
 use crate::base::time::UnixTime;
 use crate::http::message::{Answer, Reply};
-use crate::policy::{Introspection, Keys, OnOutage};
+use crate::policy::{Introspection, OnOutage};
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
 use crate::token::grant::Grant;
 use crate::token::introspection::{self, ReplyKeys, Silence, Terms, Word};
 
 impl Gate {
-    /// Takes in a reply on the way to an issuer's keys; whether the way is at its end, well or not.
-    pub(super) fn learn_keys(
-        &mut self,
-        id: IssuerId,
-        set: SetNumber,
-        reply: &Reply<'_>,
-        now: UnixTime,
-    ) -> bool {
-        let key = self.memory.key();
-        let ring = usize::try_from(id.0).ok().and_then(|at| self.keys.get_mut(at));
-        let Some(learned) = ring.map(|ring| ring.learn(set, reply, &key, now)) else { return true };
-        let issuer = self.issuer_name(id).unwrap_or_else(|| Rc::from(""));
-        match learned {
-            Learned::More => return false,
-            Learned::Unchanged => {}
-            Learned::Changed { keys, skipped } => {
-                self.memory.forget_verified(id);
-                let skipped = skipped.iter().map(ToString::to_string).collect();
-                self.events.push(Event::KeysChanged { issuer, keys, skipped });
-            }
-            Learned::Failed(why) => {
-                self.events.push(Event::KeysFailed { issuer, why });
-                if self.asks_where_keys_are(id, set) {
-                    let now = self.clock.steady(now);
-                    self.with_breaker(id, |breaker| breaker.keys_failed(now));
-                }
-            }
-        }
-        true
-    }
-
-    /// Whether the issuer is asked about tokens through the cluster that its key set comes from.
-    fn asks_where_keys_are(&self, id: IssuerId, set: SetNumber) -> bool {
-        let issuer = self.policy.issuer(id);
-        let keys = issuer.and_then(|issuer| issuer.keys.get(usize::from(set)));
-        let asked = issuer.and_then(|issuer| issuer.introspection.as_ref());
-        match (keys, asked) {
-            (Some(Keys::Fetched(fetch)), Some(asked)) => fetch.cluster == asked.endpoint.cluster,
-            (Some(Keys::Fetched(_) | Keys::Inline(_)) | None, _) => false,
-        }
-    }
-
     /// Takes in the reply to a question about a token.
     pub(super) fn hear(&mut self, id: IssuerId, digest: Digest, reply: &Reply<'_>, now: UnixTime) -> Heard {
         // Who the token was before this answer.

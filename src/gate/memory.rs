@@ -68,11 +68,6 @@ impl Memory {
         Self { key: DigestKey::new(seed), good: Expiring::new(capacity), refused: Expiring::new(capacity) }
     }
 
-    /// What digests are keyed with.
-    pub(super) const fn key(&self) -> DigestKey {
-        self.key
-    }
-
     pub(super) fn digest(&self, token: &[u8]) -> Digest {
         self.key.digest(0, token)
     }

@@ -21,6 +21,8 @@ use crate::base::time::UnixTime;
 /// How many slots there are. Those before the first belong to issuers' answers.
 const SLOTS: u32 = 4096;
 const FIRST: u32 = super::shared::SLOTS;
+/// The first slot behind them.
+pub(super) const END: u32 = FIRST + SLOTS;
 
 /// How often a slot is tried that other workers write to.
 const TRIES: usize = 32;

@@ -35,6 +35,7 @@ pub use settings::{
 };
 pub use vocabulary::Vocabulary;
 
+use crate::base::secret::Secret;
 use crate::http::host::IgnoredPorts;
 use crate::token::credential::Place;
 use crate::token::expect::IssuerId;
@@ -75,6 +76,8 @@ pub struct Policy {
     pub mode: Mode,
     /// Bounds on sizes and numbers.
     pub limits: Limits,
+    /// What seals the key sets that workers share; without it the secret of our client at their issuer does.
+    pub seal: Option<Secret<String>>,
     /// The scopes that the rules name, and what implies them.
     pub vocabulary: Vocabulary,
 }
@@ -99,6 +102,7 @@ impl Policy {
             route_metadata: false,
             mode: Mode::Enforce,
             limits: Limits::default(),
+            seal: None,
             vocabulary: Vocabulary::default(),
         }
     }
@@ -128,6 +132,18 @@ impl Policy {
     /// The issuer of this number.
     pub fn issuer(&self, id: IssuerId) -> Option<&Issuer> {
         self.issuers.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// What seals the fetched key sets of `issuer` where workers share them: the policy's own secret, or that of our
+    /// client at the issuer, if a neighbour could not find it by trying. `None`: each worker fetches for itself.
+    pub fn sealing_secret(&self, issuer: &Issuer) -> Option<Secret<Vec<u8>>> {
+        /// In bytes.
+        const SHORTEST: usize = 16;
+        let secret = match &self.seal {
+            Some(seal) => Secret::new(seal.expose().clone().into_bytes()),
+            None => issuer.introspection.as_ref()?.endpoint.secret(),
+        };
+        (secret.expose().len() >= SHORTEST).then_some(secret)
     }
 
     /// `grant`, and which of the policy's scopes it holds; worked out once, good for every rule.

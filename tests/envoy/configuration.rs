@@ -14,7 +14,9 @@ use crate::support::bootstrap::{Listener, bootstrap, discovery_response, dynamic
 use crate::support::client::{Request, exchange};
 use crate::support::deadline::{PATIENCE, poll};
 use crate::support::envoy::{Envoy, Launch, validate, validate_file};
+use crate::support::issuer::Answer;
 use crate::support::places;
+use crate::tokens::{good, key, order, published};
 
 pub(crate) fn add(ring: &mut Ring) {
     ring.test("configuration::a_policy_may_be_a_struct", everything().in_a_struct(), takes_effect);
@@ -29,6 +31,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("configuration::a_policy_may_come_with_yaml", yaml),
         trial("configuration::a_bad_update_changes_nothing_and_a_good_one_all", updates),
         trial("configuration::updates_under_load_open_nothing", updates_under_load),
+        trial("configuration::keys_go_over_to_the_next_policy_while_nobody_answers", keys_go_over),
+        trial("configuration::sealed_keys_go_over_to_the_next_vm", sealed_keys_go_over),
     ]
 }
 
@@ -292,6 +296,57 @@ fn updates() {
     for _ in 0..20 {
         updated.site.refuses(&Request::get("/orders/1").bearer("opaque"), 403, "rule_denied");
     }
+}
+
+/// The policy of a round: its issuer has a key set at `/jwks`, and each has another realm.
+fn round(number: usize, seal: bool) -> Plan {
+    let jwks = json!({"uri": "https://idp.example.com/jwks", "cluster": "idp"});
+    let mut plan = verifying(jwks);
+    plan.filter.policy["responses"] = json!({"realm": format!("realm-{number}")});
+    if seal {
+        plan.filter.policy["seal"] = json!("0123456789abcdef0123456789abcdef");
+    }
+    plan
+}
+
+/// Whether the policy of this round is in force for a new connection.
+fn is_in_force(site: &Site, number: usize) -> bool {
+    let refused = site.send(&Request::get("/orders/1"));
+    refused.head.get("www-authenticate").is_some_and(|text| text.contains(&format!("realm-{number}\"")))
+}
+
+/// Updates while the key server does not answer; `change` makes the plan of each round.
+fn keys_survive(name: &str, change: fn(usize) -> Plan) {
+    let first = key("first");
+    let mut updated = Updated::start(name, change(0).answer("/jwks", published(&[&first])));
+    updated.site.admits(&order(&good(&first)));
+    // The other worker and the main thread may be a moment later.
+    let served = |updated: &Updated| {
+        let before = updated.site.issuer.asked("/jwks");
+        for _ in 0..20 {
+            updated.site.admits(&order(&good(&first)));
+        }
+        updated.site.issuer.asked("/jwks") - before
+    };
+    poll(PATIENCE, || (served(&updated) == 0).then_some(())).unwrap();
+    updated.site.issuer.answers("/jwks", Answer::Reset);
+    for number in 1..=3 {
+        assert_eq!(updated.update(change(number)), 0);
+        let seen = poll(PATIENCE, || is_in_force(&updated.site, number).then_some(()));
+        assert!(seen.is_some(), "the update is not in force");
+        assert_eq!(served(&updated), 0, "the key server was asked");
+    }
+}
+
+fn keys_go_over() {
+    keys_survive("keys-go-over", |number| round(number, false));
+}
+
+/// Another environment is another VM.
+fn sealed_keys_go_over() {
+    keys_survive("sealed-keys-go-over", |number| {
+        round(number, true).environment("ROUND", &number.to_string())
+    });
 }
 
 /// So many updates, one right after the other.

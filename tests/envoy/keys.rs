@@ -10,7 +10,7 @@ use crate::issuers::is_outage;
 use crate::policies::{opaque, verifying};
 use crate::ring::{Plan, Ring, Site, alone};
 use crate::support::client::Connection;
-use crate::support::deadline::{Gate, PATIENCE, poll, stays, timed};
+use crate::support::deadline::{Gate, PATIENCE, last, poll, stays, timed};
 use crate::support::envoy::Launch;
 use crate::support::issuer::Answer;
 use crate::tokens::{ISSUER, good, jwks, key, order, published, signed, with_one_bit_changed};
@@ -53,7 +53,69 @@ pub(crate) fn trials() -> Vec<Trial> {
     patient["timeout"] = json!("6s");
     let plan = verifying(patient).answer(JWKS, published(&[&first]).held(&gate));
     let name = "keys::requests_wait_for_keys_that_are_on_their_way";
-    vec![alone(name, plan, Launch::workers(1), move |site| late(site, &first, &gate))]
+    vec![
+        alone(name, plan, Launch::workers(1), move |site| late(site, &first, &gate)),
+        crowd("keys::one_worker_fetches_for_all_where_sets_are_sealed", true, 1),
+        crowd("keys::each_worker_fetches_for_itself_where_they_are_not", false, WORKERS + 1),
+        uncached(),
+    ]
+}
+
+/// So many workers beside the main thread, whose filter runs too.
+const WORKERS: usize = 4;
+
+/// The text that seals.
+const SEAL: &str = "0123456789abcdef0123456789abcdef";
+
+/// A policy whose key sets are sealed, or not.
+fn sealing(jwks: Value, is_sealed: bool) -> Plan {
+    let mut plan = verifying(jwks);
+    if is_sealed {
+        plan.filter.policy["seal"] = json!({"env": "SEAL"});
+        plan = plan.environment("SEAL", SEAL);
+    }
+    plan
+}
+
+/// Every worker has the keys, after so many fetches.
+fn crowd(name: &str, is_sealed: bool, fetches: usize) -> Trial {
+    let first = key("first");
+    let plan = sealing(by_uri("10m", "30s"), is_sealed).answer(JWKS, published(&[&first]));
+    alone(name, plan, Launch::workers(WORKERS), move |site| {
+        assert!(site.issuer.wait_asked(JWKS, fetches));
+        // So many connections that each worker has some of them.
+        let tokens: Vec<_> = (0..CROWD).map(|_| good(&first)).collect();
+        let mut clients: Vec<_> = tokens.iter().map(|token| sent(site, token)).collect();
+        for client in &mut clients {
+            assert_eq!(client.response().unwrap().status, 200);
+        }
+        assert!(stays(Duration::from_secs(2), || site.issuer.asked(JWKS) == fetches));
+    })
+}
+
+/// An issuer whose key set is never to be cached is asked once in `min_refresh`, and nobody waits meanwhile.
+fn uncached() -> Trial {
+    const LEAST: Duration = Duration::from_secs(3);
+    const ROUNDS: usize = 180;
+    let first = key("first");
+    let mut answer = published(&[&first]);
+    if let Answer::Reply { headers, .. } = &mut answer {
+        headers.push(("cache-control".to_owned(), "no-cache, no-store".to_owned()));
+    }
+    let plan = sealing(by_uri("10m", "3s"), true).answer(JWKS, answer);
+    let name = "keys::a_set_that_is_never_to_be_cached_is_fetched_once_in_a_while";
+    alone(name, plan, Launch::workers(2), move |site| {
+        assert!(site.issuer.wait_asked(JWKS, 1));
+        let (whole, ()) = timed(|| {
+            for _ in 0..ROUNDS {
+                let (took, admitted) = timed(|| site.admits(&order(&good(&first))));
+                assert!(took < Duration::from_millis(500), "{took:?} for {admitted:?}");
+                last(Duration::from_millis(100));
+            }
+        });
+        let (asked, most) = (site.issuer.asked(JWKS), whole.as_secs() / LEAST.as_secs() + 1);
+        assert!(asked >= 5 && asked as u64 <= most, "{asked} fetches");
+    })
 }
 
 fn by_uri(refresh: &str, min_refresh: &str) -> Value {
@@ -190,6 +252,15 @@ fn discovery(ring: &mut Ring) {
     };
     test("are_where_the_metadata_says", |plan, metadata| plan.answer(RFC8414, metadata));
     test("are_where_openid_metadata_says", |plan, metadata| plan.answer(OPENID, metadata));
+    test("are_found_beside_metadata_that_fails", |plan, metadata| {
+        plan.answer(RFC8414, Answer::status(503)).answer(OPENID, metadata)
+    });
+    test("are_found_beside_metadata_that_is_reset", |plan, metadata| {
+        plan.answer(RFC8414, Answer::Reset).answer(OPENID, metadata)
+    });
+    test("are_found_beside_metadata_that_never_comes", |plan, metadata| {
+        plan.answer(RFC8414, Answer::Silence).answer(OPENID, metadata)
+    });
     test("are_found_beside_metadata_that_is_none", |plan, metadata| {
         plan.answer(RFC8414, Answer::json(&opaque("nobody"))).answer(OPENID, metadata)
     });

@@ -63,17 +63,21 @@ pub struct Endpoint {
 impl Endpoint {
     /// All that makes this endpoint the one it is, its client's secret included: equal for equal endpoints only.
     pub fn identity(&self) -> Vec<u8> {
-        let (protocol, uri) = (format!("{:?}", self.protocol), self.uri.to_string());
-        let secret = match &self.protocol {
-            Protocol::Rfc7662 { client } | Protocol::PingFederate { client } => client.secret(),
-            Protocol::OpenAm { .. } | Protocol::Mule { .. } | Protocol::UserInfo => Secret::new(Vec::new()),
-        };
+        let (protocol, uri, secret) = (format!("{:?}", self.protocol), self.uri.to_string(), self.secret());
         let mut identity = Vec::new();
         for part in [protocol.as_bytes(), uri.as_bytes(), self.cluster.as_bytes(), secret.expose()] {
             identity.extend((part.len() as u64).to_le_bytes());
             identity.extend(part);
         }
         identity
+    }
+
+    /// What nobody but the client and the issuer knows; empty where there is no such thing.
+    pub fn secret(&self) -> Secret<Vec<u8>> {
+        match &self.protocol {
+            Protocol::Rfc7662 { client } | Protocol::PingFederate { client } => client.secret(),
+            Protocol::OpenAm { .. } | Protocol::Mule { .. } | Protocol::UserInfo => Secret::new(Vec::new()),
+        }
     }
 
     /// Whether an answer depends on the scopes that are asked for, and not on the token alone.

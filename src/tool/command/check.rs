@@ -5,6 +5,7 @@ use std::io;
 use serde_json::Value;
 
 use super::within;
+use crate::policy::{Introspection, Issuer, Keys};
 use crate::tool::compiled::{self, Compiled};
 use crate::tool::console::{Console, Exit};
 use crate::tool::document;
@@ -89,6 +90,15 @@ fn policy(place: &str, document: &Value, console: &mut Console<'_>) -> io::Resul
             for note in notes::about(&compiled.policy) {
                 writeln!(console.err, "note: {place}: {note}")?;
             }
+            let unsealed = unsealed(&compiled);
+            if !unsealed.is_empty() {
+                writeln!(
+                    console.err,
+                    "note: {place}: nothing seals the key sets of {}: each worker fetches them for itself: with \
+                     `seal: {{env: NAME}}` one worker fetches for all, and one that starts has them at once",
+                    unsealed.join(", ")
+                )?;
+            }
             Ok((Exit::Good, Some(compiled)))
         }
         Err(problems) => {
@@ -98,6 +108,21 @@ fn policy(place: &str, document: &Value, console: &mut Console<'_>) -> io::Resul
             Ok((Exit::Problems, None))
         }
     }
+}
+
+/// The issuers whose key sets are fetched, and which no secret of the policy can seal for other workers.
+fn unsealed(compiled: &Compiled) -> Vec<&str> {
+    let policy = &compiled.policy;
+    let is_fetched = |issuer: &Issuer| issuer.keys.iter().any(|keys| matches!(keys, Keys::Fetched(_)));
+    // A variable that is not set here may hold a secret that is long enough.
+    let may_be_sealed = |issuer: &Issuer| {
+        let has_secret = |asked: &Introspection| !asked.endpoint.secret().expose().is_empty();
+        policy.seal.is_some()
+            || policy.sealing_secret(issuer).is_some()
+            || (!compiled.unset.is_empty() && issuer.introspection.as_ref().is_some_and(has_secret))
+    };
+    let unsealed = policy.issuers.iter().filter(|issuer| is_fetched(issuer) && !may_be_sealed(issuer));
+    unsealed.map(|issuer| &*issuer.name).collect()
 }
 
 fn wrong(console: &mut Console<'_>, place: &str, problem: &str) -> io::Result<Exit> {

@@ -1,0 +1,177 @@
+//! When key sets are fetched, and what becomes of them; who offers keys to a request.
+
+use core::time::Duration;
+use std::rc::Rc;
+
+use super::engine::Gate;
+use super::keys::{KeyStore, Learned, Offer, SetNumber};
+use super::questions::Topic;
+use super::shared::Turn;
+use super::step::Event;
+use crate::base::time::UnixTime;
+use crate::http::message::Reply;
+use crate::policy::Keys;
+use crate::token::expect::IssuerId;
+
+/// How much longer than a callout itself the turn to fetch lasts.
+const GRACE: Duration = Duration::from_millis(200);
+
+impl Gate {
+    /// This gate, with the key sets that `former` has and this policy wants too: a change of the policy makes nobody
+    /// wait for keys that are there. How long they are used is for this policy to say.
+    #[must_use]
+    pub fn taking_over(mut self, former: &Self) -> Self {
+        for ring in &mut self.keys {
+            for former in &former.keys {
+                ring.take_over(former);
+            }
+        }
+        self
+    }
+
+    /// Takes over the key sets that other workers have fetched, where those here are due.
+    pub fn adopt(&mut self, now: UnixTime) {
+        self.clock.see(now);
+        for (issuer, set) in self.due(now) {
+            self.adopt_keys(issuer, set, now);
+        }
+    }
+
+    /// Has keys fetched that are due in the background, and that no other worker has fetched.
+    pub fn refresh(&mut self, now: UnixTime) {
+        self.clock.see(now);
+        self.adopt(now);
+        for (issuer, set) in self.due(now) {
+            self.questions.want(Topic::Keys(issuer, set), self.clock.steady(now));
+        }
+    }
+
+    fn due(&self, now: UnixTime) -> Vec<(IssuerId, SetNumber)> {
+        let rings = (0..).map(IssuerId).zip(&self.keys);
+        let stores = rings.flat_map(|(issuer, ring)| ring.stores().iter().map(move |store| (issuer, store)));
+        let due = stores.filter(|(_, store)| store.is_due(self.spread, now));
+        due.map(|(issuer, store)| (issuer, store.number())).collect()
+    }
+
+    /// How long ago the oldest key set in use of each issuer was fetched.
+    pub fn key_ages(&self, now: UnixTime) -> Vec<(Rc<str>, Duration)> {
+        let oldest =
+            |ring: &super::key_ring::KeyRing| ring.stores().iter().filter_map(|store| store.age(now)).max();
+        let issuers = self.policy.issuers.iter().zip(&self.keys);
+        issuers.filter_map(|(issuer, ring)| Some((Rc::clone(&issuer.name), oldest(ring)?))).collect()
+    }
+
+    /// Whether a set is ours to fetch: no other worker is at it, and none has fetched what is wanted.
+    pub(super) fn takes_turn_to_fetch(&mut self, issuer: IssuerId, set: SetNumber, now: UnixTime) -> bool {
+        let length = self.store(issuer, set).map_or(Duration::ZERO, KeyStore::timeout) + GRACE;
+        let Some(sealed) = &self.sealed else { return true };
+        if sealed.take_turn(issuer, set, now, length) == Turn::Theirs {
+            return false;
+        }
+        // Whoever had the turn before us may have told us in this moment.
+        self.adopt_keys(issuer, set, now);
+        let is_wanted = self.is_wanted(issuer, set, now);
+        if !is_wanted && let Some(sealed) = &self.sealed {
+            sealed.give_turn_back(issuer, set, now);
+        }
+        is_wanted
+    }
+
+    /// Whether a set has to be fetched still, for its age or for a key that it does not have.
+    pub(super) fn is_wanted(&self, issuer: IssuerId, set: SetNumber, now: UnixTime) -> bool {
+        let is_due = self.store(issuer, set).is_some_and(|store| store.is_due(self.spread, now));
+        is_due || self.is_seeking(issuer, set)
+    }
+
+    fn is_seeking(&self, issuer: IssuerId, set: SetNumber) -> bool {
+        self.store(issuer, set).and_then(KeyStore::fetched).is_some_and(|fetched| fetched.is_seeking())
+    }
+
+    /// Takes in what another worker fetched of a set; whether that is news.
+    pub(super) fn adopt_keys(&mut self, id: IssuerId, set: SetNumber, now: UnixTime) -> bool {
+        let Some(record) = self.sealed.as_ref().and_then(|sealed| sealed.read(id, set)) else { return false };
+        let ring = usize::try_from(id.0).ok().and_then(|at| self.keys.get_mut(at));
+        let Some(learned) = ring.and_then(|ring| ring.adopt(set, &record, now)) else { return false };
+        self.note_keys(id, learned);
+        true
+    }
+
+    /// Takes in a reply on the way to an issuer's keys; whether the way is at its end, well or not.
+    pub(super) fn learn_keys(
+        &mut self,
+        id: IssuerId,
+        set: SetNumber,
+        reply: &Reply<'_>,
+        now: UnixTime,
+    ) -> bool {
+        let sought = self.is_seeking(id, set);
+        let ring = usize::try_from(id.0).ok().and_then(|at| self.keys.get_mut(at));
+        let Some(learned) = ring.map(|ring| ring.learn(set, reply, now)) else { return true };
+        match learned {
+            Learned::More => return false,
+            Learned::Failed(_) if self.asks_where_keys_are(id, set) => {
+                let now = self.clock.steady(now);
+                self.with_breaker(id, |breaker| breaker.keys_failed(now));
+            }
+            Learned::Failed(_) | Learned::Unchanged | Learned::Changed { .. } => {}
+        }
+        self.note_keys(id, learned);
+        self.tell_keys(id, set, sought, now);
+        true
+    }
+
+    /// Whether the issuer is asked about tokens through the cluster that its key set comes from.
+    fn asks_where_keys_are(&self, id: IssuerId, set: SetNumber) -> bool {
+        let issuer = self.policy.issuer(id);
+        let keys = issuer.and_then(|issuer| issuer.keys.get(usize::from(set)));
+        let asked = issuer.and_then(|issuer| issuer.introspection.as_ref());
+        match (keys, asked) {
+            (Some(Keys::Fetched(fetch)), Some(asked)) => fetch.cluster == asked.endpoint.cluster,
+            (Some(Keys::Fetched(_) | Keys::Inline(_)) | None, _) => false,
+        }
+    }
+
+    /// Tells the other workers what they may know of a set, and ends our turn. After a failure they hear that what
+    /// was fetched before is in use still.
+    fn tell_keys(&mut self, id: IssuerId, set: SetNumber, sought: bool, now: UnixTime) {
+        // Where another worker knows more than we do, so do we now.
+        let is_behind = self.adopt_keys(id, set, now);
+        let Some(sealed) = &self.sealed else { return };
+        let fetched = self.store(id, set).and_then(KeyStore::fetched);
+        match fetched.and_then(|fetched| fetched.record(sought, now)) {
+            Some(record) if !is_behind => sealed.tell(id, set, &record, now),
+            Some(_) | None => sealed.give_turn_back(id, set, now),
+        }
+    }
+
+    fn note_keys(&mut self, id: IssuerId, learned: Learned) {
+        let issuer = self.issuer_name(id).unwrap_or_else(|| Rc::from(""));
+        match learned {
+            Learned::More | Learned::Unchanged => {}
+            Learned::Changed { keys, skipped } => {
+                self.memory.forget_verified(id);
+                let skipped = skipped.iter().map(ToString::to_string).collect();
+                self.events.push(Event::KeysChanged { issuer, keys, skipped });
+            }
+            Learned::Failed(why) => self.events.push(Event::KeysFailed { issuer, why }),
+        }
+    }
+
+    pub(super) fn store(&self, issuer: IssuerId, set: SetNumber) -> Option<&KeyStore> {
+        self.keys.get(usize::try_from(issuer.0).ok()?)?.store(set)
+    }
+
+    /// The keys of `issuer` that a request at `now` may use.
+    pub(super) fn keys_of(&self, issuer: IssuerId, now: UnixTime) -> Offer {
+        let ring = usize::try_from(issuer.0).ok().and_then(|at| self.keys.get(at));
+        let asking = |set| self.questions.is_open(Topic::Keys(issuer, set));
+        ring.map_or(Offer::Nothing(Duration::ZERO), |ring| ring.offer(asking, now))
+    }
+
+    /// What to do about a token of `issuer` whose key is not there, for a request that `waited` for some sets already.
+    pub(super) fn unknown_key(&mut self, issuer: IssuerId, waited: &[SetNumber], now: UnixTime) -> Offer {
+        let ring = usize::try_from(issuer.0).ok().and_then(|at| self.keys.get_mut(at));
+        let asking = |set| self.questions.is_open(Topic::Keys(issuer, set));
+        ring.map_or(Offer::Nothing(Duration::ZERO), |ring| ring.unknown_key(waited, asking, now))
+    }
+}
