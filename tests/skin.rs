@@ -535,6 +535,22 @@ fn an_answer_that_does_not_get_out_lets_nothing_through() {
 }
 
 #[test]
+fn nothing_is_sent_before_the_first_tick() {
+    let world = World::under(&json!({
+        "issuers": {"corp": {"issuer": "https://idp.example.com", "audiences": "any",
+                             "jwt": {"jwks": {"uri": "https://idp.example.com/jwks", "cluster": "idp"}}}},
+        "rules": [{"name": "all", "require": {}}],
+        "seal": "0123456789abcdef0123456789abcdef",
+    }));
+    world.skin.start();
+    // Envoy tries a configuration in a VM that it throws away: a turn that was taken there would be nobody's.
+    assert_eq!(world.proxy.acts(), [Act::Tick(5)]);
+    assert!(world.proxy.slots.borrow().is_empty());
+    world.skin.tick();
+    assert_eq!(world.proxy.acts(), [Act::Call("idp".into()), Act::Tick(1000)]);
+}
+
+#[test]
 fn decisions_are_counted_and_handed_over_now_and_then() {
     let world = World::new();
     for stream in 2..12 {

@@ -271,7 +271,7 @@ fn nobody_complains_when_the_reader_has_seen_enough() {
 #[test]
 fn a_good_policy_is_good_in_json_in_yaml_and_on_standard_input() {
     let yaml = "issuers: {a: {issuer: 'https://a', audiences: any, jwt: {jwks: {uri: 'https://a/k', cluster: a}}}}\n\
-                rules: [{name: r, require: {}}]\n";
+                rules: [{name: r, require: {}}]\nseal: 'a seal of thirty-two characters or more'\n";
     let (json, yaml_file) = (policy_file("check-good.json"), file("check-good.yaml", yaml));
     let run = run(&["check", &json, &yaml_file, "-"], yaml);
     assert_eq!((run.code, run.err.as_str()), (0, ""));
@@ -391,6 +391,30 @@ fn a_secret_that_is_not_set_is_only_a_note() {
     with_variable["issuers"]["corp"]["introspection"]["client"]["secret"] = json!({"env": "IDP_SECRET"});
     let run = run(&["check", &file("check-env.json", &with_variable.to_string())], "");
     assert!(run.code == 0 && run.err.starts_with("note: ") && run.err.contains("IDP_SECRET"), "{}", run.err);
+}
+
+#[test]
+fn key_sets_that_nothing_seals_are_only_a_note() {
+    let jwks = json!({"uri": "https://idp.example.com/jwks", "cluster": "idp"});
+    let fetched = |secret: Value, seal: Value| {
+        let mut policy = policy();
+        policy["issuers"]["corp"]["jwt"] = json!({"jwks": jwks});
+        policy["issuers"]["corp"]["introspection"]["client"]["secret"] = secret;
+        if !seal.is_null() {
+            policy["seal"] = seal;
+        }
+        let run = run(&["check", &file("check-seal.json", &policy.to_string())], "");
+        assert_eq!(run.code, 0, "{}", run.out);
+        run.err
+    };
+    let (long, short) = (json!("a secret of more than sixteen"), json!("short"));
+    let told = fetched(short.clone(), Value::Null);
+    assert!(told.starts_with("note: ") && told.contains("nothing seals the key sets of corp: "), "{told}");
+    assert_eq!(fetched(long.clone(), Value::Null), "");
+    assert_eq!(fetched(short, json!("a seal of thirty-two characters or")), "");
+    for told in [fetched(json!({"env": "IDP_SECRET"}), Value::Null), fetched(long, json!({"env": "SEAL"}))] {
+        assert!(told.contains("is not set here") && !told.contains("nothing seals"), "{told}");
+    }
 }
 
 // test

@@ -39,6 +39,9 @@ pub(super) struct Ledger {
     pub(super) garbled: bool,
     /// The clock was set back.
     pub(super) went_back: bool,
+    /// How many answers there were when each worker's policy was loaded, and how many key sets when its VM began.
+    loaded: [usize; 2],
+    began: [usize; 2],
 }
 
 /// What a verdict is about.
@@ -48,8 +51,6 @@ pub(super) struct Asked<'t> {
     pub(super) token: &'t Token,
     pub(super) access: Access,
     pub(super) now: i64,
-    /// What has passed of time, however the clock was set; answers are dated so.
-    pub(super) steady: i64,
     /// How many answers there were when the request came: it has heard the later ones of its worker itself.
     pub(super) came: usize,
     /// It was decided without waiting.
@@ -57,6 +58,14 @@ pub(super) struct Asked<'t> {
 }
 
 impl Ledger {
+    /// The policy of `worker` was loaded anew; `vm`: in a VM that knows nothing.
+    pub(super) fn reloaded(&mut self, worker: usize, vm: bool) {
+        self.loaded[worker] = self.words.len();
+        if vm {
+            self.began[worker] = self.key_sets.len();
+        }
+    }
+
     /// Whether the token is good at this time for what is required, by anything that was ever said; `stale`: an old
     /// answer was used in this moment.
     pub(super) fn permits(&self, asked: &Asked<'_>, stale: bool) -> bool {
@@ -72,7 +81,7 @@ impl Ledger {
                 let (from, until) = asked.token.window;
                 let in_time = (START + from) * 1000 <= asked.now && asked.now < (START + until) * 1000;
                 let vouched = match issuer {
-                    "far" => self.keys_of(asked.worker).is_some_and(|kids| kids.contains(&kid)),
+                    "far" => self.keys_of(asked.worker).any(|kids| kids.contains(&kid)),
                     "both" => self.active(asked, 0, stale, &|_| true),
                     _ => true,
                 };
@@ -98,10 +107,11 @@ impl Ledger {
                 && entry.worker == asked.worker
                 && matches!(entry.word, Word::Inactive | Word::Elsewhere)
         });
+        let last_no = last_no.filter(|at| *at >= self.loaded[asked.worker]);
         let since = if self.garbled { 0 } else { last_no.map_or(0, |at| at + 1) };
         let lasting = TTL + if stale && ASKED[issuer].1 { STALE } else { 0 };
         let fresh = |at: usize, entry: &Entry| {
-            asked.steady < entry.at + lasting || (at >= asked.came && entry.worker == asked.worker)
+            asked.now < entry.at + lasting || (at >= asked.came && entry.worker == asked.worker)
         };
         self.words.iter().enumerate().skip(since).filter(|(_, entry)| about(entry)).any(|(at, entry)| {
             match entry.word {
@@ -111,9 +121,12 @@ impl Ledger {
         })
     }
 
-    /// The set that the worker uses now.
-    fn keys_of(&self, worker: usize) -> Option<&'static [&'static str]> {
-        self.key_sets.iter().rev().find(|given| given.worker == worker).map(|given| given.kids)
+    /// The sets that the worker may use now: the one that it was given last, and those that others were given since,
+    /// which are shared under a seal. Nobody goes back to an older one, whatever a neighbour puts back.
+    fn keys_of(&self, worker: usize) -> impl Iterator<Item = &'static [&'static str]> {
+        let last = self.key_sets.iter().rposition(|given| given.worker == worker);
+        let last = last.filter(|at| *at >= self.began[worker] && !self.went_back);
+        self.key_sets.iter().skip(last.unwrap_or(0)).map(|given| given.kids)
     }
 
     /// Whether there is cause to tell the client `reason`; outages have no other cause than that somebody is silent.
@@ -143,7 +156,7 @@ impl Ledger {
             "issuer_unknown" => signed == Some("corp") && !token.genuine,
             "issuer_not_allowed" => signed.is_some() && wanted.is_some(),
             "key_unknown" => match token.signed {
-                Some(("far", kid)) => self.keys_of(asked.worker).is_some_and(|kids| !kids.contains(&kid)),
+                Some(("far", kid)) => self.keys_of(asked.worker).any(|kids| !kids.contains(&kid)),
                 signed => signed == Some(("corp", "two")),
             },
             // Every issuer that could know the token has said no: one that is silent leaves the question open.
@@ -154,7 +167,7 @@ impl Ledger {
                 })
                 .all(|issuer| {
                     said(&|entry| {
-                        let remembered = !asked.at_once || asked.steady < entry.at + NEGATIVE_TTL;
+                        let remembered = !asked.at_once || now < entry.at + NEGATIVE_TTL;
                         entry.issuer == issuer && remembered && entry.word != Word::Silent
                     })
                 }),

@@ -12,6 +12,7 @@
 //! | `r`, `e`, `f` | worker | keys are refreshed, deadlines looked after, the other worker followed |
 //! | `c` | request | a request is gone |
 //! | `t`, `b` | step | time goes on, or back |
+//! | `p` | worker, VM | the policy is loaded anew, in the same VM or in another one |
 //! | `g` | slot, how | a neighbour writes into the shared memory |
 
 mod ledger;
@@ -37,6 +38,7 @@ pub fn run(input: &[u8]) {
             b'c' => world.close(choice()),
             b't' => world.pass(choice()),
             b'b' => world.go_back(choice()),
+            b'p' => world.reload(choice(), choice()),
             b'g' => world.garble(choice(), choice()),
             _ => {}
         }

@@ -126,6 +126,7 @@ fn policy() -> Value {
         "rules": rules,
         "limits": {"waiting_requests": WAITING, "cached_tokens": 6, "token_bytes": 1024},
         "upstream": {"headers": {"x-auth-subject": "sub"}},
+        "seal": "0123456789abcdef0123456789abcdef",
     })
 }
 

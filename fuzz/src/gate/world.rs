@@ -51,8 +51,6 @@ pub(super) struct World {
     workers: [Gate; 2],
     now: i64,
     latest: i64,
-    /// How far the clock was set back, in all: the time that has passed is what it shows and this.
-    behind: i64,
     went_back: bool,
     last_reply: i64,
     waiting: BTreeMap<u32, Waiting>,
@@ -65,17 +63,13 @@ impl World {
     pub(super) fn new() -> Self {
         let place = PLACE.with(Rc::clone);
         let slots = Rc::new(Slots::default());
-        let worker = |seed| {
-            let gate = Gate::new(Rc::clone(&place.policy), [seed; 16], Rc::new(NoAccelerator));
-            gate.sharing(Rc::clone(&slots) as Rc<dyn SharedSlots>, [9; 16])
-        };
+        let worker = |number| new_gate(&place, &slots, number, None);
         Self {
-            workers: [worker(1), worker(200)],
+            workers: [worker(0), worker(1)],
             place,
             slots,
             now: START * 1000,
             latest: START * 1000,
-            behind: 0,
             went_back: false,
             last_reply: 0,
             waiting: BTreeMap::new(),
@@ -83,11 +77,6 @@ impl World {
             sent: Vec::new(),
             ledger: Ledger::default(),
         }
-    }
-
-    /// What has passed of time, however the clock was set.
-    const fn steady(&self) -> i64 {
-        self.now + self.behind
     }
 
     fn at(&self) -> UnixTime {
@@ -106,13 +95,8 @@ impl World {
         self.requests += 1;
         let id = self.requests;
         let full = self.workers[worker].waiting() == WAITING;
-        let waiting = Waiting {
-            worker,
-            token,
-            access: rule.access,
-            came: self.ledger.words.len(),
-            since: self.steady(),
-        };
+        let waiting =
+            Waiting { worker, token, access: rule.access, came: self.ledger.words.len(), since: self.now };
         match self.workers[worker].open(RequestId(id), &head, &Facts::default(), self.at()) {
             Step::Park => {
                 assert!(!full && self.place.tokens.len() > token);
@@ -136,7 +120,7 @@ impl World {
             let twice = |sent: &Sent| {
                 let leased = !self.went_back
                     && !self.ledger.garbled
-                    && self.steady() < sent.at + TIMEOUT
+                    && self.now < sent.at + TIMEOUT
                     && !what[2].is_empty();
                 sent.open && sent.what == what && (sent.worker == worker || leased)
             };
@@ -145,7 +129,7 @@ impl World {
                 let waits = |waiting: &Waiting| waiting.worker == worker && waiting.token == token;
                 assert!(self.waiting.values().any(waits), "nobody waits for the answer");
             }
-            self.sent.push(Sent { worker, id, what, at: self.steady(), open: true });
+            self.sent.push(Sent { worker, id, what, at: self.now, open: true });
         }
         self.hold();
     }
@@ -169,7 +153,7 @@ impl World {
                 let issuer = ASKED.iter().position(|(name, _)| *name == what[0]).expect("one that is asked");
                 let (status, word, body) = self.word(kind);
                 if open {
-                    self.ledger.words.push(Entry { worker, issuer, token, at: self.steady(), word });
+                    self.ledger.words.push(Entry { worker, issuer, token, at: self.now, word });
                 }
                 (status, false, body)
             }
@@ -182,13 +166,13 @@ impl World {
             status => Reply::Answered(Answer { status, fields: &fields, body: body.as_bytes() }),
         };
         if open {
-            self.last_reply = self.steady();
+            self.last_reply = self.now;
         }
         let woken = self.workers[worker].answer(id, &reply, self.at());
         assert!(open || woken.is_empty(), "a reply that comes twice or too late wakes nobody");
         self.settle(worker, woken, false);
         for waiting in self.waiting.values_mut().filter(|waiting| open && waiting.worker == worker) {
-            waiting.since = self.now + self.behind;
+            waiting.since = self.now;
         }
         self.hold();
     }
@@ -258,15 +242,14 @@ impl World {
 
     pub(super) fn expire(&mut self, worker: usize) {
         let worker = worker % 2;
-        let steady = self.steady();
-        let late = |sent: &&mut Sent| sent.worker == worker && steady >= sent.at + TIMEOUT + GRACE;
+        let late = |sent: &&mut Sent| sent.worker == worker && self.now >= sent.at + TIMEOUT + GRACE;
         self.sent.iter_mut().filter(late).for_each(|sent| sent.open = false);
         let woken = self.workers[worker].expire(self.at());
         self.settle(worker, woken, true);
-        for waiting in self.waiting.values().filter(|waiting| waiting.worker == worker) {
+        for waiting in self.waiting.values().filter(|waiting| waiting.worker == worker && !self.went_back) {
             let opaque = self.place.tokens[waiting.token].signed.is_none();
             let longest = GRACE + TIMEOUT * if opaque { 1 } else { 3 };
-            assert!(self.steady() < waiting.since + longest, "waits past its deadline");
+            assert!(self.now < waiting.since + longest, "waits past its deadline");
         }
         self.hold();
     }
@@ -278,7 +261,7 @@ impl World {
         // Only news are the beginning of another wait.
         for waiting in self.waiting.values_mut().filter(|waiting| waiting.worker == worker) {
             if self.last_reply >= waiting.since {
-                waiting.since = self.now + self.behind;
+                waiting.since = self.now;
             }
         }
         self.hold();
@@ -298,21 +281,33 @@ impl World {
     }
 
     pub(super) fn go_back(&mut self, step: usize) {
-        // As the proxy's ticks let every worker see the time before.
-        for worker in 0..2 {
-            self.refresh(worker);
-        }
         self.now -= STEPS[step % STEPS.len()];
-        self.behind += STEPS[step % STEPS.len()];
-        for worker in 0..2 {
-            self.refresh(worker);
-        }
         self.went_back = true;
         self.ledger.went_back = true;
     }
 
     pub(super) fn garble(&mut self, slot: usize, how: usize) {
         self.ledger.garbled |= self.slots.garble(slot, how);
+    }
+
+    /// The policy is loaded anew: in the same VM, which takes over what holds still, or in another one. Whoever waits
+    /// leaves.
+    pub(super) fn reload(&mut self, worker: usize, vm: usize) {
+        let worker = worker % 2;
+        let ids: Vec<u32> =
+            self.waiting.iter().filter(|(_, waiting)| waiting.worker == worker).map(|(id, _)| *id).collect();
+        for id in ids {
+            self.workers[worker].close(RequestId(id));
+            self.waiting.remove(&id);
+        }
+        self.sent.retain(|sent| sent.worker != worker);
+        let former = vm.is_multiple_of(2).then_some(&self.workers[worker]);
+        let gate = new_gate(&self.place, &self.slots, worker, former);
+        self.workers[worker] = gate;
+        let at = self.at();
+        self.workers[worker].adopt(at);
+        self.ledger.reloaded(worker, vm % 2 == 1);
+        self.hold();
     }
 
     /// Whatever happened, nobody waits for ever, and who waited till the end is told that we could not know.
@@ -360,9 +355,8 @@ impl World {
             token,
             access,
             now: self.now,
-            steady: self.steady(),
             came: waiting.came,
-            at_once: waiting.since == self.steady(),
+            at_once: waiting.since == self.now,
         });
         let about = || {
             format!(
@@ -429,6 +423,17 @@ impl World {
             (Some(asked), reason) => assert!(self.ledger.explains(reason, asked), "{}", about()),
         }
     }
+}
+
+/// The gate of a worker, which goes on from where `former` is.
+fn new_gate(place: &Place, slots: &Rc<Slots>, number: usize, former: Option<&Gate>) -> Gate {
+    let seed = if number == 0 { 1 } else { 200 };
+    let gate = Gate::new(Rc::clone(&place.policy), [seed; 16], Rc::new(NoAccelerator));
+    let gate = match former {
+        Some(former) => gate.taking_over(former),
+        None => gate,
+    };
+    gate.sharing(Rc::clone(slots) as Rc<dyn SharedSlots>, [9; 16])
 }
 
 /// What the workers share, and a neighbour who writes into it.
