@@ -6,7 +6,7 @@ use crate::base::time::UnixTime;
 
 /// How long things take, told from a clock that may be set. A step back adds nothing to it and a step ahead shortens
 /// waits, so that neither makes one longer.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Clock {
     latest: Option<UnixTime>,
     /// How far the clock was set back, in all.

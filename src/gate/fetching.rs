@@ -21,6 +21,8 @@ impl Gate {
     /// wait for keys that are there. How long they are used is for this policy to say.
     #[must_use]
     pub fn taking_over(mut self, former: &Self) -> Self {
+        // What the clock has shown before tells how old shared records are.
+        self.clock.clone_from(&former.clock);
         for ring in &mut self.keys {
             for former in &former.keys {
                 ring.take_over(former);

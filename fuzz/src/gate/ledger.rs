@@ -14,6 +14,19 @@ pub(super) enum Word {
     Silent,
 }
 
+/// Whether an old answer was served.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) enum Stale {
+    No,
+    /// While the issuer's circuit breaker may have been open.
+    Open,
+    /// While it was closed: then another token's question has to have failed lately.
+    OthersFail,
+}
+
+/// For how long the failure of another token's question counts, in milliseconds.
+const LATELY: i64 = 10_000;
+
 /// One answer, at its place in the order of all answers.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -68,7 +81,7 @@ impl Ledger {
 
     /// Whether the token is good at this time for what is required, by anything that was ever said; `stale`: an old
     /// answer was used in this moment.
-    pub(super) fn permits(&self, asked: &Asked<'_>, stale: bool) -> bool {
+    pub(super) fn permits(&self, asked: &Asked<'_>, stale: Stale) -> bool {
         let (scope, wanted) = match asked.access {
             Access::Scope(scope, wanted) => (scope, wanted),
             Access::Observed => ("read", None),
@@ -99,7 +112,7 @@ impl Ledger {
         }
     }
 
-    fn active(&self, asked: &Asked<'_>, issuer: usize, stale: bool, holds: &dyn Fn(&str) -> bool) -> bool {
+    fn active(&self, asked: &Asked<'_>, issuer: usize, stale: Stale, holds: &dyn Fn(&str) -> bool) -> bool {
         let about = |entry: &&Entry| entry.issuer == issuer && entry.token == asked.number;
         // What a worker heard itself ends what was said before, unless a neighbour keeps it from telling so.
         let last_no = self.words.iter().rposition(|entry| {
@@ -109,7 +122,21 @@ impl Ledger {
         });
         let last_no = last_no.filter(|at| *at >= self.loaded[asked.worker]);
         let since = if self.garbled { 0 } else { last_no.map_or(0, |at| at + 1) };
-        let lasting = TTL + if stale && ASKED[issuer].1 { STALE } else { 0 };
+        let another_failed = || {
+            self.words.iter().any(|entry| {
+                entry.issuer == issuer
+                    && entry.worker == asked.worker
+                    && entry.token != asked.number
+                    && entry.word == Word::Silent
+                    && asked.now < entry.at + LATELY
+            })
+        };
+        let may_be_old = match stale {
+            Stale::No => false,
+            Stale::Open => true,
+            Stale::OthersFail => another_failed(),
+        };
+        let lasting = TTL + if may_be_old && ASKED[issuer].1 { STALE } else { 0 };
         let fresh = |at: usize, entry: &Entry| {
             asked.now < entry.at + lasting || (at >= asked.came && entry.worker == asked.worker)
         };

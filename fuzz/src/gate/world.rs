@@ -12,7 +12,7 @@ use scopegate::http::message::{Answer, Reply};
 use scopegate::jose::verify::NoAccelerator;
 use serde_json::json;
 
-use super::ledger::{Asked, Entry, KeySetGiven, Ledger, Word};
+use super::ledger::{Asked, Entry, KeySetGiven, Ledger, Stale, Word};
 use super::place::{ASKED, Access, GRACE, Place, RULES, START, TIMEOUT, WAITING};
 use crate::keys;
 
@@ -52,6 +52,8 @@ pub(super) struct World {
     now: i64,
     latest: i64,
     went_back: bool,
+    /// Whose circuit breaker for `both` may be open.
+    circuit: [bool; 2],
     last_reply: i64,
     waiting: BTreeMap<u32, Waiting>,
     requests: u32,
@@ -71,6 +73,7 @@ impl World {
             now: START * 1000,
             latest: START * 1000,
             went_back: false,
+            circuit: [false; 2],
             last_reply: 0,
             waiting: BTreeMap::new(),
             requests: 0,
@@ -243,7 +246,18 @@ impl World {
     pub(super) fn expire(&mut self, worker: usize) {
         let worker = worker % 2;
         let late = |sent: &&mut Sent| sent.worker == worker && self.now >= sent.at + TIMEOUT + GRACE;
-        self.sent.iter_mut().filter(late).for_each(|sent| sent.open = false);
+        let mut lost = Vec::new();
+        for sent in self.sent.iter_mut().filter(late).filter(|sent| sent.open) {
+            sent.open = false;
+            lost.push(sent.what.clone());
+        }
+        for [cluster, _, body] in lost {
+            let issuer = ASKED.iter().position(|(name, _)| *name == cluster);
+            if let (Some(issuer), Some(token)) = (issuer, self.token_in(&body)) {
+                let word = Word::Silent;
+                self.ledger.words.push(Entry { worker, issuer, token, at: self.now, word });
+            }
+        }
         let woken = self.workers[worker].expire(self.at());
         self.settle(worker, woken, true);
         for waiting in self.waiting.values().filter(|waiting| waiting.worker == worker && !self.went_back) {
@@ -304,6 +318,7 @@ impl World {
         let former = vm.is_multiple_of(2).then_some(&self.workers[worker]);
         let gate = new_gate(&self.place, &self.slots, worker, former);
         self.workers[worker] = gate;
+        self.circuit[worker] = false;
         let at = self.at();
         self.workers[worker].adopt(at);
         self.ledger.reloaded(worker, vm % 2 == 1);
@@ -332,8 +347,25 @@ impl World {
         }
     }
 
-    fn stale_served(&mut self, worker: usize) -> bool {
-        self.workers[worker].take_events().iter().any(|event| matches!(event, Event::StaleServed { .. }))
+    /// Whether an old answer was served in this moment, and with what right.
+    fn stale_served(&mut self, worker: usize) -> Stale {
+        let (mut open, mut served) = (self.circuit[worker], false);
+        for event in self.workers[worker].take_events() {
+            match event {
+                Event::StaleServed { .. } => served = true,
+                Event::CircuitOpened { issuer } if *issuer == *ASKED[0].0 => {
+                    open = true;
+                    self.circuit[worker] = true;
+                }
+                Event::CircuitClosed { issuer } if *issuer == *ASKED[0].0 => self.circuit[worker] = false,
+                _ => {}
+            }
+        }
+        match (served, open || self.went_back) {
+            (false, _) => Stale::No,
+            (true, false) => Stale::OthersFail,
+            (true, true) => Stale::Open,
+        }
     }
 
     /// Both workers and this world agree on who waits.
@@ -346,7 +378,7 @@ impl World {
         }
     }
 
-    fn check(&self, waiting: &Waiting, verdict: &Verdict, stale: bool) {
+    fn check(&self, waiting: &Waiting, verdict: &Verdict, stale: Stale) {
         let note = verdict.note();
         let access = waiting.access;
         let asked = self.place.tokens.get(waiting.token).map(|token| Asked {
