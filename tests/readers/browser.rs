@@ -117,31 +117,55 @@ fn found(chromium: &PathBuf, pages: &Server) -> Value {
     serde_json::from_slice(&told.body).unwrap()
 }
 
+/// A policy with every kind of refusal, and with these terms for pages.
+fn policy(cors: Option<Value>) -> Value {
+    let mut policy = json!({
+        "issuers": {"idp": {"audiences": "any", "introspection": {
+            "uri": "http://idp.example.com/introspect", "cluster": "idp", "client": {"method": "none"},
+        }}},
+        "rules": [
+            {"name": "open", "match": {"paths": ["/open"]}, "access": "anonymous"},
+            {"name": "closed", "match": {"paths": ["/closed"]}, "access": "deny"},
+            {"name": "rest", "require": {"scopes": ["read"]}},
+        ],
+        "dpop": {"nonce": "required"},
+        "responses": {"realm": "r", "describe": false},
+        "protected_resource": {"resource": "https://api.example.com"},
+        "cors_preflight": "allow",
+    });
+    if let Some(cors) = cors {
+        policy["cors"] = cors;
+    }
+    policy
+}
+
+/// The page reads whatever `listener` answers.
+fn all_is_read(found: &Value, listener: &str) {
+    let of = |kind: &str| &found[format!("{listener} {kind}")];
+    let missing = of("missing");
+    assert_eq!((&missing["status"], &missing["nonce"]), (&json!(401), &json!(true)), "{listener}: {missing}");
+    let challenge = missing["challenge"].as_str().unwrap();
+    assert!(challenge.starts_with(r#"Bearer realm="r", scope="read", resource_metadata="#), "{challenge}");
+    assert!(challenge.contains(r#"DPoP realm="r""#), "{challenge}");
+    let unavailable = of("unavailable");
+    assert_eq!((&unavailable["status"], &unavailable["retry"]), (&json!(503), &json!("5")), "{unavailable}");
+    assert_eq!(unavailable["body"]["error"], "temporarily_unavailable");
+    assert_eq!(
+        (&of("denied")["status"], &of("denied")["body"]["error"]),
+        (&json!(403), &json!("access_denied"))
+    );
+    for kind in ["metadata", "metadata-asked"] {
+        assert_eq!(of(kind)["status"], 200, "{listener} {kind}: {found}");
+        assert_eq!(of(kind)["body"]["resource"], "https://api.example.com");
+    }
+    assert_eq!(of("upstream")["status"], 200);
+}
+
 fn reads(chromium: &PathBuf) {
     let (cases, origin) = (Arc::new(OnceLock::new()), Arc::new(OnceLock::new()));
     let (pages, application) = (page(Arc::clone(&cases)).unwrap(), application(Arc::clone(&origin)).unwrap());
     let app = format!("http://localhost:{}", pages.port());
     origin.set(app.clone()).unwrap();
-    let policy = |cors: Option<Value>| {
-        let mut policy = json!({
-            "issuers": {"idp": {"audiences": "any", "introspection": {
-                "uri": "http://idp.example.com/introspect", "cluster": "idp", "client": {"method": "none"},
-            }}},
-            "rules": [
-                {"name": "open", "match": {"paths": ["/open"]}, "access": "anonymous"},
-                {"name": "closed", "match": {"paths": ["/closed"]}, "access": "deny"},
-                {"name": "rest", "require": {"scopes": ["read"]}},
-            ],
-            "dpop": {"nonce": "required"},
-            "responses": {"realm": "r", "describe": false},
-            "protected_resource": {"resource": "https://api.example.com"},
-            "cors_preflight": "allow",
-        });
-        if let Some(cors) = cors {
-            policy["cors"] = cors;
-        }
-        policy
-    };
     let listener = |name: &str, cors: Option<Value>| {
         let mut listener = Listener::guarded(name, application.port(), policy(cors), 0);
         // Nobody is there: what is asked is not answered.
@@ -184,35 +208,7 @@ fn reads(chromium: &PathBuf) {
     let found = found(chromium, &pages);
     let unreadable = json!("TypeError: Failed to fetch");
     for listener in ["open", "listed"] {
-        let of = |kind: &str| &found[format!("{listener} {kind}")];
-        let missing = of("missing");
-        assert_eq!(
-            (&missing["status"], &missing["nonce"]),
-            (&json!(401), &json!(true)),
-            "{listener}: {missing}"
-        );
-        let challenge = missing["challenge"].as_str().unwrap();
-        assert!(
-            challenge.starts_with(r#"Bearer realm="r", scope="read", resource_metadata="#),
-            "{challenge}"
-        );
-        assert!(challenge.contains(r#"DPoP realm="r""#), "{challenge}");
-        let unavailable = of("unavailable");
-        assert_eq!(
-            (&unavailable["status"], &unavailable["retry"]),
-            (&json!(503), &json!("5")),
-            "{unavailable}"
-        );
-        assert_eq!(unavailable["body"]["error"], "temporarily_unavailable");
-        assert_eq!(
-            (&of("denied")["status"], &of("denied")["body"]["error"]),
-            (&json!(403), &json!("access_denied"))
-        );
-        for kind in ["metadata", "metadata-asked"] {
-            assert_eq!(of(kind)["status"], 200, "{listener} {kind}: {found}");
-            assert_eq!(of(kind)["body"]["resource"], "https://api.example.com");
-        }
-        assert_eq!(of("upstream")["status"], 200);
+        all_is_read(&found, listener);
     }
     for listener in ["other", "silent"] {
         for (kind, ..) in &kinds {
