@@ -17,11 +17,17 @@ pub(super) fn advise(policy: &Value, host: Host<'_>) -> Option<String> {
             return ports.is_none().then(|| format!("{UNSAID}, as it does here, write {REMEDY}"));
         }
     };
+    let routes = member(manager, "route_config").and_then(Value::as_object);
+    if let Some(field) = routes.and_then(|routes| member(routes, "vhost_header")) {
+        return Some(format!(
+            "the route_config chooses virtual hosts by the field {field}, which a client writes, and rules go by the \
+             authority: leave vhost_header out, or let rules go by `routes`"
+        ));
+    }
     let is_set = |object: &Object, name: &str| member(object, name) == Some(&Value::Bool(true));
     if ["strip_any_host_port", "strip_matching_host_port"].iter().any(|name| is_set(manager, name)) {
         return None;
     }
-    let routes = member(manager, "route_config").and_then(Value::as_object);
     let ignores = routes.map(|routes| is_set(routes, "ignore_port_in_host_matching"));
     match (ports, ignores) {
         (None, Some(true)) => Some(format!("{UNSAID}, as the route_config says, write {REMEDY}")),
@@ -103,6 +109,13 @@ mod tests {
         let routes = |domain: &str| json!({"route_config": {"virtual_hosts": [{"domains": ["*"]}, {"domains": [domain]}]}});
         assert!(told(by_host(json!({"ports": "any"})), routes("a.test")).contains("another virtual host"));
         assert_eq!(told(by_host(json!({"ports": "any"})), routes("*")), "");
+    }
+
+    #[test]
+    fn a_field_that_chooses_virtual_hosts_past_the_rules_is_told() {
+        let routes = json!({"strip_any_host_port": true, "route_config": {"vhost_header": "x-host"}});
+        assert!(told(by_host(json!(null)), routes.clone()).contains("by the field \"x-host\""));
+        assert_eq!(told(json!({"rules": [{"access": "deny"}]}), routes), "");
     }
 
     #[test]
