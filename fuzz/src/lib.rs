@@ -15,6 +15,7 @@ mod keys;
 mod naive;
 pub mod paths;
 pub mod policy;
+mod wire;
 
 /// Something to fuzz: its name, and what is done with an input.
 pub type Target = (&'static str, fn(&[u8]));

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use scopegate::base::json;
 use scopegate::base::time::UnixTime;
 use scopegate::config::{self, ConfigError};
+use scopegate::filter::configuration;
 use scopegate::gate::{Facts, Gate, RequestId, Step, Verdict};
 use scopegate::http::head::RequestHead;
 use scopegate::http::message::FieldValue;
@@ -12,6 +13,8 @@ use scopegate::jose::verify::NoAccelerator;
 use scopegate::policy::Policy;
 use scopegate::tool::document;
 use serde_json::{Map, Value, json};
+
+use crate::wire::{self, Order};
 
 /// A secret that only the environment holds.
 const SECRET: &str = "hunter2hunter2";
@@ -35,8 +38,11 @@ pub fn run(input: &[u8]) {
         let first = compile(text.as_bytes());
         let floats = compile(floated(value).to_string().as_bytes());
         assert_eq!(outcome(&first), outcome(&floats), "a Struct knows only floats: {text}");
-        let sorted = compile(sorted(value).to_string().as_bytes());
-        assert_eq!(first.is_ok(), sorted.is_ok(), "a Struct keeps no order: {text}");
+        let ordered = compile(sorted(value).to_string().as_bytes());
+        assert_eq!(first.is_ok(), ordered.is_ok(), "a Struct keeps no order: {text}");
+        if let Value::Object(object) = value {
+            travelled(object, input);
+        }
         if let Ok(policy) = first {
             accepted(policy, value);
         }
@@ -74,15 +80,31 @@ fn outcome(compiled: &Result<Policy, Vec<ConfigError>>) -> String {
     }
 }
 
+/// The filter gets a policy as Envoy serializes it, its members in any order.
+fn travelled(object: &Map<String, Value>, input: &[u8]) {
+    let message = wire::structure(object, &mut Order::of(input));
+    if message.is_empty() {
+        return;
+    }
+    let document = configuration::document(&message).expect("what Envoy writes is read");
+    // A whole number has one zero.
+    let doubles = sorted(&numbers(&Value::Object(object.clone()), &|double| Some(double + 0.0)));
+    let expected = compile(doubles.to_string().as_bytes());
+    assert_eq!(outcome(&compile(&document)), outcome(&expected), "a Struct is what was written: {doubles}");
+}
+
 fn floated(value: &Value) -> Value {
+    numbers(value, &|float| (float.abs() < 9e15).then_some(float))
+}
+
+/// `value` with those numbers as floats of which `float` makes one.
+fn numbers(value: &Value, float: &dyn Fn(f64) -> Option<f64>) -> Value {
     match value {
-        Value::Number(number) => match number.as_f64() {
-            Some(float) if float.abs() < 9e15 => json!(float),
-            _ => value.clone(),
-        },
-        Value::Array(members) => members.iter().map(floated).collect(),
+        Value::Number(number) => number.as_f64().and_then(float).map_or(value.clone(), |float| json!(float)),
+        Value::Array(members) => members.iter().map(|member| numbers(member, float)).collect(),
         Value::Object(members) => {
-            members.iter().map(|(name, value)| (name.clone(), floated(value))).collect::<Map<_, _>>().into()
+            let member = |(name, value): (&String, &Value)| (name.clone(), numbers(value, float));
+            members.iter().map(member).collect::<Map<_, _>>().into()
         }
         other => other.clone(),
     }

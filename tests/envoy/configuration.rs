@@ -191,6 +191,7 @@ fn validation() {
     for (name, plan, expected) in [
         ("valid-text", everything(), None),
         ("valid-struct", everything().in_a_struct(), None),
+        ("valid-struct-like-json", begins_like_json(), None),
         ("invalid-text", Plan::exactly(json!("{\"issuers\": ")), Some("scopegate: policy: ")),
         ("invalid-struct", bad, Some("scopegate: rules[1].mthods: is not a known key")),
     ] {
@@ -347,6 +348,18 @@ fn sealed_keys_go_over() {
     keys_survive("sealed-keys-go-over", |number| {
         round(number, true).environment("ROUND", &number.to_string())
     });
+
+/// Protobuf writes the members of a map in an order that differs from one start to the next. Both of these have 123
+/// bytes: whichever comes first, the message begins with a line feed and a brace, like JSON.
+fn begins_like_json() -> Plan {
+    Plan::exactly(json!({
+        "rules": [{"name": "x".repeat(78), "access": "deny"}],
+        "upstream": {
+            "filter_state": ["subject", "client", "issuer", "rule", "reason"],
+            "headers": {"x-auth-subject": "sub"},
+        },
+    }))
+    .in_a_struct()
 }
 
 /// So many updates, one right after the other.
