@@ -412,6 +412,88 @@ fn each_of_these_changes_is_refused_with_these_messages() {
     assert!(count > 70, "{count}");
 }
 
+/// Requirements by name, each of which names the one before it twice in `any_of`.
+fn doubled(steps: usize) -> Value {
+    let mut document = with("/rules/0/require", json!(format!("r{steps}")));
+    document["requirements"] = json!({"r0": {"scopes": ["a"]}});
+    for step in 1..=steps {
+        let before = format!("r{}", step - 1);
+        let ways = json!([{"scopes": ["x"], "any_of": [before]}, {"scopes": ["y"], "any_of": [before]}]);
+        document["requirements"][format!("r{step}")] = json!({"any_of": ways});
+    }
+    document
+}
+
+#[test]
+fn a_requirement_that_names_stand_for_is_bounded() {
+    accepted(&doubled(10));
+    let refused_for = |place: &str| {
+        format!(
+            "{place}: stands for more than 1024 requirements, once names are put in: name fewer requirements that \
+             have an `any_of` themselves"
+        )
+    };
+    assert_eq!(refused(&doubled(11)), [refused_for("requirements.r11.any_of")]);
+    let twice = (1..=25).map(|step| {
+        let before = format!("r{}", step - 1);
+        (format!("r{step}"), json!({"any_of": [before, before]}))
+    });
+    let mut document = with("/rules/0/require", json!("r25"));
+    document["requirements"] =
+        twice.chain([("r0".to_owned(), json!({}))]).collect::<serde_json::Map<_, _>>().into();
+    assert_eq!(
+        refused(&document),
+        [refused_for("requirements.r11.any_of"), refused_for("requirements.r22.any_of")]
+    );
+    let wide = |entries: usize| with("/rules/0/require", json!({"any_of": vec![json!({}); entries]}));
+    accepted(&wide(1024));
+    assert_eq!(refused(&wide(1025)), [refused_for("rules[0].require.any_of")]);
+}
+
+#[test]
+fn a_name_may_be_used_in_any_number_of_places() {
+    let mut document = base();
+    document["requirements"] = json!({"wide": {"any_of": vec![json!({"scopes": ["a"]}); 1000]}});
+    document["rules"] =
+        (0..5000).map(|rule| json!({"match": {"paths": [format!("/{rule}")]}, "require": "wide"})).collect();
+    let policy = accepted(&document);
+    let requirements: Vec<_> = policy
+        .rules
+        .iter()
+        .map(|rule| match &rule.access {
+            Access::Require(requirement) => requirement,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(
+        requirements.iter().all(|one| std::rc::Rc::ptr_eq(one, requirements[0]))
+            && requirements.len() == 5000
+    );
+}
+
+#[test]
+fn a_chain_of_names_is_bounded_in_either_order() {
+    let chain = |length: usize, forwards: bool| {
+        let mut links: Vec<(String, Value)> = (1..length)
+            .map(|link| (format!("r{link}"), json!({"any_of": [format!("r{}", link - 1)]})))
+            .chain([("r0".to_owned(), json!({"scopes": ["a"]}))])
+            .collect();
+        if forwards {
+            links.reverse();
+        }
+        let mut document = with("/rules/0/require", json!(format!("r{}", length - 1)));
+        document["requirements"] = links.into_iter().collect::<serde_json::Map<_, _>>().into();
+        document
+    };
+    for forwards in [true, false] {
+        accepted(&chain(32, forwards));
+        for length in [33, 10_000] {
+            let problems = refused(&chain(length, forwards));
+            assert!(problems[0].contains("more than 32 requirements, one in the other"), "{:?}", problems[0]);
+        }
+    }
+}
+
 #[test]
 fn no_message_shows_a_secret() {
     assert!(REFUSED.lines().filter(|line| line.starts_with("    ")).all(|line| !line.contains("hunter2")));

@@ -16,7 +16,7 @@ use super::token::{certificate_source, token};
 use super::upstream::upstream;
 use super::values::choice;
 use crate::base::json;
-use crate::policy::{Access, CorsPreflight, Issuer, Policy, Resources, Rules, Unmatched, Vocabulary};
+use crate::policy::{Access, CorsPreflight, Issuer, Policy, Resources, Rules, Unmatched};
 use crate::token::expect::IssuerId;
 
 const KEYS: &[&str] = &[
@@ -69,8 +69,8 @@ fn policy(members: &Members<'_>, environment: Environment<'_>) -> Policy {
     let (mut places, forward_token) = token(members);
     let implications = implications(members);
     let requirements = Requirements::new(members, ids);
-    let mut vocabulary = Vocabulary::default();
-    let rules = rules(members, &requirements, &mut vocabulary);
+    let rules = rules(members, &requirements);
+    let mut vocabulary = requirements.into_vocabulary();
     vocabulary.imply(&implications);
     let dpop = dpop(members, &rules, &mut places);
     let unmatched = members.get("unmatched").and_then(|node| choice(&node, UNMATCHED)).unwrap_or_default();

@@ -1,7 +1,8 @@
 //! `requirements`, and what stands after `require` in a rule.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use serde_json::Value;
 
@@ -10,7 +11,7 @@ use super::names::{nearest, quoted};
 use super::reader::{Members, Node};
 use super::scopes::scopes;
 use super::values::{check_claim, choice, span, strings, texts};
-use crate::policy::{ClaimTest, Wanted};
+use crate::policy::{ClaimTest, Requirement, Vocabulary, Wanted};
 use crate::token::binding::Proof;
 use crate::token::expect::IssuerId;
 
@@ -30,33 +31,64 @@ const KEYS: &[&str] = &[
 
 const PROOFS: &[(&str, Proof)] = &[("dpop", Proof::Dpop), ("mtls", Proof::MutualTls), ("any", Proof::Any)];
 
-/// Named requirements; each is read once, when its name is first met.
+/// How many requirements one may be made of, once names are put in: a request may have to ask each of them.
+const MOST_LEAVES: usize = 1024;
+
+/// How many requirements may stand in each other.
+const MOST_LEVELS: usize = 32;
+
+/// Named requirements; each is read once, when its name is first met, and shared by all that name it.
 pub(super) struct Requirements<'d> {
+    names: Vec<(&'d str, Node<'d>)>,
     named: HashMap<&'d str, Node<'d>>,
     /// `None` while the reading has begun and not ended.
-    read: RefCell<HashMap<&'d str, Option<Wanted>>>,
+    read: RefCell<HashMap<&'d str, Option<Rc<Requirement>>>>,
+    /// In how many requirements the one stands that is being read.
+    levels: Cell<usize>,
+    vocabulary: RefCell<Vocabulary>,
     issuers: HashMap<&'d str, IssuerId>,
 }
 
 impl<'d> Requirements<'d> {
-    /// The named requirements of `policy`, each of them read.
+    /// The named requirements of `policy`.
     pub(super) fn new(policy: &Members<'d>, issuers: HashMap<&'d str, IssuerId>) -> Self {
         let node = policy.get("requirements");
-        let entries =
+        let names =
             node.and_then(|node| node.entries("an object of names and requirements")).unwrap_or_default();
-        let requirements =
-            Self { named: entries.iter().cloned().collect(), read: RefCell::default(), issuers };
-        for (name, _) in &entries {
-            requirements.read_named(name);
+        Self {
+            named: names.iter().cloned().collect(),
+            names,
+            read: RefCell::default(),
+            levels: Cell::default(),
+            vocabulary: RefCell::default(),
+            issuers,
         }
-        requirements
+    }
+
+    /// The scopes of all requirements, those first that rules came upon first. The names that no rule has used are
+    /// read now.
+    pub(super) fn into_vocabulary(self) -> Vocabulary {
+        for (name, _) in &self.names {
+            self.read_named(name);
+        }
+        self.vocabulary.into_inner()
     }
 
     /// A requirement: a name, or an object.
-    pub(super) fn wanted(&self, node: &Node<'d>) -> Wanted {
+    pub(super) fn requirement(&self, node: &Node<'d>) -> Rc<Requirement> {
+        let levels = self.levels.get();
+        if levels >= MOST_LEVELS {
+            too_many_levels(node);
+            return Rc::default();
+        }
         match node.value() {
             Value::String(_) => node.text("the name of a requirement").map(|name| self.named(node, name)),
-            Value::Object(_) => node.members(KEYS).map(|members| self.fields(&members)),
+            Value::Object(_) => node.members(KEYS).map(|members| {
+                self.levels.set(levels + 1);
+                let wanted = self.fields(&members);
+                self.levels.set(levels);
+                Rc::new(Requirement::new(wanted, &mut self.vocabulary.borrow_mut()))
+            }),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
                 node.wrong_type("the name of a requirement, or an object like {scopes: [..]}")
             }
@@ -64,7 +96,7 @@ impl<'d> Requirements<'d> {
         .unwrap_or_default()
     }
 
-    fn named(&self, node: &Node<'d>, name: &'d str) -> Wanted {
+    fn named(&self, node: &Node<'d>, name: &'d str) -> Rc<Requirement> {
         if !self.named.contains_key(name) {
             let known: Vec<&str> = self.named.keys().copied().collect();
             let hint = nearest(name, &known).map(|near| format!("did you mean {}? ", quoted(near, '`')));
@@ -73,18 +105,15 @@ impl<'d> Requirements<'d> {
                 hint.unwrap_or_default()
             );
             node.refuse(format!("names the requirement {}, which there is not", quoted(name, '`')), remedy);
-            return Wanted::default();
+            return Rc::default();
         }
         if matches!(self.read.borrow().get(name), Some(None)) {
             let problem = format!("the requirement {} needs itself", quoted(name, '`'));
             node.refuse(problem, "take one of the names out of the circle");
-            return Wanted::default();
+            return Rc::default();
         }
         self.read_named(name);
-        match self.read.borrow().get(name) {
-            Some(Some(wanted)) => wanted.clone(),
-            Some(None) | None => Wanted::default(),
-        }
+        self.read.borrow().get(name).cloned().flatten().unwrap_or_default()
     }
 
     fn read_named(&self, name: &'d str) {
@@ -92,13 +121,17 @@ impl<'d> Requirements<'d> {
             return;
         };
         self.read.borrow_mut().insert(name, None);
-        let wanted = self.wanted(node);
-        self.read.borrow_mut().insert(name, Some(wanted));
+        let requirement = self.requirement(node);
+        self.read.borrow_mut().insert(name, Some(requirement));
     }
 
     fn fields(&self, members: &Members<'d>) -> Wanted {
         let list = |name| members.get(name).and_then(|node| strings(&node)).unwrap_or_default();
-        let scopes = |name| members.get(name).and_then(|node| scopes(&node)).unwrap_or_default();
+        let scopes = |name| {
+            let scopes = members.get(name).and_then(|node| scopes(&node)).unwrap_or_default();
+            self.vocabulary.borrow_mut().learn(&scopes);
+            scopes
+        };
         Wanted {
             issuers: members.get("issuers").map(|node| self.issuers(&node)),
             scopes: scopes("scopes"),
@@ -131,10 +164,31 @@ impl<'d> Requirements<'d> {
         ids
     }
 
-    fn any_of(&self, node: &Node<'d>) -> Vec<Wanted> {
+    fn any_of(&self, node: &Node<'d>) -> Vec<Rc<Requirement>> {
         let members = node.some_items("a list of requirements").unwrap_or_default();
-        members.iter().map(|member| self.wanted(member)).collect()
+        let members: Vec<_> = members.iter().map(|member| self.requirement(member)).collect();
+        let leaves: usize = members.iter().map(|member| member.leaves()).sum();
+        let levels = members.iter().map(|member| member.levels()).max().unwrap_or_default();
+        if leaves > MOST_LEAVES {
+            node.refuse(
+                format!("stands for more than {MOST_LEAVES} requirements, once names are put in"),
+                "name fewer requirements that have an `any_of` themselves",
+            );
+            return Vec::new();
+        }
+        if levels >= MOST_LEVELS {
+            too_many_levels(node);
+            return Vec::new();
+        }
+        members
     }
+}
+
+fn too_many_levels(node: &Node<'_>) {
+    node.refuse(
+        format!("stands in more than {MOST_LEVELS} requirements, one in the other"),
+        "take names out of the chain",
+    );
 }
 
 fn claims(node: &Node<'_>) -> Vec<(String, ClaimTest)> {

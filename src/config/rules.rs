@@ -7,21 +7,15 @@ use super::names::quoted;
 use super::reader::{Members, Node};
 use super::requirements::Requirements;
 use super::values::{check_name, choice};
-use crate::policy::{
-    Access, HostPattern, Matcher, Mode, PathPattern, Requirement, Rule, Rules, Unreachable, Vocabulary,
-};
+use crate::policy::{Access, HostPattern, Matcher, Mode, PathPattern, Rule, Rules, Unreachable};
 
 /// How many combinations of hosts, methods, paths and routes all rules may have together: a bound on memory.
 const MOST_COMBINATIONS: usize = 500_000;
 
 pub(super) const MODES: &[(&str, Mode)] = &[("enforce", Mode::Enforce), ("observe", Mode::Observe)];
 
-/// The rules of `policy`; their scopes become part of `vocabulary`.
-pub(super) fn rules<'d>(
-    policy: &Members<'d>,
-    requirements: &Requirements<'d>,
-    vocabulary: &mut Vocabulary,
-) -> Rules {
+/// The rules of `policy`.
+pub(super) fn rules<'d>(policy: &Members<'d>, requirements: &Requirements<'d>) -> Rules {
     const WHAT: &str = "a list of rules; the first that matches decides";
     let items = policy.need("rules", WHAT).and_then(|node| {
         let items = node.items(WHAT)?;
@@ -31,7 +25,7 @@ pub(super) fn rules<'d>(
         Some(items)
     });
     let items = items.unwrap_or_default();
-    let rules: Vec<Option<Rule>> = items.iter().map(|item| rule(item, requirements, vocabulary)).collect();
+    let rules: Vec<Option<Rule>> = items.iter().map(|item| rule(item, requirements)).collect();
     check_names(&items, &rules);
     if !check_combinations(&items, &rules) {
         return Rules::default();
@@ -45,7 +39,7 @@ pub(super) fn rules<'d>(
     })
 }
 
-fn rule<'d>(node: &Node<'d>, requirements: &Requirements<'d>, vocabulary: &mut Vocabulary) -> Option<Rule> {
+fn rule<'d>(node: &Node<'d>, requirements: &Requirements<'d>) -> Option<Rule> {
     let members = node.members(&["name", "match", "require", "access", "mode", "forward"])?;
     let name = members.get("name").map(|node| {
         let name = node.text("a name that no other rule has").unwrap_or_default();
@@ -55,7 +49,7 @@ fn rule<'d>(node: &Node<'d>, requirements: &Requirements<'d>, vocabulary: &mut V
         name.into()
     });
     let matcher = members.get("match").map_or_else(|| Some(Matcher::default()), |node| matcher(&node));
-    let access = access(&members, requirements, vocabulary);
+    let access = access(&members, requirements);
     let mode = members.get("mode").and_then(|node| choice(&node, MODES)).unwrap_or_default();
     let forward = members.get("forward").and_then(|node| node.flag());
     Some(Rule { name: name.unwrap_or_else(|| node.at().into()), matcher: matcher?, access, mode, forward })
@@ -66,13 +60,13 @@ type Word = fn() -> Access;
 const ACCESS: &[(&str, Word)] =
     &[("anonymous", || Access::Anonymous), ("optional", || Access::Optional), ("deny", || Access::Deny)];
 
-fn access<'d>(members: &Members<'d>, requirements: &Requirements<'d>, vocabulary: &mut Vocabulary) -> Access {
+fn access<'d>(members: &Members<'d>, requirements: &Requirements<'d>) -> Access {
     const BOTH: &str = "has both `require` and `access`";
     const NEITHER: &str = "has neither `require` nor `access`";
     const ONE: &str = "write one of: require: {..}, access: anonymous, access: optional, access: deny";
     if let Some(require) = members.get("require") {
         members.forbid(&["access"], BOTH, ONE);
-        return Access::Require(Box::new(Requirement::new(requirements.wanted(&require), vocabulary)));
+        return Access::Require(requirements.requirement(&require));
     }
     let Some(access) = members.get("access") else {
         members.node().refuse(NEITHER, ONE);

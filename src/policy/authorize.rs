@@ -90,6 +90,7 @@ pub fn observed(policy: &Policy, rule: Option<&Rule>) -> Option<Permit> {
 #[cfg(test)]
 mod tests {
     use core::time::Duration;
+    use std::rc::Rc;
 
     use serde_json::json;
 
@@ -114,7 +115,7 @@ mod tests {
     }
 
     fn require(wanted: Wanted) -> Access {
-        Access::Require(Box::new(Requirement::new(wanted, &mut Vocabulary::default())))
+        Access::Require(Rc::new(Requirement::new(wanted, &mut Vocabulary::default())))
     }
 
     fn holder(claims: serde_json::Value) -> Holder {

@@ -2,7 +2,8 @@
 
 use core::cmp::Ordering;
 use core::time::Duration;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use serde_json::{Number, Value};
 
@@ -39,8 +40,8 @@ pub struct Wanted {
     pub max_age: Option<Duration>,
     /// The token is bound to its sender in this way.
     pub proof: Option<Proof>,
-    /// One of these holds.
-    pub any_of: Vec<Wanted>,
+    /// One of these holds. One that has a name is shared by all that name it.
+    pub any_of: Vec<Rc<Requirement>>,
 }
 
 /// What a claim must be like. Values are scalars.
@@ -59,8 +60,10 @@ pub struct Requirement {
     wanted: Wanted,
     all_scopes: Vec<u32>,
     any_scope: Vec<u32>,
-    any_of: Vec<Requirement>,
 }
+
+/// Requirements that a token has failed, each with its denial. One that is shared is not asked again.
+type Failed = BTreeMap<*const Requirement, Denial>;
 
 /// A grant, and which of the policy's scopes it holds. Made by `Policy::holder`.
 #[derive(Clone, Debug)]
@@ -104,19 +107,29 @@ impl ClaimTest {
 
 impl Requirement {
     /// Compiles `wanted`; its scopes become part of `vocabulary`.
-    pub fn new(mut wanted: Wanted, vocabulary: &mut Vocabulary) -> Self {
-        let any_of = core::mem::take(&mut wanted.any_of);
+    pub fn new(wanted: Wanted, vocabulary: &mut Vocabulary) -> Self {
         let mut numbers = |scopes: &[String]| scopes.iter().map(|scope| vocabulary.number(scope)).collect();
         let (all_scopes, any_scope) = (numbers(&wanted.scopes), numbers(&wanted.any_scope));
-        let any_of = any_of.into_iter().map(|wanted| Self::new(wanted, vocabulary)).collect();
-        Self { wanted, all_scopes, any_scope, any_of }
+        Self { wanted, all_scopes, any_scope }
+    }
+
+    /// Of how many requirements without an `any_of` this is made, those counted twice that are named twice.
+    pub fn leaves(&self) -> usize {
+        let members = self.wanted.any_of.iter().map(|member| member.leaves());
+        members.sum::<usize>().max(1)
+    }
+
+    /// How many requirements stand in each other, this one included.
+    pub fn levels(&self) -> usize {
+        1 + self.wanted.any_of.iter().map(|member| member.levels()).max().unwrap_or_default()
     }
 
     /// Which issuers' tokens can satisfy this at all; `None` for any.
     pub fn issuers(&self) -> Option<Vec<IssuerId>> {
         let own = self.wanted.issuers.clone();
-        let members: Option<Vec<_>> = self.any_of.iter().map(Self::issuers).collect();
-        let members = members.filter(|_| !self.any_of.is_empty()).map(|lists| lists.concat());
+        let any_of = &self.wanted.any_of;
+        let members: Option<Vec<_>> = any_of.iter().map(|member| member.issuers()).collect();
+        let members = members.filter(|_| !any_of.is_empty()).map(|lists| lists.concat());
         let mut issuers = match (own, members) {
             (None, None) => return None,
             (Some(issuers), None) | (None, Some(issuers)) => issuers,
@@ -135,13 +148,13 @@ impl Requirement {
     /// Whether a token that is bound to a key is asked for, here or in one of the members.
     pub fn mentions_key(&self) -> bool {
         matches!(self.wanted.proof, Some(Proof::Dpop | Proof::Any))
-            || self.any_of.iter().any(Self::mentions_key)
+            || self.wanted.any_of.iter().any(|member| member.mentions_key())
     }
 
     /// Whether a token that is bound to a certificate is asked for, here or in one of the members.
     pub(super) fn mentions_certificate(&self) -> bool {
         matches!(self.wanted.proof, Some(Proof::MutualTls | Proof::Any))
-            || self.any_of.iter().any(Self::mentions_certificate)
+            || self.wanted.any_of.iter().any(|member| member.mentions_certificate())
     }
 
     /// The scopes every one of which is needed, whatever else is.
@@ -163,12 +176,16 @@ impl Requirement {
     /// Adds to `numbers` those of all scopes that this names.
     pub(super) fn name_scopes(&self, numbers: &mut BTreeSet<u32>) {
         numbers.extend(self.all_scopes.iter().chain(&self.any_scope));
-        self.any_of.iter().for_each(|member| member.name_scopes(numbers));
+        self.wanted.any_of.iter().for_each(|member| member.name_scopes(numbers));
     }
 
     /// Whether `holder` satisfies this at `now`. Cheap and general questions come first, so that the answer is the
     /// most general one.
     pub(super) fn check(&self, holder: &Holder, now: UnixTime) -> Result<(), Denial> {
+        self.check_once(holder, now, &mut Failed::new())
+    }
+
+    fn check_once(&self, holder: &Holder, now: UnixTime, failed: &mut Failed) -> Result<(), Denial> {
         let (wanted, grant) = (&self.wanted, &holder.grant);
         if wanted.issuers.as_ref().is_some_and(|issuers| !issuers.contains(&grant.issuer())) {
             return Err(Denial::IssuerNotAllowed);
@@ -195,7 +212,7 @@ impl Requirement {
             return Err(Denial::AuthorizationDetailsInsufficient { scope: self.scope_text("") });
         }
         self.check_login(grant, now)?;
-        self.check_any_of(holder, now)
+        self.check_any_of(holder, now, failed)
     }
 
     fn check_login(&self, grant: &Grant, now: UnixTime) -> Result<(), Denial> {
@@ -217,10 +234,29 @@ impl Requirement {
         Login { acr_values: self.wanted.acr.join(" "), max_age, scope: self.scope_text("") }
     }
 
-    fn check_any_of(&self, holder: &Holder, now: UnixTime) -> Result<(), Denial> {
+    /// As [`Self::check_once`], for a member: the answer to one that others share is remembered.
+    fn check_member(
+        member: &Rc<Self>,
+        holder: &Holder,
+        now: UnixTime,
+        failed: &mut Failed,
+    ) -> Result<(), Denial> {
+        if let Some(denial) = failed.get(&Rc::as_ptr(member)) {
+            return Err(denial.clone());
+        }
+        let checked = member.check_once(holder, now, failed);
+        if let Err(denial) = &checked
+            && Rc::strong_count(member) > 1
+        {
+            failed.insert(Rc::as_ptr(member), denial.clone());
+        }
+        checked
+    }
+
+    fn check_any_of(&self, holder: &Holder, now: UnixTime, failed: &mut Failed) -> Result<(), Denial> {
         let mut best: Option<Denial> = None;
-        for member in &self.any_of {
-            match member.check(holder, now) {
+        for member in &self.wanted.any_of {
+            match Self::check_member(member, holder, now, failed) {
                 Ok(()) => return Ok(()),
                 Err(denial) if best.as_ref().is_none_or(|best| rank(&denial) < rank(best)) => {
                     best = Some(denial)

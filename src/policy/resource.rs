@@ -231,8 +231,10 @@ mod tests {
     #[test]
     fn terms_are_those_of_enforced_rules_that_can_match() {
         let mut vocabulary = Vocabulary::default();
-        let mut needs = |wanted: Wanted| Access::Require(Box::new(Requirement::new(wanted, &mut vocabulary)));
-        let mut scope = |scope: &str| needs(Wanted { scopes: vec![scope.into()], ..Wanted::default() });
+        let mut requirement = |wanted: Wanted| Rc::new(Requirement::new(wanted, &mut vocabulary));
+        let mut scope = |scope: &str| {
+            Access::Require(requirement(Wanted { scopes: vec![scope.into()], ..Wanted::default() }))
+        };
         let (enforce, observe) = (Mode::Enforce, Mode::Observe);
         let rules = [
             ("a.test", "/orders/**", scope("b"), enforce),
@@ -241,17 +243,15 @@ mod tests {
             ("b.test", "/**", scope("other"), enforce),
             ("a.test", "/open", Access::Anonymous, enforce),
         ];
-        let nested = Wanted {
-            any_of: vec![Wanted {
-                any_scope: vec!["b".into(), "c".into()],
-                proof: Some(Proof::Any),
-                ..Wanted::default()
-            }],
+        let nested = requirement(Wanted {
+            any_scope: vec!["b".into(), "c".into()],
+            proof: Some(Proof::Any),
             ..Wanted::default()
-        };
-        let nested = ("a.test", "/nested", needs(nested), enforce);
-        let last = Wanted { scopes: vec!["a".into()], ..Wanted::default() };
-        let rules = [&rules[..], &[nested, ("*.test", "/{any}", needs(last), enforce)]].concat();
+        });
+        let nested = requirement(Wanted { any_of: vec![nested], ..Wanted::default() });
+        let nested = ("a.test", "/nested", Access::Require(nested), enforce);
+        let last = requirement(Wanted { scopes: vec!["a".into()], ..Wanted::default() });
+        let rules = [&rules[..], &[nested, ("*.test", "/{any}", Access::Require(last), enforce)]].concat();
         let resources = || ["", "/mcp"].map(|prefix| resource("a.test", prefix)).to_vec();
         let enforcing = policy(&rules, vocabulary);
         let terms = |policy: &Policy, path: &str| {

@@ -39,7 +39,7 @@ pub enum Access {
     /// Nothing helps.
     Deny,
     /// A good token that satisfies this.
-    Require(Box<Requirement>),
+    Require(Rc<Requirement>),
 }
 
 impl Access {

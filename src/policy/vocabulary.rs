@@ -27,6 +27,13 @@ impl Vocabulary {
     /// The scope on the right side of an implication that stands for all of them.
     pub const EVERYTHING: &str = "*";
 
+    /// Takes `scopes` in, in this order.
+    pub fn learn(&mut self, scopes: &[String]) {
+        for scope in scopes {
+            self.number(scope);
+        }
+    }
+
     /// The number of `scope`; a new one when it has none yet.
     pub(super) fn number(&mut self, scope: &str) -> u32 {
         if let Some(number) = self.numbers.get(scope) {

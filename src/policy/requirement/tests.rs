@@ -10,11 +10,18 @@ fn texts(texts: &[&str]) -> Vec<String> {
 }
 
 fn check(wanted: Wanted, claims: Value) -> Result<(), Denial> {
-    let mut vocabulary = Vocabulary::default();
-    let requirement = Requirement::new(wanted, &mut vocabulary);
+    check_with(wanted, &mut Vocabulary::default(), claims)
+}
+
+fn check_with(wanted: Wanted, vocabulary: &mut Vocabulary, claims: Value) -> Result<(), Denial> {
+    let requirement = Requirement::new(wanted, vocabulary);
     let grant = grant::for_test(IssuerId(1), claims);
     let scopes = vocabulary.held(grant.scopes().iter());
     requirement.check(&Holder::new(grant, scopes), NOW)
+}
+
+fn members(members: Vec<Wanted>, vocabulary: &mut Vocabulary) -> Vec<Rc<Requirement>> {
+    members.into_iter().map(|wanted| Rc::new(Requirement::new(wanted, vocabulary))).collect()
 }
 
 fn claim_holds(test: &ClaimTest, claim: Value) -> bool {
@@ -148,20 +155,23 @@ fn one_member_of_any_of_is_enough_and_the_most_helpful_denial_is_told() {
     let detail = WantedDetail { kind: "order".into(), ..WantedDetail::default() };
     let detail = Wanted { authorization_details: vec![detail], ..Wanted::default() };
     let issuer = Wanted { issuers: Some(vec![IssuerId(9)]), ..Wanted::default() };
-    let any =
-        |members: Vec<Wanted>| Wanted { scopes: texts(&["base"]), any_of: members, ..Wanted::default() };
+    let check_any = |any_of: Vec<Wanted>, token: Value| {
+        let mut vocabulary = Vocabulary::default();
+        let any_of = members(any_of, &mut vocabulary);
+        check_with(Wanted { scopes: texts(&["base"]), any_of, ..Wanted::default() }, &mut vocabulary, token)
+    };
     let token = json!({"scope": "base x"});
-    assert_eq!(check(any(vec![issuer.clone(), scope("x")]), token.clone()), Ok(()));
+    assert_eq!(check_any(vec![issuer.clone(), scope("x")], token.clone()), Ok(()));
     assert_eq!(
-        check(any(vec![issuer.clone(), acr.clone(), client("x"), scope("y"), scope("z")]), token.clone()),
+        check_any(vec![issuer.clone(), acr.clone(), client("x"), scope("y"), scope("z")], token.clone()),
         Err(Denial::ScopeInsufficient { scope: "base y".into() })
     );
     assert_eq!(
-        check(any(vec![issuer.clone(), acr.clone(), client("x")]), token.clone()),
+        check_any(vec![issuer.clone(), acr.clone(), client("x")], token.clone()),
         Err(Denial::ClientNotAllowed { scope: "base x".into() })
     );
     assert_eq!(
-        check(any(vec![issuer.clone(), acr.clone(), detail]), token.clone()),
+        check_any(vec![issuer.clone(), acr.clone(), detail], token.clone()),
         Err(Denial::AuthorizationDetailsInsufficient { scope: "base".into() })
     );
     let too_weak = Denial::AuthenticationTooWeak(Login {
@@ -169,10 +179,10 @@ fn one_member_of_any_of_is_enough_and_the_most_helpful_denial_is_told() {
         max_age: None,
         scope: "base".into(),
     });
-    assert_eq!(check(any(vec![issuer.clone(), acr]), token.clone()), Err(too_weak));
-    assert_eq!(check(any(vec![issuer.clone()]), token), Err(Denial::IssuerNotAllowed));
+    assert_eq!(check_any(vec![issuer.clone(), acr], token.clone()), Err(too_weak));
+    assert_eq!(check_any(vec![issuer.clone()], token), Err(Denial::IssuerNotAllowed));
     assert_eq!(
-        check(any(vec![issuer]), json!({"scope": "x"})),
+        check_any(vec![issuer], json!({"scope": "x"})),
         Err(Denial::ScopeInsufficient { scope: "base".into() })
     );
 }
@@ -182,9 +192,49 @@ fn the_issuers_that_can_satisfy_it() {
     let issuers = |numbers: &[u32]| Some(numbers.iter().copied().map(IssuerId).collect::<Vec<_>>());
     let from = |numbers: &[u32]| Wanted { issuers: issuers(numbers), ..Wanted::default() };
     let of = |wanted: Wanted| Requirement::new(wanted, &mut Vocabulary::default()).issuers();
+    let members = |wanted: Vec<Wanted>| members(wanted, &mut Vocabulary::default());
     assert_eq!(of(Wanted::default()), None);
     assert_eq!(of(from(&[2, 1])), issuers(&[1, 2]));
-    assert_eq!(of(Wanted { any_of: vec![from(&[1]), from(&[2, 1])], ..Wanted::default() }), issuers(&[1, 2]));
-    assert_eq!(of(Wanted { any_of: vec![from(&[1]), Wanted::default()], ..Wanted::default() }), None);
-    assert_eq!(of(Wanted { any_of: vec![from(&[1]), from(&[2])], ..from(&[2, 3]) }), issuers(&[2]));
+    assert_eq!(
+        of(Wanted { any_of: members(vec![from(&[1]), from(&[2, 1])]), ..Wanted::default() }),
+        issuers(&[1, 2])
+    );
+    assert_eq!(
+        of(Wanted { any_of: members(vec![from(&[1]), Wanted::default()]), ..Wanted::default() }),
+        None
+    );
+    assert_eq!(of(Wanted { any_of: members(vec![from(&[1]), from(&[2])]), ..from(&[2, 3]) }), issuers(&[2]));
+}
+
+#[test]
+fn a_requirement_that_is_named_in_many_places_is_asked_once() {
+    let mut vocabulary = Vocabulary::default();
+    let wants = |scope: &str, any_of| Wanted { scopes: texts(&[scope]), any_of, ..Wanted::default() };
+    let mut shared = Rc::new(Requirement::new(wants("last", Vec::new()), &mut vocabulary));
+    // With each step twice as many ways lead to the last one: were each of them gone, this would take years.
+    for _ in 0..60 {
+        let members =
+            ["a", "b"].map(|scope| Requirement::new(wants(scope, vec![shared.clone()]), &mut vocabulary));
+        let any_of = members.into_iter().map(Rc::new).collect();
+        shared = Rc::new(Requirement::new(Wanted { any_of, ..Wanted::default() }, &mut vocabulary));
+    }
+    let last = Wanted { any_of: vec![shared], ..Wanted::default() };
+    let missing = Denial::ScopeInsufficient { scope: "a last".into() };
+    assert_eq!(check_with(last.clone(), &mut vocabulary, json!({"scope": "a b"})), Err(missing));
+    assert_eq!(check_with(last, &mut vocabulary, json!({"scope": "a b last"})), Ok(()));
+}
+
+#[test]
+fn a_requirement_knows_its_size() {
+    let mut vocabulary = Vocabulary::default();
+    let mut of = |any_of: &[&Rc<Requirement>]| {
+        let any_of = any_of.iter().map(|member| Rc::clone(member)).collect();
+        Rc::new(Requirement::new(Wanted { any_of, ..Wanted::default() }, &mut vocabulary))
+    };
+    let (one, other) = (of(&[]), of(&[]));
+    let two = of(&[&one, &other]);
+    let three = of(&[&two, &one]);
+    let size = |requirement: &Requirement| (requirement.leaves(), requirement.levels());
+    assert_eq!([&one, &two, &three].map(|requirement| size(requirement)), [(1, 1), (2, 2), (3, 3)]);
+    assert_eq!(size(&of(&[&three, &three])), (6, 4));
 }
