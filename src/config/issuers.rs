@@ -7,7 +7,7 @@ use super::jwt::jwt;
 use super::names::quoted;
 use super::reader::{Members, Node};
 use super::secret::Environment;
-use super::values::{check_name, strings};
+use super::values::{check_name, claim_names, texts};
 use crate::http::uri::Uri;
 use crate::policy::Issuer;
 use crate::token::expect::{Audiences, Expect, IssuerId};
@@ -53,7 +53,7 @@ fn issuer<'d>(
             node.refuse("is an empty list", format!("write {AUDIENCES}"));
             None
         }
-        None => strings(&node).map(Audiences::OneOf),
+        None => audiences(&node, "write `audiences: any` to switch the check off").map(Audiences::OneOf),
     });
     let jwt = members.get("jwt").and_then(|node| jwt(&node, issuer));
     let introspection = members.get("introspection").and_then(|node| {
@@ -65,7 +65,7 @@ fn issuer<'d>(
         node.refuse("has no way to check a token", "write `jwt`, `introspection`, or both");
     }
     let claims = |name, default: &[&str]| match members.get(name) {
-        Some(node) => strings(&node).unwrap_or_default(),
+        Some(node) => claim_names(&node),
         None => default.iter().map(|claim| (*claim).to_owned()).collect(),
     };
     let jwt = jwt.unwrap_or_default();
@@ -83,6 +83,15 @@ fn issuer<'d>(
         algorithms: jwt.algorithms,
     };
     Some(Issuer { name: name.into(), expect, keys: jwt.keys, introspection })
+}
+
+/// A list of audiences, in which the word that stands for every audience has no place; `remedy` says where it has.
+pub(super) fn audiences(node: &Node<'_>, remedy: &str) -> Option<Vec<String>> {
+    let audiences = texts(node)?;
+    for (node, _) in audiences.iter().filter(|(_, audience)| *audience == "any") {
+        node.refuse("is `any` in a list, where it is the name of one audience", remedy);
+    }
+    Some(audiences.into_iter().map(|(_, audience)| audience.to_owned()).collect())
 }
 
 /// Whom the `iss` of an issuer's tokens names.
@@ -118,6 +127,14 @@ fn identifier<'d>(
     let has_jwt = members.get("jwt").is_some();
     let node = if has_jwt { members.need("issuer", EXAMPLE) } else { members.get("issuer") }?;
     let text = node.text(EXAMPLE)?;
+    if let Some((origin, rest)) = text.split_once("/.well-known/") {
+        // RFC 8414 puts its own part between the host and the issuer's path, OpenID Connect behind both.
+        let path = rest.split_once('/').map(|(_, path)| format!("/{path}")).unwrap_or_default();
+        let likely = quoted(&format!("{origin}{path}"), '`');
+        let remedy = format!("write the `issuer` that stands in that metadata, most likely {likely}");
+        node.refuse("is where an issuer's metadata is, and no token's `iss`", remedy);
+        return None;
+    }
     if let Some(problem) = unusable(text) {
         node.refuse(problem, format!("write {EXAMPLE}"));
         return None;

@@ -5,8 +5,8 @@ use core::time::Duration;
 use super::issuers::Identifier;
 use super::keys::key_sets;
 use super::names::{nearest, quoted};
-use super::reader::{Members, Node};
-use super::values::{check_claim, choice, duration, span, texts};
+use super::reader::Node;
+use super::values::{choice, claim_names, duration, span, texts};
 use crate::jose::algorithm::{Algorithm, Algorithms};
 use crate::policy::Keys;
 use crate::token::expect::media_type;
@@ -73,7 +73,7 @@ pub(super) fn jwt(node: &Node<'_>, issuer: Option<Identifier<'_>>) -> Option<Jwt
             .and_then(|node| clock_skew(&node))
             .unwrap_or(default.clock_skew),
         max_lifetime: members.get("max_lifetime").and_then(|node| span(&node)),
-        required_claims: required_claims(&members),
+        required_claims: members.get("required_claims").map(|node| claim_names(&node)).unwrap_or_default(),
         allow_missing_exp: members.get("allow_missing_exp").and_then(|node| node.flag()).unwrap_or_default(),
     })
 }
@@ -118,12 +118,4 @@ pub(super) fn clock_skew(node: &Node<'_>) -> Option<Duration> {
         return None;
     }
     Some(skew)
-}
-
-fn required_claims(members: &Members<'_>) -> Vec<String> {
-    let claims = members.get("required_claims").and_then(|node| texts(&node)).unwrap_or_default();
-    for (node, claim) in &claims {
-        check_claim(node, claim);
-    }
-    claims.into_iter().map(|(_, claim)| claim.to_owned()).collect()
 }

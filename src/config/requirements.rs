@@ -7,6 +7,7 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::details::details;
+use super::issuers::audiences;
 use super::names::{nearest, quoted};
 use super::reader::{Members, Node};
 use super::scopes::scopes;
@@ -126,6 +127,7 @@ impl<'d> Requirements<'d> {
     }
 
     fn fields(&self, members: &Members<'d>) -> Wanted {
+        const EVERY: &str = "leave the key out where every audience will do";
         let list = |name| members.get(name).and_then(|node| strings(&node)).unwrap_or_default();
         let scopes = |name| {
             let scopes = members.get(name).and_then(|node| scopes(&node)).unwrap_or_default();
@@ -142,7 +144,7 @@ impl<'d> Requirements<'d> {
                 .get("authorization_details")
                 .map(|node| details(&node))
                 .unwrap_or_default(),
-            audiences: list("audiences"),
+            audiences: members.get("audiences").and_then(|node| audiences(&node, EVERY)).unwrap_or_default(),
             acr: members.get("acr").map(|node| acr(&node)).unwrap_or_default(),
             max_age: members.get("max_age").and_then(|node| span(&node)),
             proof: members.get("proof").and_then(|node| choice(&node, PROOFS)),

@@ -83,6 +83,11 @@ fn matcher(node: &Node<'_>) -> Option<Matcher> {
             .ok()
     });
     let methods = each(&members, "methods", |node, text| {
+        // `ANY` is what other gateways write for it.
+        if matches!(text, "*" | "ANY" | "ALL") {
+            node.refuse("stands for no other method", "leave `methods` out where every method will do");
+            return None;
+        }
         let is_method = text.bytes().all(|byte| is_token_byte(byte) && !byte.is_ascii_lowercase());
         if !is_method {
             node.refuse("is not a method", "write it in upper case, like GET");

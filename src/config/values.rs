@@ -109,11 +109,29 @@ pub(super) fn check_name(node: &Node<'_>, name: &str) {
     }
 }
 
+/// A list of claims, at least one: names, or JSON pointers.
+pub(super) fn claim_names(node: &Node<'_>) -> Vec<String> {
+    let claims = texts(node).unwrap_or_default();
+    claims.iter().for_each(|(node, claim)| check_claim(node, claim));
+    claims.into_iter().map(|(_, claim)| claim.to_owned()).collect()
+}
+
 /// A claim's name, or a JSON pointer (RFC 6901) when it begins with `/`.
 pub(super) fn check_claim(node: &Node<'_>, name: &str) {
     let is_escape = |rest: &str| rest.starts_with(['0', '1']);
     if name.is_empty() || (name.starts_with('/') && !name.split('~').skip(1).all(is_escape)) {
         node.refuse("is not a claim", "write a claim's name, or a JSON pointer with ~0 for ~ and ~1 for /");
+    }
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_odd = |part: &str| match part.strip_prefix(['+', '0']) {
+        Some(digits) => is_digits(digits),
+        None => false,
+    };
+    if name.starts_with('/') && name.split('/').any(is_odd) {
+        node.refuse(
+            "has an index with a sign or a leading zero",
+            "write it in plain digits (RFC 6901 section 4)",
+        );
     }
 }
 

@@ -126,6 +126,10 @@ impl PathPattern {
         if let Some(c) = text.chars().find(|c| matches!(c, '?' | '#')) {
             return Err(format!("has a `{c}`"));
         }
+        // No path has them as they are. Whoever writes one means a regular expression, or a parameter.
+        if let Some(c) = text.chars().find(|c| matches!(c, '[' | ']' | '|' | '\\' | '^' | '<' | '>')) {
+            return Err(format!("has a `{c}`, and is no regular expression"));
+        }
         if !text.starts_with('/') {
             return Err("does not begin with `/`".to_owned());
         }
@@ -169,6 +173,9 @@ impl Segment {
 fn segment(text: &str, normal: &str, names: &mut Vec<String>) -> Result<Segment, String> {
     if text == "**" {
         return Err("has a `**` that is not the last segment".to_owned());
+    }
+    if text.starts_with(':') {
+        return Err("has a segment that begins with `:`, and only `{name}` stands for other text".to_owned());
     }
     if text.contains('*') {
         return Err("has a `*` inside; only a last segment `**` stands for more than itself".to_owned());
@@ -247,6 +254,14 @@ mod tests {
             "/{a}/{a}",
             "/{a b}",
             "/a\\b",
+            "/:a",
+            "/a/:b/c",
+            "/[0-9]+",
+            "/(a|b)",
+            "^/a",
+            "/a^",
+            "/<a>",
+            "/a]",
             "/a%",
             "//",
         ] {

@@ -10,12 +10,34 @@ use super::scope::Scopes;
 use crate::base::json::Object;
 use crate::base::time::UnixTime;
 
-/// The claim `name` as text; `None` when it is absent.
+/// The claim `name`, or what a JSON pointer (RFC 6901) leads to when `name` begins with `/`. `null` is absent.
+pub(super) fn find<'c>(claims: &'c Object, name: &str) -> Option<&'c Value> {
+    let Some(pointer) = name.strip_prefix('/') else {
+        return claims.get(name).filter(|value| !value.is_null());
+    };
+    let mut members = pointer.split('/').map(|part| part.replace("~1", "/").replace("~0", "~"));
+    let mut value = claims.get(&members.next()?)?;
+    for member in members {
+        value = match value {
+            Value::Object(object) => object.get(&member)?,
+            Value::Array(array) => array.get(index(&member)?)?,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return None,
+        };
+    }
+    Some(value).filter(|value| !value.is_null())
+}
+
+/// An index of RFC 6901 section 4: digits without a sign and without leading zeros.
+fn index(text: &str) -> Option<usize> {
+    text.parse::<usize>().ok().filter(|index| index.to_string() == text)
+}
+
+/// The claim `name` (or JSON pointer) as text; `None` when it is absent.
 ///
 /// # Errors
 /// `ClaimMalformed` for any other type.
 pub fn text<'c>(claims: &'c Object, name: &str) -> Result<Option<&'c str>, TokenFault> {
-    match claims.get(name) {
+    match find(claims, name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(TokenFault::ClaimMalformed(name.to_owned())),
@@ -60,13 +82,13 @@ pub(super) fn grant(
     expect: &Expect,
 ) -> Result<Grant, TokenFault> {
     for name in &expect.required_claims {
-        if !claims.contains_key(name) {
+        if find(&claims, name).is_none() {
             return Err(TokenFault::ClaimMissing(name.clone()));
         }
     }
     let mut scopes = Scopes::default();
     for name in &expect.scope_claims {
-        if let Some(claim) = claims.get(name) {
+        if let Some(claim) = find(&claims, name) {
             let more = Scopes::from_claim(claim).ok_or_else(|| TokenFault::ClaimMalformed(name.clone()))?;
             scopes.extend(more.iter());
         }

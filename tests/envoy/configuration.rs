@@ -348,6 +348,7 @@ fn sealed_keys_go_over() {
     keys_survive("sealed-keys-go-over", |number| {
         round(number, true).environment("ROUND", &number.to_string())
     });
+}
 
 /// Protobuf writes the members of a map in an order that differs from one start to the next. Both of these have 123
 /// bytes: whichever comes first, the message begins with a line feed and a brace, like JSON.
