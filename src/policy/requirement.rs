@@ -169,7 +169,7 @@ impl Requirement {
         if !own.is_empty() {
             return own;
         }
-        let mut members = self.any_of.iter().map(Self::scope_at_first);
+        let mut members = self.wanted.any_of.iter().map(|member| member.scope_at_first());
         members.find(|scope| !scope.is_empty()).unwrap_or_default()
     }
 

@@ -85,7 +85,11 @@ fn every_field_must_hold() {
 #[test]
 fn a_first_challenge_names_what_a_token_without_scopes_is_told_to_lack() {
     let scopes = |names: &[&str]| Wanted { scopes: texts(names), ..Wanted::default() };
-    let any_of = |own: &[&str], any_of: Vec<Wanted>| Wanted { any_of, ..scopes(own) };
+    // A token without scopes holds none, whatever their numbers are.
+    let any_of = |own: &[&str], any_of: Vec<Wanted>| Wanted {
+        any_of: members(any_of, &mut Vocabulary::default()),
+        ..scopes(own)
+    };
     let gold = Wanted { acr: texts(&["gold"]), ..Wanted::default() };
     for (wanted, expected) in [
         (scopes(&["a", "b"]), "a b"),
