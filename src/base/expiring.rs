@@ -38,6 +38,14 @@ impl<K: Hash + Eq + Copy, V> Expiring<K, V> {
         self.entries.get(key).map(|entry| &entry.value)
     }
 
+    /// All entries with their deadlines, in the order of their insertion, expired ones among them.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V, UnixTime)> {
+        self.order.iter().filter_map(|(key, turn)| {
+            let entry = self.entries.get(key).filter(|entry| entry.turn == *turn)?;
+            Some((key, &entry.value, entry.until))
+        })
+    }
+
     /// Remembers `value` under `key` until the deadline `until`, in place of what was there.
     pub fn insert(&mut self, key: K, value: V, until: UnixTime) {
         if self.capacity == 0 {

@@ -105,16 +105,27 @@ pub(super) fn configure(context: ContextId) -> bool {
     true
 }
 
+/// The policies that are in force in this VM, the newest first.
+fn running() -> Vec<Rc<Skin<Envoy>>> {
+    let running = with(|contexts| {
+        let skins = contexts.roots.iter().filter_map(|(root, skin)| Some((*root, Rc::clone(skin.as_ref()?))));
+        let mut skins: Vec<_> = skins.collect();
+        skins.sort_by_key(|(root, _)| core::cmp::Reverse(*root));
+        skins.into_iter().map(|(_, skin)| skin).collect()
+    });
+    running.unwrap_or_default()
+}
+
 fn skin_for(policy: Policy, root: ContextId) -> Result<Rc<Skin<Envoy>>, &'static str> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|_| "the proxy has no random numbers")?;
     let (own, queue) = seed.split_first_chunk::<16>().ok_or("the proxy has no random numbers")?;
     let common = SharedData::agree(*own);
-    let gate = Gate::new(Rc::new(policy), *own, Rc::new(HostSignatures::default()));
+    let gate = Gate::new(Rc::new(policy), *own, Rc::new(HostSignatures::default()))
+        .sharing(Rc::new(SharedData), common)
+        .signing_with(Rc::new(HostSignatures::default()));
     // Of whichever policies are in force in this VM: the one before this, and those of other listeners.
-    let running = with(|contexts| contexts.roots.values().flatten().cloned().collect::<Vec<_>>());
-    let gate = running.into_iter().flatten().fold(gate, |gate, skin| skin.hand_over(gate));
-    let gate = gate.sharing(Rc::new(SharedData), common).signing_with(Rc::new(HostSignatures::default()));
+    let gate = running().into_iter().fold(gate, |gate, skin| skin.hand_over(gate));
     Ok(Rc::new(Skin::new(Envoy::new(queue), root, gate)))
 }
 

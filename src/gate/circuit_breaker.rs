@@ -100,6 +100,7 @@ struct Row {
     since: UnixTime,
 }
 
+#[derive(Clone, Copy)]
 struct Failures {
     row: Row,
     /// The token of the first one; `None` for keys.
@@ -135,6 +136,25 @@ impl Default for CircuitBreaker {
 }
 
 impl CircuitBreaker {
+    /// What the breaker of the next policy begins with. Trials that are out are not its own: it may have as many.
+    pub(super) fn handed_over(&self) -> Self {
+        let state = match &self.state {
+            State::Closed => State::Closed,
+            State::Open { until, backoff, trials: _ } => {
+                State::Open { until: *until, backoff: *backoff, trials: Vec::new() }
+            }
+        };
+        Self {
+            state,
+            failures: self.failures,
+            unreached: self.unreached,
+            refusals: self.refusals,
+            pause: self.pause,
+            paused: Expiring::new(PAUSED_TOKENS),
+            failed: self.failed,
+        }
+    }
+
     /// Whether the issuer is asked as usual.
     pub(super) const fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)

@@ -17,20 +17,6 @@ use crate::token::expect::IssuerId;
 const GRACE: Duration = Duration::from_millis(200);
 
 impl Gate {
-    /// This gate, with the key sets that `former` has and this policy wants too: a change of the policy makes nobody
-    /// wait for keys that are there. How long they are used is for this policy to say.
-    #[must_use]
-    pub fn taking_over(mut self, former: &Self) -> Self {
-        // What the clock has shown before tells how old shared records are.
-        self.clock.clone_from(&former.clock);
-        for ring in &mut self.keys {
-            for former in &former.keys {
-                ring.take_over(former);
-            }
-        }
-        self
-    }
-
     /// Takes over the key sets that other workers have fetched, where those here are due.
     pub fn adopt(&mut self, now: UnixTime) {
         self.clock.see(now);

@@ -38,7 +38,7 @@ enum Vouched {
 const LATELY: Duration = Duration::from_secs(3600);
 
 /// A good token, since when that is known, and until when it may be taken for the latest news.
-struct Good {
+pub(super) struct Good {
     known: Rc<Known>,
     since: UnixTime,
     fresh: UnixTime,
@@ -53,6 +53,29 @@ pub(super) struct Span {
     pub(super) fresh: UnixTime,
     /// and serves an outage until then.
     pub(super) stale: UnixTime,
+}
+
+/// What an issuer said of a token, and until when that is remembered.
+pub(super) enum Said<'m> {
+    Good(IssuerId, Digest, &'m Good, UnixTime),
+    Refused(IssuerId, Digest, &'m TokenFault, UnixTime),
+}
+
+impl Said<'_> {
+    /// Who said so.
+    pub(super) const fn issuer(&self) -> IssuerId {
+        match self {
+            Self::Good(issuer, ..) | Self::Refused(issuer, ..) => *issuer,
+        }
+    }
+
+    /// The token, where it is good.
+    pub(super) fn good(&self) -> Option<&Known> {
+        match self {
+            Self::Good(_, _, good, _) => Some(&good.known),
+            Self::Refused(..) => None,
+        }
+    }
 }
 
 /// What is remembered of tokens, within bounds.
@@ -134,6 +157,37 @@ impl Memory {
     ) {
         self.good.remove(&(Vouched::Issuer(issuer), digest));
         self.refused.insert((issuer, digest), fault, until);
+    }
+
+    /// Whether digests here are those of `other`.
+    pub(super) fn reads(&self, other: &Self) -> bool {
+        self.digest(b"") == other.digest(b"")
+    }
+
+    /// What issuers said, good before bad and old before new.
+    pub(super) fn answers(&self) -> impl Iterator<Item = Said<'_>> {
+        let good = self.good.iter().filter_map(|(key, good, until)| match key {
+            (Vouched::Issuer(issuer), digest) => Some(Said::Good(*issuer, *digest, good, until)),
+            (Vouched::Signature, _) => None,
+        });
+        let refused = self.refused.iter();
+        good.chain(
+            refused.map(|((issuer, digest), fault, until)| Said::Refused(*issuer, *digest, fault, until)),
+        )
+    }
+
+    /// Remembers an answer as `said` is remembered elsewhere; `known` is what it grants here, where it is good.
+    pub(super) fn take_over(&mut self, said: &Said<'_>, known: Option<Rc<Known>>) {
+        match (said, known) {
+            (Said::Good(issuer, digest, good, until), Some(known)) => {
+                let good = Good { known, since: good.since, fresh: good.fresh };
+                self.good.insert((Vouched::Issuer(*issuer), *digest), good, *until);
+            }
+            (Said::Good(..), None) => {}
+            (Said::Refused(issuer, digest, fault, until), _) => {
+                self.refused.insert((*issuer, *digest), (*fault).clone(), *until);
+            }
+        }
     }
 
     /// Forgets every token whose signature was verified with a key of `issuer`.

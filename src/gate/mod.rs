@@ -18,6 +18,7 @@ mod discovery;
 mod engine;
 mod fetched;
 mod fetching;
+mod handover;
 mod judge;
 mod key_ring;
 mod keys;

@@ -294,6 +294,68 @@ fn a_failing_issuer_is_as_well_known_to_the_next_policy() {
     assert!(tick(&mut after, at(629)).is_empty() && tick(&mut after, at(630)).len() == 1);
 }
 
+#[test]
+fn what_issuers_said_goes_over_where_it_means_the_same() {
+    let policy = super::asking();
+    let mut before = gate(&policy);
+    for (id, said) in [(1, super::active()), (2, json!({"active": false}))] {
+        assert!(parked(&open(&mut before, id, &format!("token-{id}"), at(0))));
+        let asks = ask(&mut before, at(0));
+        answer(&mut before, asks[0].0, &said, at(0));
+    }
+    let next = |change: &dyn Fn(&mut Value)| {
+        let mut policy = policy.clone();
+        change(&mut policy);
+        gate(&policy).taking_over(&before)
+    };
+    // Another rule is no other answer, and what it grants is judged by the new one.
+    let mut after = next(&|policy| policy["rules"][0]["require"] = json!({"scopes": ["write"]}));
+    assert_eq!(reason(&settled(open(&mut after, 1, "token-1", at(1)))), "scope_insufficient");
+    assert_eq!(reason(&settled(open(&mut after, 2, "token-2", at(1)))), "token_inactive");
+    assert!(ask(&mut after, at(1)).is_empty());
+    assert!(parked(&open(&mut after, 3, "token-2", at(5))), "each for no longer than before");
+    let mut same = next(&|_| {});
+    assert_eq!(reason(&settled(open(&mut same, 1, "token-1", at(59)))), "admitted");
+    assert!(parked(&open(&mut same, 2, "token-1", at(60))));
+    type Change = fn(&mut Value);
+    let changes: [Change; 5] = [
+        |policy| policy["issuers"]["idp"]["introspection"]["cache"] = json!({"ttl": "2s"}),
+        |policy| policy["issuers"]["idp"]["introspection"]["uri"] = json!("https://idp.example.com/other"),
+        |policy| policy["issuers"]["idp"]["introspection"]["client"] = json!({"id": "gw", "secret": "s"}),
+        |policy| policy["issuers"]["idp"]["scope_claims"] = json!(["roles"]),
+        |policy| {
+            let idp = policy["issuers"]["idp"].clone();
+            policy["issuers"] = json!({"another": idp, "idp": idp});
+        },
+    ];
+    for (number, change) in changes.iter().enumerate() {
+        let mut after = next(change);
+        assert!(parked(&open(&mut after, 1, "token-1", at(1))), "{number}");
+    }
+}
+
+#[test]
+fn an_open_circuit_breaker_stays_open_under_the_next_policy() {
+    let policy = super::asking();
+    let mut before = gate(&policy);
+    for id in 0..60u32 {
+        let now = UnixTime::from_millis(START * 1000 + i64::from(id) * 100);
+        if parked(&open(&mut before, id, &format!("t{id}"), now)) {
+            for (ask, _) in ask(&mut before, now) {
+                assert_eq!(failed(&mut before, ask, now), ["issuer_unavailable"]);
+            }
+        }
+    }
+    let now = UnixTime::from_millis(START * 1000 + 5_950);
+    assert!(!parked(&open(&mut before, 100, "new", now)), "it is open");
+    let mut after = gate(&policy).taking_over(&before);
+    assert_eq!(reason(&settled(open(&mut after, 1, "new", now))), "issuer_unavailable");
+    let mut other = policy;
+    other["issuers"]["idp"]["introspection"]["cluster"] = json!("other");
+    let mut after = gate(&other).taking_over(&before);
+    assert!(parked(&open(&mut after, 1, "new", now)), "another cluster is another connection");
+}
+
 /// Two workers that share what is sealed.
 fn two(policy: &Value) -> (Rc<Slots>, Gate, Gate) {
     let slots = Rc::new(Slots::default());

@@ -461,11 +461,11 @@ impl World {
 fn new_gate(place: &Place, slots: &Rc<Slots>, number: usize, former: Option<&Gate>) -> Gate {
     let seed = if number == 0 { 1 } else { 200 };
     let gate = Gate::new(Rc::clone(&place.policy), [seed; 16], Rc::new(NoAccelerator));
-    let gate = match former {
+    let gate = gate.sharing(Rc::clone(slots) as Rc<dyn SharedSlots>, [9; 16]);
+    match former {
         Some(former) => gate.taking_over(former),
         None => gate,
-    };
-    gate.sharing(Rc::clone(slots) as Rc<dyn SharedSlots>, [9; 16])
+    }
 }
 
 /// What the workers share, and a neighbour who writes into it.
