@@ -126,7 +126,10 @@ fn a_decision_is_exactly_one_line_of_the_documented_form() {
             r#""body":"","upstream":{"set":[["x-auth-subject","bob"]],"remove":["authorization"]},"callouts":[{"#,
             r#""cluster":"idp","method":"POST","authority":"idp.example.com","path":"/introspect","headers":["#,
             r#"["content-type","application/x-www-form-urlencoded"],["accept","application/token-introspection+jwt, application/json"],"#,
-            r#"["authorization","Basic Z2F0ZXdheTpjYW5hcnktY2xpZW50LXNlY3JldA=="]],"#,
+            r#"["authorization","Basic Z2F0ZXdheTpjYW5hcnktY2xpZW50LXNlY3JldA=="],"#,
+            r#"["user-agent","scopegate/"#,
+            env!("CARGO_PKG_VERSION"),
+            r#""]],"#,
             r#""body":"token=canary-opaque-token&token_type_hint=access_token"}]}"#
         )
     );

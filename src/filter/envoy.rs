@@ -131,7 +131,7 @@ impl Host for Envoy {
             (":authority", callout.authority.as_str()),
             (":path", callout.path.expose().as_str()),
         ];
-        fields.extend(callout.fields.expose().iter().map(|(name, value)| (*name, value.as_str())));
+        fields.extend(callout.sent_fields());
         let timeout = u32::try_from(callout.timeout.as_millis()).unwrap_or(u32::MAX);
         abi::http_call(&callout.cluster, &pairs::write(&fields), callout.body.expose(), timeout)
     }

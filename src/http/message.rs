@@ -88,6 +88,17 @@ pub struct Callout {
     pub timeout: Duration,
 }
 
+/// How callouts name their sender (RFC 9110 section 10.1.5): some issuers, and many firewalls, refuse requests without.
+pub const USER_AGENT: &str = concat!("scopegate/", env!("CARGO_PKG_VERSION"));
+
+impl Callout {
+    /// All fields as they are sent, but for the pseudo-fields.
+    pub fn sent_fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let own = self.fields.expose().iter().map(|(name, value)| (*name, value.as_str()));
+        own.chain([("user-agent", USER_AGENT)])
+    }
+}
+
 impl fmt::Debug for Callout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} to cluster {}, {}", self.method, self.cluster, self.authority)
@@ -135,6 +146,17 @@ impl<'a> Answer<'a> {
         let kind = self.text("content-type")?.split(';').next()?;
         Some(kind.trim().to_ascii_lowercase())
     }
+
+    /// Whether the body is declared as JSON: `application/json`, or a type that ends in `+json` (RFC 6839 section 3.1).
+    pub fn is_json(&self) -> bool {
+        self.media_type().is_some_and(|kind| kind == "application/json" || is_json_suffixed(&kind))
+    }
+}
+
+/// Whether `kind` is `type/subtype+json`, all three parts there.
+fn is_json_suffixed(kind: &str) -> bool {
+    let parts = kind.strip_suffix("+json").and_then(|kind| kind.split_once('/'));
+    parts.is_some_and(|(kind, subtype)| !kind.is_empty() && !subtype.is_empty() && !subtype.contains('/'))
 }
 
 /// What the client is told instead of being served.
@@ -179,7 +201,39 @@ mod tests {
     }
 
     #[test]
-    fn a_callout_shows_no_secrets() {
+    fn json_is_json_under_every_name_that_says_so() {
+        let is_json = |kind: &str| {
+            let fields = [("content-type".to_owned(), kind.as_bytes().to_vec())];
+            Answer { status: 200, fields: &fields, body: b"" }.is_json()
+        };
+        for kind in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/hal+json",
+            "application/vnd.github.v3+json;x=y",
+            "text/x+json",
+        ] {
+            assert!(is_json(kind), "{kind}");
+        }
+        for kind in [
+            "",
+            "text/json",
+            "application/jsonp",
+            "application/+json",
+            "+json",
+            "/x+json",
+            "application/x+jsonx",
+            "application/token-introspection+jwt",
+            "text/html;application/json",
+            "a/b/c+json",
+        ] {
+            assert!(!is_json(kind), "{kind}");
+        }
+        assert!(!Answer { status: 200, fields: &[], body: b"{}" }.is_json());
+    }
+
+    #[test]
+    fn a_callout_shows_no_secrets_and_who_asks() {
         let callout = Callout {
             cluster: "idp".into(),
             method: "POST",
@@ -191,5 +245,8 @@ mod tests {
             timeout: Duration::from_secs(1),
         };
         assert!(!format!("{callout:?}").contains("hunter2"));
+        let agent = callout.sent_fields().find(|(name, _)| *name == "user-agent");
+        assert!(agent.is_some_and(|(_, value)| value.starts_with("scopegate/") && value.len() > 10));
+        assert_eq!(callout.sent_fields().count(), 2);
     }
 }

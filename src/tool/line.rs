@@ -150,7 +150,7 @@ fn asked(callout: &Callout) -> Value {
         "method": callout.method,
         "authority": callout.authority,
         "path": callout.path.expose(),
-        "headers": callout.fields.expose(),
+        "headers": callout.sent_fields().collect::<Vec<_>>(),
         "body": callout.body.expose(),
     })
 }
