@@ -20,6 +20,7 @@ enum Method {
     Post,
     PrivateKeyJwt,
     Bearer,
+    Tls,
     None,
 }
 
@@ -33,6 +34,7 @@ const METHODS: &[(&str, Method)] = &[
     ("post", Method::Post),
     ("private_key_jwt", Method::PrivateKeyJwt),
     ("bearer", Method::Bearer),
+    ("tls", Method::Tls),
     ("none", Method::None),
 ];
 
@@ -45,7 +47,7 @@ pub(super) fn client(
     const WHAT: &str = "{id: .., secret: ..}, or {method: none} where the endpoint needs neither";
     let client = members.need("client", WHAT)?.members(KEYS)?;
     let method = client.get("method").map_or(Some(Method::Basic), |node| choice(&node, METHODS));
-    let needs_id = matches!(method?, Method::Basic | Method::Post | Method::PrivateKeyJwt);
+    let needs_id = matches!(method?, Method::Basic | Method::Post | Method::PrivateKeyJwt | Method::Tls);
     let id = match client.get("id") {
         Some(node) => node.text("the client id").map(str::to_owned),
         None if needs_id => client.missing("id", "the client id"),
@@ -58,7 +60,7 @@ pub(super) fn client(
             let problem = "has no meaning beside `method: private_key_jwt`";
             client.forbid(&["secret"], problem, "leave it out, `key` is what is signed with");
         }
-        Method::Basic | Method::Post | Method::Bearer | Method::None => {
+        Method::Basic | Method::Post | Method::Bearer | Method::Tls | Method::None => {
             client.forbid(ASSERTION, "is for `method: private_key_jwt`", "leave it out");
         }
     }
@@ -66,9 +68,14 @@ pub(super) fn client(
         Method::Basic => id.zip(secret()).map(|(id, secret)| ClientAuthentication::Basic { id, secret }),
         Method::Post => id.zip(secret()).map(|(id, secret)| ClientAuthentication::Post { id, secret }),
         Method::Bearer => bearer(&client, secret()?),
+        Method::Tls => {
+            let remedy = "leave it out, the cluster's client certificate is what shows who asks";
+            client.forbid(&["secret"], "has no meaning beside `method: tls`", remedy);
+            Some(ClientAuthentication::Named { id: id? })
+        }
         Method::None => {
             client.forbid(&["secret"], "has no meaning beside `method: none`", "leave it out");
-            Some(ClientAuthentication::None)
+            Some(id.map_or(ClientAuthentication::None, |id| ClientAuthentication::Named { id }))
         }
         Method::PrivateKeyJwt => {
             const AUDIENCE: &str = "who the issuer says it is, like https://idp.example.com";
@@ -131,7 +138,7 @@ pub(super) fn no_client(members: &Members<'_>) {
     let Some(client) = node.members(KEYS) else { return };
     match client.get("method").map_or(Some(Method::Basic), |node| choice(&node, METHODS)) {
         None | Some(Method::None) => {}
-        Some(Method::Basic | Method::Post | Method::PrivateKeyJwt | Method::Bearer) => {
+        Some(Method::Basic | Method::Post | Method::PrivateKeyJwt | Method::Bearer | Method::Tls) => {
             node.refuse("has no meaning in this protocol", "leave it out, the token itself is shown");
         }
     }

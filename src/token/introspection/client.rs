@@ -12,8 +12,14 @@ use crate::jose::sign::SigningKey;
 /// How we show the issuer who asks (RFC 6749 section 2.3, RFC 7662 section 2.1).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ClientAuthentication {
-    /// Not at all, or by the cluster's client certificate.
+    /// Not at all.
     None,
+    /// By the id alone, as `client_id` in the form: a public client, or one that the cluster's certificate proves
+    /// (RFC 8705 section 2).
+    Named {
+        /// The client id.
+        id: String,
+    },
     /// HTTP Basic; id and secret are form-encoded first.
     Basic {
         /// The client id.
@@ -48,7 +54,10 @@ impl ClientAuthentication {
     /// The client id, where there is one.
     pub(super) fn id(&self) -> Option<&str> {
         match self {
-            Self::Basic { id, .. } | Self::Post { id, .. } | Self::PrivateKeyJwt { id, .. } => Some(id),
+            Self::Named { id }
+            | Self::Basic { id, .. }
+            | Self::Post { id, .. }
+            | Self::PrivateKeyJwt { id, .. } => Some(id),
             Self::None | Self::Bearer { .. } => None,
         }
     }
@@ -56,7 +65,7 @@ impl ClientAuthentication {
     /// What nobody but the client and the issuer knows; empty where there is no such thing.
     pub(super) fn secret(&self) -> Secret<Vec<u8>> {
         Secret::new(match self {
-            Self::None => Vec::new(),
+            Self::None | Self::Named { .. } => Vec::new(),
             Self::Basic { secret, .. } | Self::Post { secret, .. } => secret.expose().clone().into_bytes(),
             Self::Bearer { token } => token.expose().clone().into_bytes(),
             Self::PrivateKeyJwt { key, .. } => return key.material(),
@@ -75,6 +84,7 @@ impl ClientAuthentication {
     ) -> Result<(), Silence> {
         match self {
             Self::None => {}
+            Self::Named { id } => form::append(form, "client_id", id.as_bytes()),
             Self::Basic { id, secret } => {
                 let pair =
                     format!("{}:{}", form::encode(id.as_bytes()), form::encode(secret.expose().as_bytes()));
@@ -178,6 +188,8 @@ mod tests {
         assert_eq!(added(&client), ("token=t&client_id=a%26b&client_secret=s%3D".into(), vec![]));
         let client = ClientAuthentication::Bearer { token: Secret::new("own".into()) };
         assert_eq!(added(&client).1, [("authorization", "Bearer own".to_owned())]);
+        let client = ClientAuthentication::Named { id: "a&b".into() };
+        assert_eq!(added(&client), ("token=t&client_id=a%26b".into(), vec![]));
         assert_eq!(added(&ClientAuthentication::None), ("token=t".into(), vec![]));
     }
 }
