@@ -22,7 +22,8 @@ use serde_json::{Value, json};
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
-/// A policy whose one issuer is asked as `introspection` says, and whose rules want `read` and `write`.
+/// A policy whose one issuer is asked as `introspection` says, and whose rules want `read` and `write`. What begins with
+/// `@` is the issuer's own.
 fn policy(introspection: &Value) -> Value {
     let mut document = json!({
         "issuers": {"idp": {
@@ -36,8 +37,12 @@ fn policy(introspection: &Value) -> Value {
             {"name": "any", "require": {}},
         ],
     });
-    let members = document["issuers"]["idp"]["introspection"].as_object_mut().unwrap();
-    members.extend(introspection.as_object().unwrap().clone());
+    for (name, value) in introspection.as_object().unwrap() {
+        match name.strip_prefix('@') {
+            Some(name) => document["issuers"]["idp"][name] = value.clone(),
+            None => document["issuers"]["idp"]["introspection"][name] = value.clone(),
+        }
+    }
     document
 }
 
@@ -130,7 +135,17 @@ fn each_protocol_takes_what_belongs_to_it() {
             json!({"protocol": "mule", "send": "header", "send_scopes": true}),
             Protocol::Mule { token_in: TokenIn::Header, send_scopes: true },
         ),
+        (json!({"protocol": "google_tokeninfo"}), Protocol::GoogleTokenInfo),
         (json!({"protocol": "userinfo"}), Protocol::UserInfo),
+        (
+            json!({"client": {"method": "tls", "id": "gw"}}),
+            Protocol::Rfc7662 { client: ClientAuthentication::Named { id: "gw".into() } },
+        ),
+        (
+            json!({"client": {"method": "none", "id": "gw"}}),
+            Protocol::Rfc7662 { client: ClientAuthentication::Named { id: "gw".into() } },
+        ),
+        (json!({"client": {"method": "none"}}), Protocol::Rfc7662 { client: ClientAuthentication::None }),
     ] {
         assert_eq!(protocol(&members), expected, "{members}");
     }
@@ -175,8 +190,22 @@ fn what_does_not_belong_is_refused() {
             ".client: has no meaning in this protocol: leave it out, the token itself is shown",
         ),
         (
+            json!({"protocol": "google_tokeninfo", "client": {"method": "tls", "id": "gw"}}),
+            ".client: has no meaning in this protocol: leave it out, the token itself is shown",
+        ),
+        (json!({"client": {"method": "tls"}}), ".client.id: is missing: write the client id"),
+        (
+            json!({"client": {"method": "tls", "id": "gw", "secret": "s"}}),
+            ".client.secret: has no meaning beside `method: tls`: leave it out, the cluster's client certificate is what shows who asks",
+        ),
+        (
+            json!({"client": client, "aud": "maybe"}),
+            ".aud: is not one of the choices: write required or optional",
+        ),
+        (json!({"client": client, "iss": true}), ".iss: is a boolean: write required or optional"),
+        (
             json!({"protocol": "saml"}),
-            ".protocol: is not one of the choices: write rfc7662, pingfederate, openam, mule or userinfo",
+            ".protocol: is not one of the choices: write rfc7662, pingfederate, openam, mule, google_tokeninfo or userinfo",
         ),
     ] {
         let problems = compile(&members).err().unwrap_or_default();
@@ -307,7 +336,15 @@ fn each_dialect_leads_to_the_same_identity() {
             json!({"protocol": "mule"}),
             json!({"username": "alice", "client_id": "app", "scope": "read", "expires_in": 60}),
         ),
-        (json!({"protocol": "userinfo"}), json!({"sub": "alice", "client_id": "app", "scope": "read"})),
+        (
+            json!({"protocol": "google_tokeninfo"}),
+            json!({"azp": "app", "aud": "app", "sub": "alice", "scope": "read", "expires_in": "60"}),
+        ),
+        // A profile's members are scopes only where the policy says so.
+        (
+            json!({"protocol": "userinfo", "@scope_claims": ["scope"]}),
+            json!({"sub": "alice", "client_id": "app", "scope": "read"}),
+        ),
     ] {
         let mut driver = Driver::new(&members);
         let (verdict, _) = driver.judge("/read", 200, &body);
@@ -315,6 +352,121 @@ fn each_dialect_leads_to_the_same_identity() {
         assert_eq!(header(&verdict, "x-sub").as_deref(), Some("alice"), "{members}");
         assert_eq!(header(&verdict, "x-client").as_deref(), Some("app"), "{members}");
         assert_eq!(driver.remembered("/both", NOW), Some("scope_insufficient"), "{members}");
+    }
+}
+
+#[test]
+fn a_list_of_audiences_takes_answers_that_name_one_or_a_word_in_writing() {
+    let refuses = |members: &Value| compile(members).unwrap().issuers[0].refuses_everybody();
+    let client = json!({"id": "gw", "secret": "s"});
+    for members in [
+        json!({"protocol": "userinfo"}),
+        json!({"protocol": "openam"}),
+        json!({"protocol": "mule"}),
+        json!({"protocol": "pingfederate", "client": client}),
+    ] {
+        let with = |more: &Value| {
+            let mut members = members.clone();
+            members["@audiences"] = json!(["api"]);
+            members.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            refuses(&members)
+        };
+        assert!(with(&json!({})) && with(&json!({"aud": "required"})), "{members}");
+        assert!(!with(&json!({"aud": "optional"})) && !with(&json!({"@audiences": "any"})), "{members}");
+        // Signed tokens say themselves whom they are for.
+        let jwt = json!({"jwks": {"uri": "https://idp.example.com/jwks", "cluster": "idp"}});
+        let mut both = json!({"@issuer": "https://idp.example.com", "@jwt": jwt});
+        assert!(with(&both), "{members}");
+        both["use_for"] = json!("all");
+        assert!(!with(&both), "{members}");
+    }
+    for members in [json!({"client": client}), json!({"protocol": "google_tokeninfo"})] {
+        let mut members = members.clone();
+        members["@audiences"] = json!(["api"]);
+        assert!(!refuses(&members), "{members}");
+    }
+    let mut driver = Driver::new(&json!({"protocol": "userinfo", "@audiences": ["api"]}));
+    assert_eq!(driver.judge("/any", 200, &json!({"sub": "alice"})).0.note().reason, "audience_mismatch");
+}
+
+#[test]
+fn an_answer_that_leaves_out_what_is_compared_refuses_the_token_and_says_what_to_write() {
+    let client = json!({"id": "gw", "secret": "s"});
+    let issuer = "https://idp.example.com";
+    for (member, reason, answer) in [
+        ("aud", "audience_mismatch", json!({"active": true, "iss": issuer})),
+        ("iss", "issuer_unknown", json!({"active": true, "aud": "api"})),
+    ] {
+        let members = json!({"client": client, "@audiences": ["api"], "@issuer": issuer});
+        let mut driver = Driver::new(&members);
+        let (verdict, _) = driver.judge("/any", 200, &answer);
+        assert!(matches!(&verdict, Verdict::Refuse { response, .. } if response.status == 401));
+        assert_eq!(verdict.note().reason, reason);
+        let events = driver.gate.take_events();
+        let lines: Vec<String> = events.iter().map(ToString::to_string).collect();
+        assert!(lines.len() == 1 && lines[0].contains(&format!("`{member}: optional`")), "{lines:?}");
+        assert_eq!(driver.remembered("/any", NOW), Some(reason));
+        assert!(driver.gate.take_events().is_empty(), "remembered, and said once");
+
+        let mut optional = members.clone();
+        optional[member] = json!("optional");
+        let mut driver = Driver::new(&optional);
+        assert_eq!(driver.judge("/any", 200, &answer).0.note().reason, "admitted");
+        let mut other = answer.clone();
+        other[member] = json!("other");
+        let mut driver = Driver::new(&optional);
+        assert_eq!(driver.judge("/any", 200, &other).0.note().reason, reason, "what is said is compared");
+        assert!(driver.gate.take_events().is_empty());
+    }
+}
+
+#[test]
+fn a_profile_says_no_scopes() {
+    for (members, body) in [
+        (json!({"protocol": "userinfo"}), json!({"sub": "joe", "scp": "read", "scope": "read"})),
+        (json!({"protocol": "openam"}), json!({"expires_in": 60, "scope": ["uid"], "scp": "read"})),
+        (
+            json!({"protocol": "pingfederate", "client": {"id": "gw", "secret": "s"}}),
+            json!({
+                "token_type": "urn:pingidentity.com:oauth2:validated_token", "expires_in": 60, "scope": "view",
+                "client_id": "app", "access_token": {"sub": "joe", "scp": "read"},
+            }),
+        ),
+    ] {
+        let mut driver = Driver::new(&members);
+        assert_eq!(driver.judge("/read", 200, &body).0.note().reason, "scope_insufficient", "{members}");
+        let mut named = members.clone();
+        named["@scope_claims"] = json!(["scope", "scp"]);
+        let mut driver = Driver::new(&named);
+        let reason = driver.judge("/read", 200, &body).0.note().reason;
+        let outweighed = members["protocol"] == "pingfederate";
+        assert_eq!(reason, if outweighed { "scope_insufficient" } else { "admitted" }, "{members}");
+    }
+}
+
+#[test]
+fn a_token_that_lacks_a_scope_of_the_endpoint_is_good_and_not_enough() {
+    let mut driver = Driver::new(&json!({"protocol": "userinfo"}));
+    let (verdict, _) = driver.judge("/both", 403, &json!({"error": "insufficient_scope"}));
+    let Verdict::Refuse { response, note } = &verdict else { panic!("admitted") };
+    assert_eq!((response.status, note.reason), (403, "scope_insufficient"));
+    let challenge = response.fields.iter().find(|(name, _)| *name == "www-authenticate").unwrap();
+    assert!(challenge.1.as_str().contains("error=\"insufficient_scope\""), "{challenge:?}");
+    assert!(challenge.1.as_str().contains("scope=\"read write\""), "{challenge:?}");
+    assert_eq!(driver.remembered("/read", NOW), Some("scope_insufficient"), "for as long as a refusal");
+}
+
+#[test]
+fn every_question_says_who_asks() {
+    for members in [
+        json!({"client": {"id": "gw", "secret": "s"}}),
+        json!({"protocol": "userinfo"}),
+        json!({"protocol": "google_tokeninfo"}),
+    ] {
+        let mut driver = Driver::new(&members);
+        let callout = &driver.open("/any", NOW).1[0].callout;
+        let agent = callout.sent_fields().find(|(name, _)| *name == "user-agent").map(|(_, value)| value);
+        assert!(agent.is_some_and(|agent| agent.starts_with("scopegate/")), "{agent:?}");
     }
 }
 

@@ -48,7 +48,7 @@ fn signed(key: &PrivateKey) -> String {
     let header = Map::from_iter([("typ".to_owned(), json!("token-introspection+jwt"))]);
     let claims = json!({
         "iss": "https://idp.example.com", "aud": "gw", "iat": NOW.as_secs(), "exp": NOW.as_secs() + 60,
-        "token_introspection": {"active": true, "sub": "alice"},
+        "token_introspection": {"active": true, "iss": "https://idp.example.com", "sub": "alice"},
     });
     key.sign(&header, &claims).unwrap()
 }

@@ -628,7 +628,7 @@ fn a_remembered_token_costs_three_calls_and_none_to_what_the_workers_share() {
         }));
         if world.request(2, "/", Some(token)) == Hold::Keep {
             world.skin.woken();
-            world.reply(&json!({"active": true, "sub": "alice"}));
+            world.reply(&json!({"active": true, "iss": ISSUER, "sub": "alice"}));
         }
         let calls = world.proxy.calls.take();
         assert!(first_sight.iter().all(|call| calls.contains(call)), "{calls:?}");

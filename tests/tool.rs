@@ -89,7 +89,10 @@ fn policy_file(name: &str) -> String {
 }
 
 fn active() -> Value {
-    let answer = json!({"active": true, "sub": "bob", "aud": "orders-api", "scope": "read:orders", "exp": 1_760_000_100});
+    let answer = json!({
+        "active": true, "iss": "https://idp.example.com", "sub": "bob", "aud": "orders-api", "scope": "read:orders",
+        "exp": 1_760_000_100,
+    });
     json!({"status": 200, "headers": [["content-type", "application/json"]], "body": answer.to_string()})
 }
 
@@ -318,6 +321,25 @@ fn an_anonymous_rule_that_takes_a_cookie_from_its_upstream_is_noted_until_it_say
         ]
     );
     assert!(check(json!(true)).is_empty() && check(json!(false)).is_empty());
+}
+
+#[test]
+fn a_list_of_audiences_that_no_answer_can_satisfy_is_no_good_policy() {
+    let policy = |more: Value| {
+        let mut issuer = json!({"audiences": ["api"], "introspection":
+            {"protocol": "userinfo", "uri": "https://idp.example.com/userinfo", "cluster": "idp"}});
+        issuer["introspection"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({"issuers": {"idp": issuer}, "rules": [{"name": "all", "require": {}}]}).to_string()
+    };
+    let path = file("check-audiences.json", &policy(json!({})));
+    let checked = run(&["check", &path], "");
+    assert_eq!(checked.code, 1);
+    let expected = "issuers.idp.audiences: is a list, and no answer in this issuer's protocol names an audience: all its \
+                    tokens are refused: write `any` here, or `aud: optional` in `introspection`, and tokens for any \
+                    audience are good\n";
+    assert_eq!(checked.out, format!("{path}: {expected}"));
+    let path = file("check-audiences-optional.json", &policy(json!({"aud": "optional"})));
+    assert_eq!(run(&["check", &path], "").code, 0);
 }
 
 #[test]
@@ -551,8 +573,8 @@ fn a_binding_is_explained_with_what_the_sender_shows_of_it() {
     let connection = policy_file("explain-bound.json");
     let thumbprint = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
     let hex = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-    let body =
-        json!({"active": true, "aud": "orders-api", "scope": "read:orders", "cnf": {"x5t#S256": thumbprint}});
+    let body = json!({"active": true, "iss": "https://idp.example.com", "aud": "orders-api", "scope": "read:orders",
+            "cnf": {"x5t#S256": thumbprint}});
     let reply =
         json!({"status": 200, "headers": [["content-type", "application/json"]], "body": body.to_string()});
     let reply = reply.to_string();

@@ -49,6 +49,35 @@ pub fn object_with_list(bytes: &[u8], list: &str) -> Result<Object, JsonFault> {
     read(bytes, WithList { list, rules: &Rules::new(Nulls::AreAbsent) })
 }
 
+/// Reads `bytes` as [`object`] does, except that members of the object itself that are `null` stay: for whoever has to
+/// know what is said to be absent.
+///
+/// # Errors
+/// As [`object`].
+pub fn object_with_nulls(bytes: &[u8]) -> Result<Object, JsonFault> {
+    match value(bytes)? {
+        Value::Object(mut object) => {
+            object.values_mut().for_each(drop_nulls);
+            Ok(object)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err(JsonFault { line: 1, column: 1, problem: "not a JSON object" })
+        }
+    }
+}
+
+/// Takes every member out of `value` that is `null`, at any depth; no deeper than values are read.
+pub fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            object.retain(|_, value| !value.is_null());
+            object.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(members) => members.iter_mut().for_each(drop_nulls),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 /// The members of an object in the order of the text, each once, without those that are `null`. For an object of a few
 /// members, of which some are looked up once: a table would take longer to build.
 pub struct Members(Vec<(String, Value)>);

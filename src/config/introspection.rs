@@ -6,9 +6,9 @@ use super::client::{client, no_client};
 use super::keys::cluster;
 use super::reader::{Members, Node};
 use super::secret::Environment;
-use super::values::{choice, duration, span, timeout, uri};
+use super::values::{choice, duration, owned, span, timeout, uri};
 use crate::policy::{Introspection, OnOutage, UseFor};
-use crate::token::introspection::{ClientAuthentication, Endpoint, Protocol, TokenIn};
+use crate::token::introspection::{Answers, ClientAuthentication, Endpoint, Protocol, TokenIn};
 
 /// A protocol, as it is named.
 #[derive(Clone, Copy)]
@@ -17,14 +17,37 @@ enum Name {
     PingFederate,
     OpenAm,
     Mule,
+    GoogleTokenInfo,
     UserInfo,
 }
 
-/// `introspection` of an issuer whose `issuer` is this.
+const PROTOCOLS: &[(&str, Name)] = &[
+    ("rfc7662", Name::Rfc7662),
+    ("pingfederate", Name::PingFederate),
+    ("openam", Name::OpenAm),
+    ("mule", Name::Mule),
+    ("google_tokeninfo", Name::GoogleTokenInfo),
+    ("userinfo", Name::UserInfo),
+];
+
+/// What holds scopes, where neither the policy nor the protocol says it.
+pub(super) const SCOPE_CLAIMS: &[&str] = &["scope", "scp"];
+
+/// What holds the client, where neither the policy nor the protocol says it.
+pub(super) const CLIENT_CLAIMS: &[&str] = &["client_id", "azp"];
+
+/// What the issuer says of itself besides: `issuer` where that is a URI, and its lists of claims where they are written.
+pub(super) struct Asked<'i> {
+    pub(super) uri: Option<&'i str>,
+    pub(super) scope_claims: Option<&'i [String]>,
+    pub(super) client_claims: Option<&'i [String]>,
+}
+
+/// `introspection` of the issuer `asked`.
 pub(super) fn introspection(
     node: &Node<'_>,
     environment: Environment<'_>,
-    issuer: Option<&str>,
+    asked: &Asked<'_>,
 ) -> Option<Introspection> {
     const TIMEOUT: Duration = Duration::from_secs(2);
     const KEYS: &[&str] = &[
@@ -36,35 +59,58 @@ pub(super) fn introspection(
         "use_for",
         "cache",
         "on_outage",
+        "aud",
+        "iss",
         "send",
         "send_scopes",
     ];
     let members = node.members(KEYS)?;
     let uri = members.need("uri", "the endpoint's URI").and_then(|node| uri(&node, "the endpoint's URI"));
     // RFC 7523bis section 3: an assertion is for the issuer, whichever endpoint it is shown to.
-    let audience = issuer.map(str::to_owned).or_else(|| uri.as_ref().map(ToString::to_string));
+    let audience = asked.uri.map(str::to_owned).or_else(|| uri.as_ref().map(ToString::to_string));
     let client = || client(&members, environment, audience.as_deref());
-    let protocol = protocol(&members, &client);
+    let name = members.get("protocol").map_or(Some(Name::Rfc7662), |node| choice(&node, PROTOCOLS));
+    let protocol = name.and_then(|name| protocol(name, &members, &client));
+    let answers = answers(name, &members, asked);
     let cluster = cluster(&members);
     let timeout = members.get("timeout").and_then(|node| timeout(&node)).unwrap_or(TIMEOUT);
     let (ttl, negative_ttl) = cache(&members);
     let (use_for, on_outage) = (use_for(&members), on_outage(&members));
     let endpoint = Endpoint { protocol: protocol?, uri: uri?, cluster: cluster?, timeout };
-    Some(Introspection { endpoint, use_for, ttl, negative_ttl, on_outage })
+    Some(Introspection { endpoint, answers, use_for, ttl, negative_ttl, on_outage })
 }
 
-fn protocol(members: &Members<'_>, client: &dyn Fn() -> Option<ClientAuthentication>) -> Option<Protocol> {
-    const PROTOCOLS: &[(&str, Name)] = &[
-        ("rfc7662", Name::Rfc7662),
-        ("pingfederate", Name::PingFederate),
-        ("openam", Name::OpenAm),
-        ("mule", Name::Mule),
-        ("userinfo", Name::UserInfo),
-    ];
-    let name = members.get("protocol").map_or(Some(Name::Rfc7662), |node| choice(&node, PROTOCOLS))?;
+/// What answers in the protocol `name` are like. Where they are somebody's profile, only the members that the protocol
+/// itself has say scopes and client, unless the policy names others: users may choose what stands in their profile.
+fn answers(name: Option<Name>, members: &Members<'_>, asked: &Asked<'_>) -> Answers {
+    let is_optional = |key| {
+        let choices = &[("required", false), ("optional", true)];
+        members.get(key).and_then(|node| choice(&node, choices)).unwrap_or(false)
+    };
+    let (scopes, client): (&[&str], &[&str]) = match name {
+        None | Some(Name::Rfc7662 | Name::Mule) => (SCOPE_CLAIMS, CLIENT_CLAIMS),
+        Some(Name::GoogleTokenInfo) => (&["scope"], &["azp"]),
+        Some(Name::OpenAm) => (&["scope"], &["client_id"]),
+        Some(Name::UserInfo) => (&[], &["client_id"]),
+        // It says both in places of their own.
+        Some(Name::PingFederate) => (&[], &[]),
+    };
+    Answers {
+        aud_optional: is_optional("aud"),
+        iss_optional: is_optional("iss"),
+        scope_claims: asked.scope_claims.map_or_else(|| owned(scopes), <[String]>::to_vec),
+        client_claims: asked.client_claims.map_or_else(|| owned(client), <[String]>::to_vec),
+    }
+}
+
+fn protocol(
+    name: Name,
+    members: &Members<'_>,
+    client: &dyn Fn() -> Option<ClientAuthentication>,
+) -> Option<Protocol> {
     let meaningless = |keys: &[&str], remedy| members.forbid(keys, "has no meaning in this protocol", remedy);
     match name {
-        Name::Rfc7662 | Name::PingFederate | Name::UserInfo => {
+        Name::Rfc7662 | Name::PingFederate | Name::GoogleTokenInfo | Name::UserInfo => {
             meaningless(&["send"], "leave it out, it is for openam and mule");
             meaningless(&["send_scopes"], "leave it out, it is for mule");
         }
@@ -83,6 +129,10 @@ fn protocol(members: &Members<'_>, client: &dyn Fn() -> Option<ClientAuthenticat
             let send_scopes = members.get("send_scopes").map_or(Some(false), |node| node.flag());
             let (token_in, send_scopes) = token_in(members).zip(send_scopes)?;
             Some(Protocol::Mule { token_in, send_scopes })
+        }
+        Name::GoogleTokenInfo => {
+            no_client(members);
+            Some(Protocol::GoogleTokenInfo)
         }
         Name::UserInfo => {
             no_client(members);

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::introspection::introspection;
+use super::introspection::{Asked, CLIENT_CLAIMS, SCOPE_CLAIMS, introspection};
 use super::jwt::jwt;
 use super::names::quoted;
 use super::reader::{Members, Node};
 use super::secret::Environment;
-use super::values::{check_name, claim_names, texts};
+use super::values::{check_name, claim_names, owned, texts};
 use crate::http::uri::Uri;
 use crate::policy::Issuer;
 use crate::token::expect::{Audiences, Expect, IssuerId};
@@ -56,25 +56,26 @@ fn issuer<'d>(
         None => audiences(&node, "write `audiences: any` to switch the check off").map(Audiences::OneOf),
     });
     let jwt = members.get("jwt").and_then(|node| jwt(&node, issuer));
-    let introspection = members.get("introspection").and_then(|node| {
+    let claims = |name| members.get(name).map(|node| claim_names(&node));
+    let (scope_claims, client_claims) = (claims("scope_claims"), claims("client_claims"));
+    let asked = Asked {
         // Whom an assertion is for is a URI (RFC 7523 section 3); where `issuer` is none, the endpoint's.
-        let audience = issuer.and_then(Identifier::name).filter(|name| Uri::parse(name).is_ok());
-        introspection(&node, environment, audience)
-    });
+        uri: issuer.and_then(Identifier::name).filter(|name| Uri::parse(name).is_ok()),
+        scope_claims: scope_claims.as_deref(),
+        client_claims: client_claims.as_deref(),
+    };
+    let introspection =
+        members.get("introspection").and_then(|node| introspection(&node, environment, &asked));
     if members.get("jwt").is_none() && members.get("introspection").is_none() {
         node.refuse("has no way to check a token", "write `jwt`, `introspection`, or both");
     }
-    let claims = |name, default: &[&str]| match members.get(name) {
-        Some(node) => claim_names(&node),
-        None => default.iter().map(|claim| (*claim).to_owned()).collect(),
-    };
     let jwt = jwt.unwrap_or_default();
     let expect = Expect {
         issuer: issuer.and_then(Identifier::name).map(str::to_owned),
         audiences: audiences?,
         required_claims: jwt.required_claims,
-        scope_claims: claims("scope_claims", &["scope", "scp"]),
-        client_claims: claims("client_claims", &["client_id", "azp"]),
+        scope_claims: scope_claims.unwrap_or_else(|| owned(SCOPE_CLAIMS)),
+        client_claims: client_claims.unwrap_or_else(|| owned(CLIENT_CLAIMS)),
         clock_skew: jwt.clock_skew,
         max_lifetime: jwt.max_lifetime,
         allow_missing_exp: jwt.allow_missing_exp,

@@ -41,12 +41,15 @@ impl Warnings {
             Event::CircuitOpened { .. } => ("issuer", "circuit_opened"),
             Event::CircuitClosed { .. } => ("issuer", "circuit_closed"),
             Event::IssuerSilent { why: Silence::Unavailable(_), .. } => ("issuer", "unavailable"),
-            Event::IssuerSilent { why: Silence::Misbehaved(_), .. } => ("issuer", "misbehaved"),
+            Event::IssuerSilent { why: Silence::Misbehaved(_) | Silence::Malformed(_), .. } => {
+                ("issuer", "misbehaved")
+            }
             Event::IssuerSilent { why: Silence::CredentialsRefused(_), .. } => {
                 ("issuer", "credentials_refused")
             }
             Event::IssuerSilent { why: Silence::Unsigned, .. } => ("issuer", "unsigned"),
             Event::IssuerSilent { why: Silence::KeysMissing, .. } => ("issuer", "keys_missing"),
+            Event::AnswerIncomplete { .. } => ("issuer", "answer_incomplete"),
         }
     }
 
@@ -62,8 +65,13 @@ impl Warnings {
             | Event::KeysFailed { .. }
             | Event::StaleServed { .. }
             | Event::CircuitOpened { .. }
+            | Event::AnswerIncomplete { .. }
             | Event::IssuerSilent {
-                why: Silence::Unavailable(_) | Silence::Misbehaved(_) | Silence::KeysMissing,
+                why:
+                    Silence::Unavailable(_)
+                    | Silence::Misbehaved(_)
+                    | Silence::Malformed(_)
+                    | Silence::KeysMissing,
                 ..
             } => Level::Warn,
         }

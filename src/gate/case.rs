@@ -40,6 +40,8 @@ pub(super) struct Case<'h> {
     pub(super) deadline: Option<(Topic, UnixTime)>,
     /// The issuer whose token it is, or who was asked last.
     pub(super) issuer: Option<IssuerId>,
+    /// What its token says of itself, where the signature was verified here and the issuer is asked about it too.
+    pub(super) verified: Option<Rc<Known>>,
     /// What issuers said about its token while it waited.
     pub(super) heard: Vec<(IssuerId, Heard)>,
 }
@@ -73,6 +75,7 @@ impl Case<'_> {
             asked_keys: self.asked_keys,
             deadline: self.deadline,
             issuer: self.issuer,
+            verified: self.verified,
             heard: self.heard,
         }
     }

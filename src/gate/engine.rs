@@ -168,6 +168,7 @@ impl Gate {
             asked_keys: Vec::new(),
             deadline: None,
             issuer: None,
+            verified: None,
             heard: Vec::new(),
         };
         let found = match known {
@@ -230,13 +231,13 @@ impl Gate {
             && self.admission(issuer, digest, now) != Admission::Ask
         {
             // Others were quicker to take the places of trials.
-            self.cannot_ask(topic, Silence::Unavailable(0), now);
+            self.cannot_ask(topic, &Silence::Unavailable(0), now);
             return None;
         }
         let callout = match self.callout(topic, now) {
             Some(Ok(callout)) => callout,
             Some(Err(why)) => {
-                self.cannot_ask(topic, why, now);
+                self.cannot_ask(topic, &why, now);
                 if let Topic::Token(issuer, _) = topic
                     && let Some(issuer) = self.issuer_name(issuer)
                 {
@@ -254,18 +255,18 @@ impl Gate {
             let standing = self.memory.standing(issuer, digest, steady);
             self.with_breaker(issuer, |breaker| breaker.asked(digest, standing));
         }
-        let id = self.questions.send(topic, steady.plus(callout.timeout));
+        let id = self.questions.send(topic, now, steady.plus(callout.timeout));
         Some(Ask { id, callout })
     }
 
     /// The question cannot even be put. Whoever waits for its answer is told so by [`Self::expire`].
-    fn cannot_ask(&mut self, topic: Topic, why: Silence, now: UnixTime) {
+    fn cannot_ask(&mut self, topic: Topic, why: &Silence, now: UnixTime) {
         let Topic::Token(issuer, digest) = topic else { return };
         if let Some(shared) = &self.shared {
             shared.give_turn_back(issuer, digest, now);
         }
         let steady = self.clock.steady(now);
-        self.questions.give_up(topic, steady, |case| case.heard.push((issuer, Heard::Silent(why))));
+        self.questions.give_up(topic, steady, |case| case.heard.push((issuer, Heard::Silent(why.clone()))));
     }
 
     /// Looks whether other workers have learned what requests here wait for. Afterwards [`Self::asks`] may have
@@ -318,7 +319,7 @@ impl Gate {
         self.clock.see(now);
         match self.questions.receive(ask) {
             None => Vec::new(),
-            Some(topic @ Topic::Keys(issuer, set)) => {
+            Some((topic @ Topic::Keys(issuer, set), _)) => {
                 if self.learn_keys(issuer, set, reply, now) {
                     self.wake(topic, now, |_| {})
                 } else {
@@ -326,8 +327,8 @@ impl Gate {
                     Vec::new()
                 }
             }
-            Some(topic @ Topic::Token(issuer, digest)) => {
-                let heard = self.hear(issuer, digest, reply, now);
+            Some((topic @ Topic::Token(issuer, digest), asked)) => {
+                let heard = self.hear(issuer, digest, reply, asked, now);
                 self.wake(topic, now, |case| case.heard.push((issuer, heard.clone())))
             }
         }
@@ -466,7 +467,7 @@ impl Gate {
     }
 
     /// How long a request waits for news about `topic`.
-    fn patience(&self, topic: Topic) -> Duration {
+    pub(super) fn patience(&self, topic: Topic) -> Duration {
         match topic {
             Topic::Keys(issuer, set) => {
                 self.store(issuer, set).map_or(Duration::ZERO, |store| store.timeout() * STEPS_TO_KEYS)

@@ -8,7 +8,7 @@ use super::case::{Case, Decider, Heard};
 use super::circuit_breaker::Admission;
 use super::engine::Gate;
 use super::keys::Offer;
-use super::memory::Known;
+use super::memory::{Asked, Known};
 use super::questions::Topic;
 use super::refuse::Outage;
 use super::step::Event;
@@ -18,12 +18,11 @@ use crate::jose::fault::JoseFault;
 use crate::jose::jws::Unverified;
 use crate::jose::key_set::KeySet;
 use crate::jose::verify::verify;
-use crate::policy::{Denial, OnOutage, UseFor};
-use crate::token::binding::Proof;
+use crate::policy::{Denial, Issuer, OnOutage};
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
 use crate::token::introspection::Silence;
-use crate::token::jwt;
+use crate::token::jwt::{self, Rest};
 
 /// Why the checks of a token stop short of finding it good.
 pub(super) enum Stop {
@@ -63,7 +62,8 @@ impl Gate {
         }
     }
 
-    /// A token whose signature is good is good, unless its issuer wants to be asked about every token.
+    /// A token whose signature is good is good, unless its issuer wants to be asked about every token: what it says
+    /// completes what the token says of itself.
     pub(super) fn confirm(
         &mut self,
         case: &mut Case<'_>,
@@ -71,16 +71,11 @@ impl Gate {
         now: UnixTime,
     ) -> Result<Rc<Known>, Stop> {
         let issuer = known.holder.grant().issuer();
-        let introspection = self.policy.issuer(issuer).and_then(|issuer| issuer.introspection.as_ref());
-        if introspection.is_some_and(|introspection| introspection.use_for == UseFor::All) {
-            let told = self.consult(case, &[issuer], now)?;
-            let bound = told.holder.confirmation();
-            // What only its issuer says a token is bound to, or otherwise than the token does, nobody can prove.
-            if bound.is(Proof::Any) && bound != known.holder.confirmation() {
-                return Err(TokenFault::BindingUnproven.into());
-            }
+        if !self.policy.issuer(issuer).is_some_and(Issuer::is_always_asked) {
+            return Ok(known);
         }
-        Ok(known)
+        case.verified = Some(known);
+        self.consult(case, &[issuer], now)
     }
 
     fn check_signature(
@@ -105,7 +100,8 @@ impl Gate {
             }
             Err(fault) => return Err(TokenFault::Jose(fault).into()),
         };
-        Ok(self.know(jwt::accept(verified, id, &issuer.expect, now)?))
+        let rest = if issuer.is_always_asked() { Rest::Answer } else { Rest::Nobody };
+        Ok(self.know(jwt::accept(verified, id, &issuer.expect, rest, now)?))
     }
 
     /// Asks issuers one after the other until one of them calls the token good. An issuer that says nothing leaves
@@ -124,7 +120,7 @@ impl Gate {
             match self.word(case, *issuer, digest, now)? {
                 Heard::Good(known) => return Ok(known),
                 Heard::Refused(fault) => refusal = refusal.or(Some(fault)),
-                Heard::Silent(why) => match self.last_word(*issuer, digest, why, now) {
+                Heard::Silent(why) => match self.last_word(case, *issuer, digest, &why, now) {
                     Some(known) => return Ok(known),
                     None => silence = silence.or(Some(why)),
                 },
@@ -132,6 +128,9 @@ impl Gate {
         }
         Err(match (silence, refusal) {
             (Some(why), _) => Stop::Unknown(Outage::Issuer(why)),
+            (None, Some(TokenFault::LacksScope)) => {
+                Stop::Bad(Denial::ScopeInsufficient { scope: self.required_scopes(case.decider) })
+            }
             (None, Some(fault)) => fault.into(),
             (None, None) => Stop::Bad(Denial::IssuerNotAllowed),
         })
@@ -167,14 +166,14 @@ impl Gate {
         if let Some((_, heard)) = case.heard.iter().find(|(heard, _)| *heard == issuer) {
             return Ok(heard.clone());
         }
-        if let Some(told) = self.memory.told(issuer, digest, self.clock.steady(now)) {
+        if let Some(told) = self.memory.told(asked(case, issuer), digest, self.clock.steady(now)) {
             return Ok(told.map_or_else(Heard::Refused, Heard::Good));
         }
         let topic = Topic::Token(issuer, digest);
         if self.questions.is_open(topic) {
             return Err(Stop::Wait(topic));
         }
-        if let Some(heard) = self.overhear(issuer, digest, now) {
+        if let Some(heard) = self.overhear(issuer, digest, case.verified.as_deref(), now) {
             return Ok(heard);
         }
         match self.admission(issuer, digest, now) {
@@ -201,9 +200,10 @@ impl Gate {
     /// stumble over it; nor is 429, which strangers can bring about.
     fn last_word(
         &mut self,
+        case: &Case<'_>,
         issuer: IssuerId,
         digest: Digest,
-        why: Silence,
+        why: &Silence,
         now: UnixTime,
     ) -> Option<Rc<Known>> {
         let policy = Rc::clone(&self.policy);
@@ -213,11 +213,11 @@ impl Gate {
             OnOutage::Deny => None,
             OnOutage::ServeStale(_) => {
                 let breaker = self.breaker(issuer)?;
-                let failing = why != Silence::Unavailable(429) && breaker.another_failed(digest, steady);
+                let failing = *why != Silence::Unavailable(429) && breaker.another_failed(digest, steady);
                 if breaker.is_closed() && !failing {
                     return None;
                 }
-                let known = self.memory.told_once(issuer, digest, steady)?;
+                let known = self.memory.told_once(asked(case, issuer), digest, steady)?;
                 self.events.push(Event::StaleServed { issuer: Rc::clone(&configured.name) });
                 Some(known)
             }
@@ -239,4 +239,9 @@ impl Gate {
             Offer::Nothing(pause) => Err(Stop::Unknown(Outage::Keys(pause))),
         }
     }
+}
+
+/// Who is asked about the token of `case`, and how much is known of it before.
+const fn asked(case: &Case<'_>, issuer: IssuerId) -> Asked {
+    Asked { issuer, verified: case.verified.is_some() }
 }

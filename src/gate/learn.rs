@@ -8,7 +8,7 @@ use super::case::Heard;
 use super::circuit_breaker::{CircuitBreaker, Failure};
 use super::engine::Gate;
 use super::keys::Offer;
-use super::memory::{Known, Span};
+use super::memory::{Asked, Known, Span};
 use super::questions::Topic;
 use super::shared::{self, Kind};
 use super::step::Event;
@@ -21,23 +21,43 @@ use crate::token::fault::TokenFault;
 use crate::token::grant::Grant;
 use crate::token::introspection::{self, ReplyKeys, Silence, Terms, Word};
 
+/// The times of a question, its answer, and the request that needs it.
+#[derive(Clone, Copy)]
+struct Times {
+    asked: UnixTime,
+    answered: UnixTime,
+    now: UnixTime,
+}
+
 impl Gate {
-    /// Takes in the reply to a question about a token.
-    pub(super) fn hear(&mut self, id: IssuerId, digest: Digest, reply: &Reply<'_>, now: UnixTime) -> Heard {
+    /// Takes in the reply to a question about a token that was put at `asked`.
+    pub(super) fn hear(
+        &mut self,
+        id: IssuerId,
+        digest: Digest,
+        reply: &Reply<'_>,
+        asked: UnixTime,
+        now: UnixTime,
+    ) -> Heard {
         // Who the token was before this answer.
         let standing = self.memory.standing(id, digest, self.clock.steady(now));
-        let heard = self.understand(id, digest, reply, now, now);
+        let verified = match self.questions.waiter(Topic::Token(id, digest)) {
+            Some(case) => case.verified.clone(),
+            None => self.memory.verified(digest, now).filter(|known| known.holder.grant().issuer() == id),
+        };
+        let times = Times { asked, answered: now, now };
+        let heard = self.understand(id, digest, reply, verified.as_deref(), times);
         match &heard {
             Heard::Good(_) | Heard::Refused(_) => self.with_breaker(id, CircuitBreaker::succeeded),
             Heard::Silent(why) => {
-                let (failure, now) = (failure(reply, *why), self.clock.steady(now));
+                let (failure, now) = (failure(reply, why), self.clock.steady(now));
                 self.with_breaker(id, |breaker| breaker.failed(digest, standing, failure, now));
             }
         }
         if let Heard::Silent(why) = &heard
             && let Some(issuer) = self.issuer_name(id)
         {
-            self.events.push(Event::IssuerSilent { issuer, why: *why });
+            self.events.push(Event::IssuerSilent { issuer, why: why.clone() });
         }
         self.share(id, digest, &heard, reply, now);
         heard
@@ -63,13 +83,23 @@ impl Gate {
         }
     }
 
-    /// What some worker was told about a token, if that is news still by our own terms too.
-    pub(super) fn overhear(&mut self, id: IssuerId, digest: Digest, now: UnixTime) -> Option<Heard> {
+    /// What some worker was told about a token, if that is news still by our own terms too; `verified` is what the token
+    /// says of itself.
+    pub(super) fn overhear(
+        &mut self,
+        id: IssuerId,
+        digest: Digest,
+        verified: Option<&Known>,
+        now: UnixTime,
+    ) -> Option<Heard> {
         let told = self.shared.as_ref()?.told(id, digest, &self.clock, now)?;
         let introspection = self.policy.issuer(id)?.introspection.as_ref()?;
         let (ttl, negative_ttl) = (introspection.ttl, introspection.negative_ttl);
         let at = told.at;
-        let heard = self.understand(id, digest, &Reply::Answered(told.answer()), at, now);
+        // That worker knew when it had asked: no longer before than it waits.
+        let asked = at.minus(self.patience(Topic::Token(id, digest)));
+        let times = Times { asked, answered: at, now };
+        let heard = self.understand(id, digest, &Reply::Answered(told.answer()), verified, times);
         let lasts = match &heard {
             Heard::Good(_) => ttl,
             Heard::Refused(_) => negative_ttl,
@@ -78,18 +108,20 @@ impl Gate {
         (now < at.plus(lasts)).then_some(heard)
     }
 
-    /// What a reply says that came at `at`; remembered for as long as the policy says, counted from then.
+    /// What a reply says; remembered for as long as the policy says, counted from when it came.
     fn understand(
         &mut self,
         id: IssuerId,
         digest: Digest,
         reply: &Reply<'_>,
-        at: UnixTime,
-        now: UnixTime,
+        verified: Option<&Known>,
+        Times { asked: asked_at, answered: at, now }: Times,
     ) -> Heard {
         let policy = Rc::clone(&self.policy);
         let Some(issuer) = policy.issuer(id) else { return Heard::Refused(TokenFault::IssuerUnknown) };
-        let Some(Introspection { endpoint, ttl, negative_ttl, on_outage, .. }) = &issuer.introspection else {
+        let Some(Introspection { endpoint, answers, ttl, negative_ttl, on_outage, .. }) =
+            &issuer.introspection
+        else {
             return Heard::Refused(TokenFault::IssuerUnknown);
         };
         let ring =
@@ -101,7 +133,16 @@ impl Gate {
             Some(Offer::Keys(keys)) => ReplyKeys::There(keys, &*self.accelerator),
             Some(Offer::Ask(_) | Offer::Nothing(_)) => ReplyKeys::Missing,
         };
-        let terms = Terms { issuer: id, expect: &issuer.expect, now: at, keys };
+        let terms = Terms {
+            issuer: id,
+            expect: &issuer.expect,
+            answers,
+            verified: verified.map(|known| known.holder.grant()),
+            asked: asked_at,
+            now: at,
+            keys,
+        };
+        let asked = Asked { issuer: id, verified: verified.is_some() };
         match introspection::understand(endpoint, reply, &terms) {
             Word::Active(grant) => {
                 let known = self.know(*grant);
@@ -113,16 +154,15 @@ impl Gate {
                 };
                 let end = known.holder.grant().window().until.map(|end| self.clock.steady(end));
                 let stale = end.map_or(stale, |end| stale.min(end));
-                self.memory.tell_good(id, digest, Rc::clone(&known), Span { since, fresh, stale });
+                self.memory.tell_good(asked, digest, Rc::clone(&known), Span { since, fresh, stale });
                 Heard::Good(known)
             }
             Word::Refused(fault) => {
-                self.memory.tell_refused(
-                    id,
-                    digest,
-                    fault.clone(),
-                    self.clock.steady(at).plus(*negative_ttl),
-                );
+                if let Some(member) = fault.unsaid() {
+                    self.events.push(Event::AnswerIncomplete { issuer: Rc::clone(&issuer.name), member });
+                }
+                let until = self.clock.steady(at).plus(*negative_ttl);
+                self.memory.tell_refused(asked, digest, fault.clone(), until);
                 Heard::Refused(fault)
             }
             Word::Unknown(why) => {
@@ -169,7 +209,7 @@ impl Gate {
 }
 
 /// How a question failed whose reply says nothing.
-fn failure(reply: &Reply<'_>, why: Silence) -> Failure {
+fn failure(reply: &Reply<'_>, why: &Silence) -> Failure {
     match (why, reply) {
         (Silence::Unavailable(429), _) => {
             let after = reply.text("retry-after").and_then(|after| after.trim().parse().ok());
@@ -181,6 +221,7 @@ fn failure(reply: &Reply<'_>, why: Silence) -> Failure {
         (Silence::Unavailable(_), _) => Failure::Unreached,
         (
             Silence::Misbehaved(_)
+            | Silence::Malformed(_)
             | Silence::CredentialsRefused(_)
             | Silence::Unsigned
             | Silence::KeysMissing,

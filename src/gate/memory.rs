@@ -31,7 +31,16 @@ enum Vouched {
     /// A signature that was verified here.
     Signature,
     /// The issuer, when it was asked.
-    Issuer(IssuerId),
+    Issuer(Asked),
+}
+
+/// Who was asked, and about what.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Asked {
+    pub(super) issuer: IssuerId,
+    /// About a token whose signature was verified here: the answer completes what the token says of itself, and is
+    /// none about a token of which nothing is known.
+    pub(super) verified: bool,
 }
 
 /// For how long a token is known to its issuer that the issuer called active.
@@ -82,7 +91,7 @@ impl Said<'_> {
 pub(super) struct Memory {
     key: DigestKey,
     good: Expiring<(Vouched, Digest), Good>,
-    refused: Expiring<(IssuerId, Digest), TokenFault>,
+    refused: Expiring<(Asked, Digest), TokenFault>,
 }
 
 impl Memory {
@@ -106,32 +115,33 @@ impl Memory {
         self.good.get(&(Vouched::Signature, digest), now).map(|good| Rc::clone(&good.known))
     }
 
-    /// What `issuer` said about the token with this digest, not too long ago.
+    /// What the issuer said about the token with this digest, not too long ago.
     pub(super) fn told(
         &self,
-        issuer: IssuerId,
+        asked: Asked,
         digest: Digest,
         now: UnixTime,
     ) -> Option<Result<Rc<Known>, TokenFault>> {
         if let Some(good) =
-            self.good.get(&(Vouched::Issuer(issuer), digest), now).filter(|good| now < good.fresh)
+            self.good.get(&(Vouched::Issuer(asked), digest), now).filter(|good| now < good.fresh)
         {
             return Some(Ok(Rc::clone(&good.known)));
         }
-        self.refused.get(&(issuer, digest), now).map(|fault| Err(fault.clone()))
+        self.refused.get(&(asked, digest), now).map(|fault| Err(fault.clone()))
     }
 
-    /// What `issuer` said about the token when it last spoke, for times in which it does not.
-    pub(super) fn told_once(&self, issuer: IssuerId, digest: Digest, now: UnixTime) -> Option<Rc<Known>> {
-        self.good.get(&(Vouched::Issuer(issuer), digest), now).map(|good| Rc::clone(&good.known))
+    /// What the issuer said about the token when it last spoke, for times in which it does not.
+    pub(super) fn told_once(&self, asked: Asked, digest: Digest, now: UnixTime) -> Option<Rc<Known>> {
+        self.good.get(&(Vouched::Issuer(asked), digest), now).map(|good| Rc::clone(&good.known))
     }
 
     /// Who the token is to `issuer`: one that it called active within the last hour, or any.
     pub(super) fn standing(&self, issuer: IssuerId, digest: Digest, now: UnixTime) -> Standing {
-        match self.good.kept(&(Vouched::Issuer(issuer), digest)) {
-            Some(good) if now < good.since.plus(LATELY) => Standing::ActiveLately,
-            Some(_) | None => Standing::Unknown,
-        }
+        let is_active_lately = [false, true].into_iter().any(|verified| {
+            let good = self.good.kept(&(Vouched::Issuer(Asked { issuer, verified }), digest));
+            good.is_some_and(|good| now < good.since.plus(LATELY))
+        });
+        if is_active_lately { Standing::ActiveLately } else { Standing::Unknown }
     }
 
     /// Remembers a verified token for as long as it lives.
@@ -140,23 +150,17 @@ impl Memory {
         self.good.insert((Vouched::Signature, digest), Good { known, since: until, fresh: until }, until);
     }
 
-    /// Remembers that `issuer` called a token good.
-    pub(super) fn tell_good(&mut self, issuer: IssuerId, digest: Digest, known: Rc<Known>, span: Span) {
+    /// Remembers that the issuer called a token good.
+    pub(super) fn tell_good(&mut self, asked: Asked, digest: Digest, known: Rc<Known>, span: Span) {
         let Span { since, fresh, stale } = span;
-        self.refused.remove(&(issuer, digest));
-        self.good.insert((Vouched::Issuer(issuer), digest), Good { known, since, fresh }, stale);
+        self.refused.remove(&(asked, digest));
+        self.good.insert((Vouched::Issuer(asked), digest), Good { known, since, fresh }, stale);
     }
 
-    /// Remembers until `until` that `issuer` refused a token.
-    pub(super) fn tell_refused(
-        &mut self,
-        issuer: IssuerId,
-        digest: Digest,
-        fault: TokenFault,
-        until: UnixTime,
-    ) {
-        self.good.remove(&(Vouched::Issuer(issuer), digest));
-        self.refused.insert((issuer, digest), fault, until);
+    /// Remembers until `until` that the issuer refused a token.
+    pub(super) fn tell_refused(&mut self, asked: Asked, digest: Digest, fault: TokenFault, until: UnixTime) {
+        self.good.remove(&(Vouched::Issuer(asked), digest));
+        self.refused.insert((asked, digest), fault, until);
     }
 
     /// Whether digests here are those of `other`.

@@ -60,7 +60,7 @@ pub(super) struct Questions {
     /// Topics that are wanted or out.
     open: HashMap<Topic, Stage>,
     load: HashMap<IssuerId, Load>,
-    out: BTreeMap<AskId, (Topic, UnixTime)>,
+    out: BTreeMap<AskId, Out>,
     last: u64,
 }
 
@@ -95,6 +95,13 @@ impl Load {
             Stage::Out { abandoned: true } => &mut self.abandoned,
         }
     }
+}
+
+/// A question that is out.
+struct Out {
+    topic: Topic,
+    sent: UnixTime,
+    until: UnixTime,
 }
 
 struct Parked {
@@ -212,20 +219,20 @@ impl Questions {
         self.parked.get(id).map(|parked| &parked.case)
     }
 
-    /// Notes that a question about `topic` is out; a reply after `until` comes too late.
-    pub(super) fn send(&mut self, topic: Topic, until: UnixTime) -> AskId {
+    /// Notes that a question about `topic` was sent at `sent`; a reply after `until` comes too late.
+    pub(super) fn send(&mut self, topic: Topic, sent: UnixTime, until: UnixTime) -> AskId {
         self.last += 1;
         let id = AskId(self.last);
-        self.out.insert(id, (topic, until.plus(GRACE)));
+        self.out.insert(id, Out { topic, sent, until: until.plus(GRACE) });
         id
     }
 
-    /// The topic of the question `id`, which is no longer out afterwards; `None` for a reply that comes twice or too
-    /// late.
-    pub(super) fn receive(&mut self, id: AskId) -> Option<Topic> {
-        let (topic, _) = self.out.remove(&id)?;
+    /// The topic of the question `id`, and when it was sent; it is no longer out afterwards. `None` for a reply that
+    /// comes twice or too late.
+    pub(super) fn receive(&mut self, id: AskId) -> Option<(Topic, UnixTime)> {
+        let Out { topic, sent, .. } = self.out.remove(&id)?;
         self.drop_topic(topic);
-        Some(topic)
+        Some((topic, sent))
     }
 
     /// Whether `topic` is being asked about.
@@ -249,8 +256,8 @@ impl Questions {
     /// Gives up questions whose answer is overdue.
     pub(super) fn overdue(&mut self, now: UnixTime) -> Vec<Topic> {
         let overdue: Vec<AskId> =
-            self.out.iter().filter(|(_, (_, until))| now >= *until).map(|(id, _)| *id).collect();
-        overdue.into_iter().filter_map(|id| self.receive(id)).collect()
+            self.out.iter().filter(|(_, out)| now >= out.until).map(|(id, _)| *id).collect();
+        overdue.into_iter().filter_map(|id| self.receive(id)).map(|(topic, _)| topic).collect()
     }
 
     /// Takes out everybody whose time is up.

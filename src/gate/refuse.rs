@@ -15,7 +15,7 @@ use crate::token::fault::TokenFault;
 use crate::token::introspection::Silence;
 
 /// We could not know. Never the client's fault, never a reason to let it through.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Outage {
     /// The issuer was asked about the token and said nothing.
     Issuer(Silence),
@@ -33,9 +33,11 @@ pub(super) enum Outage {
 
 impl Outage {
     /// The stable reason code.
-    pub(super) const fn code(self) -> &'static str {
+    pub(super) const fn code(&self) -> &'static str {
         match self {
-            Self::Issuer(Silence::Misbehaved(_) | Silence::CredentialsRefused(_)) => "issuer_misbehaved",
+            Self::Issuer(Silence::Misbehaved(_) | Silence::Malformed(_) | Silence::CredentialsRefused(_)) => {
+                "issuer_misbehaved"
+            }
             Self::Issuer(Silence::Unavailable(_) | Silence::Unsigned) | Self::TooLate => "issuer_unavailable",
             Self::Issuer(Silence::KeysMissing) | Self::Keys(_) | Self::NotReady => "keys_unavailable",
             Self::Overloaded | Self::Crowded => "overloaded",
@@ -43,7 +45,7 @@ impl Outage {
     }
 
     /// Why, for logs.
-    pub(super) fn detail(self) -> String {
+    pub(super) fn detail(&self) -> String {
         match self {
             Self::Issuer(silence) => format!("the issuer was asked about the token: {silence}"),
             Self::Keys(_) => "the issuer's keys cannot be had".to_owned(),
@@ -60,7 +62,7 @@ impl Outage {
     }
 
     /// When to come again, in seconds.
-    fn retry_after(self) -> u64 {
+    fn retry_after(&self) -> u64 {
         match self {
             Self::Keys(pause) => pause.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX).max(1),
             Self::Overloaded | Self::NotReady => 1,
@@ -70,7 +72,7 @@ impl Outage {
 }
 
 /// The answer to a request that an outage keeps us from judging.
-pub(super) fn outage(policy: &Policy, client: &Client<'_>, outage: Outage) -> Response {
+pub(super) fn outage(policy: &Policy, client: &Client<'_>, outage: &Outage) -> Response {
     let telling = Telling {
         status: 503,
         error: "temporarily_unavailable",
@@ -207,7 +209,12 @@ const fn token_error(fault: &TokenFault) -> ErrorCode {
         | TokenFault::ClaimMissing(_)
         | TokenFault::ClaimMalformed(_)
         | TokenFault::Inactive
+        | TokenFault::OtherKind(_)
+        | TokenFault::Contradicted(_)
+        | TokenFault::AudienceUnsaid
+        | TokenFault::IssuerUnsaid
         | TokenFault::BindingUnproven => ErrorCode::InvalidToken,
+        TokenFault::LacksScope => ErrorCode::InsufficientScope,
     }
 }
 

@@ -149,6 +149,13 @@ pub enum Event {
         /// The issuer's name.
         issuer: Rc<str>,
     },
+    /// An issuer called a token active without a member that the policy wants compared, so the token was refused.
+    AnswerIncomplete {
+        /// The issuer's name.
+        issuer: Rc<str>,
+        /// The member: `aud` or `iss`.
+        member: &'static str,
+    },
     /// An issuer was asked about a token and did not say.
     IssuerSilent {
         /// The issuer's name.
@@ -177,6 +184,11 @@ impl fmt::Display for Event {
             Self::CircuitClosed { issuer } => {
                 write!(f, "issuer {issuer} answers again: its circuit breaker is closed")
             }
+            Self::AnswerIncomplete { issuer, member } => write!(
+                f,
+                "issuer {issuer} calls a token active and names no {member}, so the token is refused: if its answers \
+                 never have {member}, write `{member}: optional` in its `introspection`"
+            ),
             Self::IssuerSilent { issuer, why } => write!(f, "issuer {issuer} was asked about a token: {why}"),
         }
     }

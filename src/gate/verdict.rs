@@ -89,7 +89,7 @@ impl Gate {
     ) -> Verdict {
         let (client, rule) = (about.client, about.rule);
         let note = Note { detail: outage.detail(), outage: true, ..self.note(outage.code(), about) };
-        self.enforce(rule, note, edits, || refuse::outage(&self.policy, client, outage))
+        self.enforce(rule, note, edits, || refuse::outage(&self.policy, client, &outage))
     }
 
     /// Refuses, unless the policy or the rule only observes; then the request goes on with `edits`.

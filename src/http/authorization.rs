@@ -86,6 +86,50 @@ fn has_scheme(value: &[u8], scheme: &[u8]) -> bool {
         && value.get(scheme.len()).is_none_or(|byte| matches!(byte, b' ' | b'\t'))
 }
 
+/// The value of the first parameter `name` in `field`, a list of challenges (RFC 9110 section 11.6.1).
+pub fn challenge_parameter(field: &str, name: &str) -> Option<String> {
+    const BETWEEN: [char; 3] = [' ', '\t', ','];
+    let mut rest = field;
+    loop {
+        rest = rest.trim_start_matches(BETWEEN);
+        let word = rest.split([' ', '\t', ',', '=', '"']).next().filter(|word| !word.is_empty());
+        let Some(word) = word else {
+            // A value of no name, or the end.
+            rest = match rest.strip_prefix('=') {
+                Some(after) => after,
+                None if rest.is_empty() => return None,
+                None => parameter_value(rest).1,
+            };
+            continue;
+        };
+        rest = rest.strip_prefix(word)?;
+        // A scheme has no value, a parameter has one.
+        let Some(after) = rest.trim_start_matches([' ', '\t']).strip_prefix('=') else { continue };
+        let (value, after) = parameter_value(after.trim_start_matches([' ', '\t']));
+        if word.eq_ignore_ascii_case(name) {
+            return Some(value);
+        }
+        rest = after;
+    }
+}
+
+/// A token or quoted-string at the beginning of `text`, and what follows.
+fn parameter_value(text: &str) -> (String, &str) {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let value = text.split([' ', '\t', ',']).next().unwrap_or_default();
+        return (value.to_owned(), text.strip_prefix(value).unwrap_or_default());
+    };
+    let (mut value, mut characters) = (String::new(), quoted.chars());
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => break,
+            '\\' => value.extend(characters.next()),
+            _ => value.push(character),
+        }
+    }
+    (value, characters.as_str())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,5 +197,30 @@ mod tests {
         assert!(read(b"abc", b"") == Presented::Token(b"abc"));
         assert!(read(b"Bearer abc", b"") == Presented::Malformed);
         assert!(read(b"a,b", b"") == Presented::Several);
+    }
+
+    #[test]
+    fn a_parameter_of_a_challenge_is_found_among_schemes_and_quotes() {
+        let error = |field| challenge_parameter(field, "error");
+        for field in [
+            r#"Bearer error="insufficient_scope""#,
+            r#"Bearer realm="a, error=x", Error = insufficient_scope, scope="b""#,
+            r#"Basic realm="a\"b", Bearer realm="c",error="insufficient\_scope""#,
+            "Negotiate abc==, Bearer error=insufficient_scope",
+        ] {
+            assert_eq!(error(field).as_deref(), Some("insufficient_scope"), "{field}");
+        }
+        for field in [
+            "",
+            "Bearer",
+            "error",
+            r#""error=x""#,
+            r#"Bearer realm="error=x""#,
+            "Bearer errors=x",
+            "==",
+            "\"",
+        ] {
+            assert_eq!(error(field), None, "{field}");
+        }
     }
 }

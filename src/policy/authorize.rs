@@ -104,7 +104,7 @@ mod tests {
     use crate::token::expect::{Audiences, Expect, IssuerId};
     use crate::token::grant;
     use crate::token::introspection::{
-        ClientAuthentication, Endpoint, Protocol, ReplyKeys, Terms, Word, understand,
+        Answers, ClientAuthentication, Endpoint, Protocol, ReplyKeys, Terms, Word, understand,
     };
 
     const NOW: UnixTime = UnixTime::from_secs(1_000_000);
@@ -147,7 +147,16 @@ mod tests {
         let answer = Answer { status: 200, fields: &fields, body: br#"{"active":true,"exp":1000000}"# };
         let before = NOW.minus(Duration::from_secs(1));
         let keys = ReplyKeys::NotExpected;
-        let terms = Terms { issuer: IssuerId(0), expect: &expect, now: before, keys };
+        let answers = Answers::default();
+        let terms = Terms {
+            issuer: IssuerId(0),
+            expect: &expect,
+            answers: &answers,
+            verified: None,
+            asked: before,
+            now: before,
+            keys,
+        };
         match understand(&endpoint, &Reply::Answered(answer), &terms) {
             Word::Active(grant) => Policy::closed().holder(*grant),
             Word::Refused(_) | Word::Unknown(_) => panic!("the answer is good"),

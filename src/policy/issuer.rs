@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use crate::http::uri::Uri;
 use crate::jose::key_set::KeySet;
-use crate::token::expect::Expect;
-use crate::token::introspection::Endpoint;
+use crate::token::expect::{Audiences, Expect};
+use crate::token::introspection::{Answers, Endpoint};
 
 /// Who may issue tokens. Has keys, or an endpoint to ask, or both.
 #[derive(Debug)]
@@ -25,6 +25,20 @@ impl Issuer {
     /// Whether its tokens are verified here.
     pub fn verifies(&self) -> bool {
         !self.keys.is_empty()
+    }
+
+    /// Whether every token that it is asked about is refused, for its list of audiences: no answer in its protocol names
+    /// one, no verified token does in its place, and nothing says that answers may do without.
+    pub fn refuses_everybody(&self) -> bool {
+        let Some(introspection) = &self.introspection else { return false };
+        let is_named = introspection.endpoint.protocol.names_audience() || introspection.answers.aud_optional;
+        let token_names = self.verifies() && self.is_always_asked();
+        self.expect.audiences != Audiences::Any && !is_named && !token_names
+    }
+
+    /// Whether it is asked about tokens that were verified here too.
+    pub fn is_always_asked(&self) -> bool {
+        self.introspection.as_ref().is_some_and(|introspection| introspection.use_for == UseFor::All)
     }
 }
 
@@ -68,6 +82,8 @@ pub struct Introspection {
     pub endpoint: Endpoint,
     /// Which tokens are asked about.
     pub use_for: UseFor,
+    /// What its answers are like.
+    pub answers: Answers,
     /// How long a good answer is remembered at most; zero for not at all.
     pub ttl: Duration,
     /// How long a bad answer is remembered; zero for not at all.

@@ -71,38 +71,60 @@ pub fn audiences(claims: &Object) -> Result<Vec<String>, TokenFault> {
     texts.ok_or_else(|| TokenFault::ClaimMalformed("aud".to_owned()))
 }
 
-/// Claims with their `window` become a grant, when everything that has to be there is there and well-formed.
+/// The scopes in those of the claims `names` that are there; `None` when none is.
 ///
 /// # Errors
-/// `ClaimMissing` for a required claim, `ClaimMalformed` for a subject, client, scope or audience of the wrong type.
+/// `ClaimMalformed` for a claim that is neither text nor a list of texts.
+pub(super) fn scopes(claims: &Object, names: &[String]) -> Result<Option<Scopes>, TokenFault> {
+    let mut found: Option<Scopes> = None;
+    for name in names {
+        if let Some(claim) = find(claims, name) {
+            let more = Scopes::from_claim(claim).ok_or_else(|| TokenFault::ClaimMalformed(name.clone()))?;
+            found.get_or_insert_default().extend(more.iter());
+        }
+    }
+    Ok(found)
+}
+
+/// The first of the claims `names` that is there: the client.
+///
+/// # Errors
+/// `ClaimMalformed` for any of them that is no text.
+pub(super) fn client<'c>(claims: &'c Object, names: &[String]) -> Result<Option<&'c str>, TokenFault> {
+    let mut client = None;
+    for name in names {
+        let found = text(claims, name)?;
+        client = client.or(found);
+    }
+    Ok(client)
+}
+
+/// Whether every claim of `names` is there.
+///
+/// # Errors
+/// `ClaimMissing`.
+pub(super) fn required(claims: &Object, names: &[String]) -> Result<(), TokenFault> {
+    match names.iter().find(|name| find(claims, name).is_none()) {
+        Some(missing) => Err(TokenFault::ClaimMissing(missing.clone())),
+        None => Ok(()),
+    }
+}
+
+/// Claims with their `window` become a grant, when they are well-formed.
+///
+/// # Errors
+/// `ClaimMalformed` for a subject, client, scope or audience of the wrong type.
 pub(super) fn grant(
     claims: Object,
     window: Window,
     issuer: IssuerId,
     expect: &Expect,
 ) -> Result<Grant, TokenFault> {
-    for name in &expect.required_claims {
-        if find(&claims, name).is_none() {
-            return Err(TokenFault::ClaimMissing(name.clone()));
-        }
-    }
-    let mut scopes = Scopes::default();
-    for name in &expect.scope_claims {
-        if let Some(claim) = find(&claims, name) {
-            let more = Scopes::from_claim(claim).ok_or_else(|| TokenFault::ClaimMalformed(name.clone()))?;
-            scopes.extend(more.iter());
-        }
-    }
-    let mut client = None;
-    for name in &expect.client_claims {
-        let found = text(&claims, name)?;
-        client = client.or(found);
-    }
     Ok(Grant {
         issuer,
         subject: text(&claims, "sub")?.map(str::to_owned),
-        client: client.map(str::to_owned),
-        scopes,
+        client: client(&claims, &expect.client_claims)?.map(str::to_owned),
+        scopes: scopes(&claims, &expect.scope_claims)?.unwrap_or_default(),
         audiences: audiences(&claims)?,
         window,
         claims,

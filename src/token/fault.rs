@@ -51,6 +51,16 @@ pub enum TokenFault {
     ClaimMalformed(String),
     /// The issuer says that the token is not active.
     Inactive,
+    /// The issuer calls the token active, and says in this member that it is no access token.
+    OtherKind(&'static str),
+    /// The issuer's answer about a verified token has another value of this member than the token itself.
+    Contradicted(&'static str),
+    /// The issuer's answer names no audience, and the policy lists some.
+    AudienceUnsaid,
+    /// The issuer's answer names no issuer, and the policy does.
+    IssuerUnsaid,
+    /// The issuer says that the token lacks a scope that its own endpoint needs.
+    LacksScope,
     /// The token is bound to its sender and nothing proves that the sender is the same (RFC 9449, RFC 8705).
     BindingUnproven,
     /// The DPoP proof is not good (RFC 9449 section 4.3).
@@ -72,18 +82,32 @@ impl TokenFault {
             Self::Jose(JoseFault::KeyUnknown) => "key_unknown",
             Self::Jose(JoseFault::SignatureInvalid) => "signature_invalid",
             Self::TypeNotAllowed | Self::NoAccessToken(_) => "type_not_allowed",
-            Self::IssuerUnknown => "issuer_unknown",
-            Self::AudienceMismatch => "audience_mismatch",
+            Self::IssuerUnknown | Self::IssuerUnsaid => "issuer_unknown",
+            Self::AudienceMismatch | Self::AudienceUnsaid => "audience_mismatch",
             Self::Expired { .. } => "token_expired",
             Self::NotYetValid { .. } => "token_not_yet_valid",
             Self::LifetimeTooLong => "lifetime_too_long",
             Self::ClaimMissing(_) => "claim_missing",
             Self::ClaimMalformed(_) => "claim_malformed",
-            Self::Inactive => "token_inactive",
+            Self::Inactive | Self::OtherKind(_) | Self::Contradicted(_) => "token_inactive",
+            Self::LacksScope => "scope_insufficient",
             Self::BindingUnproven => "binding_unproven",
             Self::ProofInvalid(_) => "proof_invalid",
             Self::ProofReplayed => "proof_replayed",
             Self::NonceMissing => "proof_nonce_missing",
+        }
+    }
+}
+
+impl TokenFault {
+    /// The member that the issuer's answer had to have and left out, where that is what is wrong.
+    pub fn unsaid(&self) -> Option<&'static str> {
+        if *self == Self::AudienceUnsaid {
+            Some("aud")
+        } else if *self == Self::IssuerUnsaid {
+            Some("iss")
+        } else {
+            None
         }
     }
 }
@@ -112,6 +136,15 @@ impl fmt::Display for TokenFault {
             Self::ClaimMissing(name) => write!(f, "the token has no {name}"),
             Self::ClaimMalformed(name) => write!(f, "the token's {name} has the wrong type or value"),
             Self::Inactive => f.write_str("the issuer says that the token is not active"),
+            Self::OtherKind(member) => {
+                write!(f, "the issuer's answer says in {member} that the token is no access token")
+            }
+            Self::Contradicted(member) => {
+                write!(f, "the issuer's answer has another {member} than the token itself")
+            }
+            Self::AudienceUnsaid => f.write_str("the issuer's answer names no audience in aud"),
+            Self::IssuerUnsaid => f.write_str("the issuer's answer names no issuer in iss"),
+            Self::LacksScope => f.write_str("the issuer says that the token lacks a scope"),
             Self::BindingUnproven => {
                 f.write_str("the token is bound to its sender, and the sender proved nothing")
             }

@@ -29,7 +29,16 @@ pub fn check_header(jws: &Unverified<'_>, expect: &Expect) -> Result<(), TokenFa
     }
 }
 
-/// The grant in a payload whose signature was verified with a key of `issuer`.
+/// Who says what a token does not say itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rest {
+    /// Nobody: what has to be there has to be in the token.
+    Nobody,
+    /// Its issuer, whose answer may have an audience and required claims that the token lacks.
+    Answer,
+}
+
+/// The grant in a payload whose signature was verified with a key of `issuer`; `rest` is who completes it.
 ///
 /// # Errors
 /// What is wrong with the claims at `now`: issuer, kind, times, lifetime, audience, types, required claims.
@@ -37,6 +46,7 @@ pub fn accept(
     payload: Verified<Payload>,
     issuer: IssuerId,
     expect: &Expect,
+    rest: Rest,
     now: UnixTime,
 ) -> Result<Grant, TokenFault> {
     let payload = payload.into_inner();
@@ -54,8 +64,12 @@ pub fn accept(
     }
     let window = window(&claims, expect)?;
     window.check(now)?;
+    if rest == Rest::Nobody {
+        claims::required(&claims, &expect.required_claims)?;
+    }
     let grant = claims::grant(claims, window, issuer, expect)?;
-    if !expect.audiences.admit(grant.audiences()) {
+    let is_completed = rest == Rest::Answer && grant.audiences().is_empty();
+    if !is_completed && !expect.audiences.admit(grant.audiences()) {
         return Err(TokenFault::AudienceMismatch);
     }
     Ok(grant)

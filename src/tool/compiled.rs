@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use crate::config::{self, ConfigError};
-use crate::policy::Policy;
+use crate::policy::{Issuer, Policy};
 
 /// A policy, and what it wanted from the environment.
 pub struct Compiled {
@@ -16,6 +16,23 @@ pub struct Compiled {
     pub variables: Vec<String>,
     /// Those among them that are not set; `$NAME` stands in their place.
     pub unset: Vec<String>,
+}
+
+impl Compiled {
+    /// What `check` refuses although a proxy can load it, where it fails closed: it is not what its author meant.
+    pub fn mistakes(&self) -> Vec<ConfigError> {
+        let issuers = self.policy.issuers.iter().filter(|issuer| issuer.refuses_everybody());
+        let mistake = |issuer: &Issuer| {
+            ConfigError {
+            at: format!("issuers.{}.audiences", issuer.name),
+            problem: "is a list, and no answer in this issuer's protocol names an audience: all its tokens are refused"
+                .to_owned(),
+            remedy: "write `any` here, or `aud: optional` in `introspection`, and tokens for any audience are good"
+                .to_owned(),
+        }
+        };
+        issuers.map(mistake).collect()
+    }
 }
 
 /// Compiles `document`. A variable that is not set is no problem here: its placeholder stands for it.

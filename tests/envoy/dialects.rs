@@ -26,7 +26,7 @@ struct Dialect {
     identity: &'static [(&'static str, &'static str)],
 }
 
-const DIALECTS: [Dialect; 4] = [
+const DIALECTS: [Dialect; 5] = [
     Dialect {
         name: "pingfederate",
         policy: include_str!("../../envoy/policies/pingfederate.yaml"),
@@ -58,6 +58,18 @@ const DIALECTS: [Dialect; 4] = [
         responder: mule,
         path: "/orders/1",
         identity: &[("x-auth-subject", "john"), ("x-auth-client", "app")],
+    },
+    Dialect {
+        name: "google_tokeninfo",
+        policy: include_str!("../../envoy/policies/google_tokeninfo.yaml"),
+        endpoint: "/tokeninfo",
+        responder: google_tokeninfo,
+        path: "/orders/1",
+        identity: &[
+            ("x-auth-subject", "111461344714442243111"),
+            ("x-auth-client", "1234567890-abc.apps.googleusercontent.com"),
+            ("x-auth-mail", "jane@example.com"),
+        ],
     },
     Dialect {
         name: "userinfo",
@@ -140,6 +152,25 @@ fn mule(question: &Received) -> Answer {
         error(400, "invalid_token"),
         &json!({
             "expires_in": 3600, "scope": "READ", "client_id": "app", "username": "john",
+        }),
+    )
+}
+
+/// A mock of Google's `tokeninfo?access_token=…`, which writes numbers as text; it answers only to those who say who
+/// they are.
+fn google_tokeninfo(question: &Received) -> Answer {
+    const CLIENT: &str = "1234567890-abc.apps.googleusercontent.com";
+    if !question.head.get("user-agent").is_some_and(|agent| agent.starts_with("scopegate/")) {
+        return error(403, "forbidden");
+    }
+    let token = form::query_values(question.head.word(1).as_bytes(), b"access_token").pop();
+    by_token(
+        token.and_then(|value| String::from_utf8(value).ok()),
+        error(400, "invalid_token"),
+        &json!({
+            "azp": CLIENT, "aud": CLIENT, "sub": "111461344714442243111",
+            "scope": "openid https://www.googleapis.com/auth/calendar", "exp": "4102444800", "expires_in": "3599",
+            "email": "jane@example.com", "email_verified": "true", "access_type": "offline",
         }),
     )
 }

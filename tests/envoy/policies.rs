@@ -47,7 +47,10 @@ fn guarded(issuer: Value) -> Plan {
 
 /// A good answer about a token of `subject`.
 pub(crate) fn opaque(subject: &str) -> Value {
-    json!({"active": true, "sub": subject, "client_id": "app", "scope": "orders"})
+    json!({
+        "active": true, "iss": "https://idp.example.com", "aud": "orders-api", "sub": subject, "client_id": "app",
+        "scope": "orders",
+    })
 }
 
 /// The issuer's answer, kept back until the gate is opened.

@@ -12,7 +12,7 @@ use crate::support::envoy::{Envoy, Launch};
 use crate::support::http2::Session;
 use crate::support::issuer::{Answer, Issuer};
 use crate::support::{places, upstream};
-use crate::tokens::QUESTIONS;
+use crate::tokens::{ISSUER, QUESTIONS};
 
 const REQUESTS: usize = 10_000;
 
@@ -31,7 +31,7 @@ fn crowd() -> Result<(), String> {
     let failed = |error: std::io::Error| error.to_string();
     let (upstream, issuer) = (upstream::start().map_err(failed)?, Issuer::start().map_err(failed)?);
     let held = Gate::default();
-    let good = json!({"active": true, "scope": "orders", "aud": "orders-api"});
+    let good = json!({"active": true, "iss": ISSUER, "scope": "orders", "aud": "orders-api"});
     issuer.answers(QUESTIONS, Answer::json(&good).held(&held));
     let envoy = start(upstream.port(), issuer.port())?;
     let port = envoy.port(NAME)?;

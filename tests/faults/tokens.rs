@@ -168,7 +168,9 @@ impl Tokens {
         let token = asked_about(request);
         let good = token.starts_with("good-");
         let body = if good {
-            json!({"active": true, "sub": token, "client_id": "app", "scope": "orders", "aud": "orders-api"})
+            json!({
+                "active": true, "iss": ISSUER, "sub": token, "client_id": "app", "scope": "orders", "aud": "orders-api",
+            })
         } else {
             json!({"active": false})
         };

@@ -9,6 +9,8 @@ pub(super) enum Word {
     Active(&'static str, i64),
     /// It is active, and not for us.
     Elsewhere,
+    /// It is active, and nobody says whose it is.
+    OfNobody,
     Inactive,
     /// Nothing that counts.
     Silent,
@@ -95,13 +97,14 @@ impl Ledger {
                 let in_time = (START + from) * 1000 <= asked.now && asked.now < (START + until) * 1000;
                 let vouched = match issuer {
                     "far" => self.keys_of(asked.worker).any(|kids| kids.contains(&kid)),
-                    "both" => self.active(asked, 0, stale, &|_| true),
+                    // What its issuer says of scopes counts, and no longer what the token says.
+                    "both" => self.active(asked, 0, stale, &holds),
                     _ => true,
                 };
                 asked.token.genuine
                     && in_time
                     && vouched
-                    && holds(asked.token.scope)
+                    && (issuer == "both" || holds(asked.token.scope))
                     && wanted.is_none_or(|wanted| wanted == issuer)
             }
             None => {
@@ -118,7 +121,7 @@ impl Ledger {
         let last_no = self.words.iter().rposition(|entry| {
             about(&entry)
                 && entry.worker == asked.worker
-                && matches!(entry.word, Word::Inactive | Word::Elsewhere)
+                && matches!(entry.word, Word::Inactive | Word::Elsewhere | Word::OfNobody)
         });
         let last_no = last_no.filter(|at| *at >= self.loaded[asked.worker]);
         let since = if self.garbled { 0 } else { last_no.map_or(0, |at| at + 1) };
@@ -180,7 +183,9 @@ impl Ledger {
             "audience_mismatch" => {
                 (signed.is_some() && !token.genuine) || said(&|entry| entry.word == Word::Elsewhere)
             }
-            "issuer_unknown" => signed == Some("corp") && !token.genuine,
+            "issuer_unknown" => {
+                (signed == Some("corp") && !token.genuine) || said(&|entry| entry.word == Word::OfNobody)
+            }
             "issuer_not_allowed" => signed.is_some() && wanted.is_some(),
             "key_unknown" => match token.signed {
                 Some(("far", kid)) => self.keys_of(asked.worker).any(|kids| !kids.contains(&kid)),
@@ -199,6 +204,7 @@ impl Ledger {
                     })
                 }),
             "scope_insufficient" => match signed {
+                Some("both") => said(&|entry| matches!(entry.word, Word::Active(..))),
                 Some(_) => token.genuine && !token.scope.is_empty(),
                 None => said(&|entry| matches!(entry.word, Word::Active(..))),
             },

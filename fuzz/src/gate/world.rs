@@ -154,7 +154,8 @@ impl World {
         let (status, cached, body) = match self.token_in(&what[2]) {
             Some(token) => {
                 let issuer = ASKED.iter().position(|(name, _)| *name == what[0]).expect("one that is asked");
-                let (status, word, body) = self.word(kind);
+                let verified = self.place.tokens[token].signed.is_some();
+                let (status, word, body) = self.word(kind, ASKED[issuer].0, verified);
                 if open {
                     self.ledger.words.push(Entry { worker, issuer, token, at: self.now, word });
                 }
@@ -180,26 +181,41 @@ impl World {
         self.hold();
     }
 
-    /// Status, meaning and text of a reply about a token.
-    fn word(&self, kind: usize) -> (u16, Word, String) {
+    /// Status, meaning and text of a reply of `issuer` about a token, which may have been `verified` before.
+    fn word(&self, kind: usize, issuer: &str, verified: bool) -> (u16, Word, String) {
         const ENDLESS: i64 = i64::MAX;
+        let iss = format!("https://{issuer}.test");
         let active = |scope: &'static str, until: i64| {
             let exp = (until != ENDLESS).then_some(until as f64 / 1000.0);
-            let mut members = json!({"active": true, "scope": scope, "sub": "alice"});
+            let mut members =
+                json!({"active": true, "scope": scope, "sub": "alice", "iss": iss, "aud": "ours"});
             if let Some(exp) = exp {
                 members["exp"] = json!(exp);
             }
             (200, Word::Active(scope, until), members.to_string())
         };
         let silent = |status: u16, body: &str| (status, Word::Silent, body.to_owned());
-        match kind % 12 {
+        match kind % 14 {
             0 => active("read", ENDLESS),
             1 => active("read write", ENDLESS),
             2 => active("write", ENDLESS),
             3 => active("read", self.now + 5000),
             4 => (200, Word::Inactive, json!({"active": false}).to_string()),
             5 => {
-                (200, Word::Elsewhere, json!({"active": true, "scope": "read", "aud": "theirs"}).to_string())
+                let members = json!({"active": true, "scope": "read", "iss": iss, "aud": "theirs"});
+                (200, Word::Elsewhere, members.to_string())
+            }
+            // What the answer does not say, a verified token says itself.
+            12 => {
+                let word = if verified { Word::Active("read", ENDLESS) } else { Word::OfNobody };
+                (200, word, json!({"active": true, "scope": "read"}).to_string())
+            }
+            // Nobody but the token's own claims can be contradicted.
+            13 => {
+                let word = if verified { Word::Inactive } else { Word::Active("read", ENDLESS) };
+                let members =
+                    json!({"active": true, "scope": "read", "iss": iss, "aud": "ours", "sub": "bob"});
+                (200, word, members.to_string())
             }
             6 => silent(0, ""),
             7 => silent(503, r#"{"active":true,"scope":"read"}"#),
@@ -405,25 +421,23 @@ impl World {
             assert!(edits.set.is_empty() || note.reason == "admitted" && !note.observed, "{}", about());
         }
         match verdict {
-            Verdict::Admit { edits, .. } if !note.observed => match (&asked, note.reason) {
-                (Some(asked), "admitted") => {
-                    assert!(self.ledger.permits(asked, stale), "let through: {}", about());
-                    assert!(
-                        edits
-                            .set
-                            .iter()
-                            .any(|(name, value)| &**name == "x-auth-subject" && &**value == "alice")
-                    );
+            Verdict::Admit { edits, .. } if !note.observed => {
+                match (&asked, note.reason) {
+                    (Some(asked), "admitted") => {
+                        assert!(self.ledger.permits(asked, stale), "let through: {}", about());
+                        assert!(edits.set.iter().any(|(name, value)| &**name == "x-auth-subject"
+                            && ["alice", "bob"].contains(&&**value)));
+                    }
+                    (_, "anonymous") => {
+                        assert!(
+                            access == Access::Anonymous || (access == Access::Optional && asked.is_none()),
+                            "{}",
+                            about()
+                        );
+                    }
+                    _ => panic!("let through: {}", about()),
                 }
-                (_, "anonymous") => {
-                    assert!(
-                        access == Access::Anonymous || (access == Access::Optional && asked.is_none()),
-                        "{}",
-                        about()
-                    );
-                }
-                _ => panic!("let through: {}", about()),
-            },
+            }
             Verdict::Admit { .. } => {
                 assert!(access == Access::Observed);
                 self.refusal(asked.as_ref(), note.reason, note.outage, &about);

@@ -78,6 +78,9 @@ fn a_member_that_is_null_is_absent_at_any_depth() {
     assert_eq!(object_with_list(text, "e").map(Value::Object), Ok(expected));
     assert_eq!(value(text).unwrap()["a"], Value::Null);
     assert_eq!(value(text).unwrap().as_object().unwrap().len(), 3, "a policy keeps what its author wrote");
+    let outside = serde_json::json!({"a": null, "b": {"d": 1}, "e": [null, {}]});
+    assert_eq!(object_with_nulls(text).map(Value::Object), Ok(outside));
+    assert!(object_with_nulls(b"[]").is_err() && object_with_nulls(b"null").is_err());
     let mut members = Members::read(text).unwrap();
     assert_eq!(members.get("a"), None);
     assert_eq!(members.take("b"), Some(serde_json::json!({"d": 1})));

@@ -34,8 +34,17 @@ pub enum Protocol {
         /// Whether the issuer is told which scopes the rule requires.
         send_scopes: bool,
     },
+    /// Google's `tokeninfo`.
+    GoogleTokenInfo,
     /// Whatever answers only to a good token: OpenID Connect UserInfo, or a profile.
     UserInfo,
+}
+
+impl Protocol {
+    /// Whether answers say whom the token is for. Where they do not, a list of audiences lets nobody in.
+    pub const fn names_audience(&self) -> bool {
+        matches!(self, Self::Rfc7662 { .. } | Self::GoogleTokenInfo)
+    }
 }
 
 /// Where the token stands in a question that it authenticates itself.
@@ -76,7 +85,10 @@ impl Endpoint {
     pub fn secret(&self) -> Secret<Vec<u8>> {
         match &self.protocol {
             Protocol::Rfc7662 { client } | Protocol::PingFederate { client } => client.secret(),
-            Protocol::OpenAm { .. } | Protocol::Mule { .. } | Protocol::UserInfo => Secret::new(Vec::new()),
+            Protocol::OpenAm { .. }
+            | Protocol::Mule { .. }
+            | Protocol::GoogleTokenInfo
+            | Protocol::UserInfo => Secret::new(Vec::new()),
         }
     }
 

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Endpoint, Protocol, Question, ReplyKeys, Silence, Terms, Word, question, understand};
+use super::{Answers, Endpoint, Protocol, Question, ReplyKeys, Silence, Terms, Word, question, understand};
 use crate::base::json::Object;
 use crate::base::time::UnixTime;
 use crate::http::message::{Answer, Callout, Reply};
@@ -41,8 +41,26 @@ pub(super) fn expect() -> Expect {
     }
 }
 
-pub(super) const fn terms(expect: &Expect) -> Terms<'_> {
-    Terms { issuer: IssuerId(0), expect, now: NOW, keys: ReplyKeys::NotExpected }
+/// Answers that leave out what the policy wants to compare.
+pub(super) fn answers() -> Answers {
+    Answers {
+        aud_optional: true,
+        iss_optional: true,
+        scope_claims: vec!["scope".into()],
+        client_claims: vec!["client_id".into()],
+    }
+}
+
+pub(super) const fn terms<'t>(expect: &'t Expect, answers: &'t Answers) -> Terms<'t> {
+    Terms {
+        issuer: IssuerId(0),
+        expect,
+        answers,
+        verified: None,
+        asked: NOW,
+        now: NOW,
+        keys: ReplyKeys::NotExpected,
+    }
 }
 
 pub(super) fn object(value: Value) -> Object {
@@ -101,7 +119,7 @@ pub(super) fn hear(protocol: Protocol, status: u16, body: &str) -> Heard {
 pub(super) fn hear_as(protocol: Protocol, status: u16, kind: &str, body: &str) -> Heard {
     let fields = [("content-type".to_owned(), kind.as_bytes().to_vec())];
     let reply = Reply::Answered(Answer { status, fields: &fields, body: body.as_bytes() });
-    heard(understand(&endpoint(protocol), &reply, &terms(&expect())))
+    heard(understand(&endpoint(protocol), &reply, &terms(&expect(), &answers())))
 }
 
 pub(super) fn heard(word: Word) -> Heard {
@@ -110,7 +128,7 @@ pub(super) fn heard(word: Word) -> Heard {
         Word::Refused(fault) => Heard::Refused(fault.code()),
         Word::Unknown(Silence::Unavailable(_)) => Heard::Unavailable,
         Word::Unknown(Silence::CredentialsRefused(_)) => Heard::CredentialsRefused,
-        Word::Unknown(Silence::Misbehaved(_)) => Heard::Misbehaved,
+        Word::Unknown(Silence::Misbehaved(_) | Silence::Malformed(_)) => Heard::Misbehaved,
         Word::Unknown(Silence::Unsigned) => Heard::Unsigned,
         Word::Unknown(Silence::KeysMissing) => Heard::KeysMissing,
     }

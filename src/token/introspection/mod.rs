@@ -7,11 +7,14 @@ mod client;
 pub mod endpoint;
 #[cfg(test)]
 mod examples;
+mod google;
+mod kind;
 mod mule;
 mod openam;
 mod pingfederate;
 mod reply;
 mod rfc7662;
+mod said;
 pub mod signed;
 mod userinfo;
 
@@ -19,6 +22,7 @@ use core::fmt;
 
 pub use client::ClientAuthentication;
 pub use endpoint::{Endpoint, Protocol, TokenIn};
+pub use said::Answers;
 pub use signed::ReplyKeys;
 
 use super::expect::{Expect, IssuerId};
@@ -43,7 +47,7 @@ pub enum Word {
 }
 
 /// Why an issuer's reply says nothing about the token.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Silence {
     /// Not reached, too slow, or a server error: status, or 0 for no reply at all.
     Unavailable(u16),
@@ -51,6 +55,8 @@ pub enum Silence {
     CredentialsRefused(u16),
     /// It answered something that the protocol does not have; says what.
     Misbehaved(&'static str),
+    /// A member of its answer has a wrong type or a value that cannot be; says which.
+    Malformed(String),
     /// It was not asked: nobody here can sign who we are.
     Unsigned,
     /// It signed its answer, with a key that is not there (yet).
@@ -65,10 +71,12 @@ impl fmt::Display for Silence {
             Self::CredentialsRefused(status) => {
                 write!(
                     f,
-                    "it refused our own credentials ({status}): check `client` in the issuer's `introspection`"
+                    "it refused our own credentials ({status}): check `client` in the issuer's `introspection`; if id \
+                     and secret are right, try `method: post`, since not every server reads `basic` as RFC 6749 has it"
                 )
             }
             Self::Misbehaved(what) => f.write_str(what),
+            Self::Malformed(member) => write!(f, "its answer's `{member}` has the wrong type or value"),
             Self::KeysMissing => f.write_str("it signed its answer, and the key for that is not there (yet)"),
             Self::Unsigned => f.write_str(
                 "the client assertion cannot be signed: RSA takes a proxy that signs with this key; give `client` a \
@@ -103,7 +111,13 @@ pub struct Terms<'t> {
     pub issuer: IssuerId,
     /// What its tokens must be like.
     pub expect: &'t Expect,
-    /// The time.
+    /// What its answers are like.
+    pub answers: &'t Answers,
+    /// What the token says of itself, where its signature was verified here: the answer is then about this.
+    pub verified: Option<&'t Grant>,
+    /// The time of the question, or a time before it: no signed answer to it is older.
+    pub asked: UnixTime,
+    /// The time of the answer.
     pub now: UnixTime,
     /// What answers that it signs are verified with.
     pub keys: ReplyKeys<'t>,
@@ -119,6 +133,7 @@ pub fn question(endpoint: &Endpoint, question: &Question<'_>) -> Result<Callout,
         Protocol::PingFederate { client } => pingfederate::question(endpoint, client, question),
         Protocol::OpenAm { token_in } => Ok(openam::question(endpoint, *token_in, question)),
         Protocol::Mule { token_in, send_scopes: _ } => Ok(mule::question(endpoint, *token_in, question)),
+        Protocol::GoogleTokenInfo => Ok(google::question(endpoint, question)),
         Protocol::UserInfo => Ok(userinfo::question(endpoint, question)),
     }
 }
@@ -141,6 +156,7 @@ pub fn understand(endpoint: &Endpoint, reply: &Reply<'_>, terms: &Terms<'_>) -> 
         Protocol::PingFederate { .. } => pingfederate::understand(answer, terms),
         Protocol::OpenAm { .. } => openam::understand(answer, terms),
         Protocol::Mule { .. } => mule::understand(answer, terms),
+        Protocol::GoogleTokenInfo => google::understand(answer, terms),
         Protocol::UserInfo => userinfo::understand(answer, terms),
     };
     word.unwrap_or_else(Word::Unknown)
@@ -148,15 +164,16 @@ pub fn understand(endpoint: &Endpoint, reply: &Reply<'_>, terms: &Terms<'_>) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::examples::{Heard, endpoint, expect, hear, heard, terms};
+    use super::examples::{Heard, answers, endpoint, expect, hear, heard, terms};
     use super::*;
 
-    fn protocols() -> [Protocol; 5] {
+    fn protocols() -> [Protocol; 6] {
         [
             Protocol::Rfc7662 { client: ClientAuthentication::None },
             Protocol::PingFederate { client: ClientAuthentication::None },
             Protocol::OpenAm { token_in: TokenIn::Query },
             Protocol::Mule { token_in: TokenIn::Query, send_scopes: false },
+            Protocol::GoogleTokenInfo,
             Protocol::UserInfo,
         ]
     }
@@ -168,7 +185,8 @@ mod tests {
             for status in [429, 500, 502, 503, 504, 599] {
                 assert_eq!(hear(protocol.clone(), status, good), Heard::Unavailable, "{protocol:?} {status}");
             }
-            let failed = understand(&endpoint(protocol.clone()), &Reply::Failed, &terms(&expect()));
+            let failed =
+                understand(&endpoint(protocol.clone()), &Reply::Failed, &terms(&expect(), &answers()));
             assert_eq!(heard(failed), Heard::Unavailable, "{protocol:?}");
             let long = format!("{good}{}", " ".repeat(MAX_BODY));
             for status in [200, 400, 401, 403] {

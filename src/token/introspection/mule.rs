@@ -1,12 +1,12 @@
 //! The Mule OAuth provider: `validate`, which is asked with the token and perhaps the scopes that are needed.
 
-use super::reply::{self, Said};
+use serde_json::Value;
+
+use super::reply;
+use super::said::{Said, word};
 use super::{Endpoint, Question, Silence, Terms, TokenIn, Word};
 use crate::http::message::{Answer, Callout};
 use crate::token::fault::TokenFault;
-
-/// What the subject is called.
-const SUBJECTS: &[&str] = &["username"];
 
 /// The request.
 pub(super) fn question(endpoint: &Endpoint, token_in: TokenIn, question: &Question<'_>) -> Callout {
@@ -19,8 +19,13 @@ pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word,
     match answer.status {
         200 => {
             let claims = reply::object(answer)?;
-            let (lifetime, subject) = (reply::lifetime(&claims)?, reply::first_text(&claims, SUBJECTS));
-            Ok(reply::word(Said { claims, lifetime, subject }, terms))
+            let lifetime = reply::lifetime(&claims)?;
+            let subject = match claims.get("username") {
+                None | Some(Value::Null) => None,
+                Some(Value::String(name)) => Some(name.clone()).filter(|name| !name.is_empty()),
+                Some(_) => return Err(reply::malformed("username")),
+            };
+            Ok(word(Said { claims, lifetime, subject, ..Said::default() }, terms))
         }
         400 | 401 | 403 => Ok(Word::Refused(TokenFault::Inactive)),
         _ => Err(reply::STATUS),
@@ -78,6 +83,7 @@ mod tests {
             (200, r#"{"expires_in":"60"}"#),
             (200, r#"{"expires_in":1e300}"#),
             (200, r#"{"expires_in":60"#),
+            (200, r#"{"username":7}"#),
             (201, "{}"),
             (204, ""),
             (302, "{}"),

@@ -1,6 +1,7 @@
 //! OpenAM and its heirs: `tokeninfo`, which is asked with the token alone.
 
-use super::reply::{self, Said};
+use super::reply;
+use super::said::{Said, word};
 use super::{Endpoint, Question, Silence, Terms, TokenIn, Word};
 use crate::http::message::{Answer, Callout};
 use crate::token::fault::TokenFault;
@@ -32,7 +33,7 @@ pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word,
         Some(_) => {
             let lifetime = reply::lifetime(&claims)?;
             let subject = reply::first_text(&claims, SUBJECTS);
-            Ok(reply::word(Said { claims, lifetime, subject }, terms))
+            Ok(word(Said { claims, lifetime, subject, ..Said::default() }, terms))
         }
     }
 }

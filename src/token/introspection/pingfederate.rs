@@ -2,12 +2,14 @@
 
 use serde_json::Value;
 
-use super::reply::{self, Said};
+use super::reply;
+use super::said::{Said, word};
 use super::{ClientAuthentication, Endpoint, Question, Silence, Terms, Word};
 use crate::base::json::Object;
 use crate::http::form;
 use crate::http::message::{Answer, Callout};
 use crate::token::fault::TokenFault;
+use crate::token::scope::Scopes;
 
 const GRANT_TYPE: &[u8] = b"urn:pingidentity.com:oauth2:grant_type:validate_bearer";
 const TOKEN_TYPE: &str = "urn:pingidentity.com:oauth2:validated_token";
@@ -30,7 +32,7 @@ pub(super) fn question(
 /// The response: a token response whose `access_token` is an object of attributes, or an error (RFC 6749 section 5.2).
 pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word, Silence> {
     match answer.status {
-        200 => Ok(reply::word(said(reply::object(answer)?)?, terms)),
+        200 => Ok(word(said(reply::object(answer)?)?, terms)),
         401 => Err(Silence::CredentialsRefused(401)),
         400 => match reply::error(answer)?.as_str() {
             "invalid_grant" => Ok(Word::Refused(TokenFault::Inactive)),
@@ -52,7 +54,17 @@ fn said(mut outer: Object) -> Result<Said, Silence> {
     let Some(Value::Object(mut claims)) = outer.remove("access_token") else {
         return Err(Silence::Misbehaved("its answer's `access_token` is not an object"));
     };
-    // An attribute of the same name comes from a directory; what the server itself says stands outside.
+    // An attribute comes from a directory, whatever it is called; what the server itself says stands outside.
+    let scopes = match outer.get("scope") {
+        None | Some(Value::Null) => None,
+        Some(scope) => Some(Scopes::from_claim(scope).ok_or_else(|| reply::malformed("scope"))?),
+    };
+    let client = match outer.get("client_id") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(client)) => Some(client.clone()),
+        Some(_) => return Err(reply::malformed("client_id")),
+    };
+    claims.shift_remove("token_type");
     for name in ["scope", "client_id", "expires_in"] {
         match outer.remove(name) {
             None | Some(Value::Null) => claims.shift_remove(name),
@@ -60,16 +72,19 @@ fn said(mut outer: Object) -> Result<Said, Silence> {
         };
     }
     let subject = reply::first_text(&claims, SUBJECTS);
-    Ok(Said { claims, lifetime, subject })
+    Ok(Said { claims, lifetime, subject, scopes, client, ..Said::default() })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Protocol;
-    use super::super::examples::{Heard, NOW, asked, hear, hear_as, object};
+    use super::super::examples::{
+        Heard, NOW, answers, asked, endpoint, expect, hear, hear_as, heard, object, terms,
+    };
+    use super::super::{Answers, Protocol, understand};
     use super::*;
     use crate::base::secret::Secret;
     use crate::base::time::UnixTime;
+    use crate::http::message::Reply;
     use serde_json::json;
 
     fn protocol() -> Protocol {
@@ -130,6 +145,33 @@ mod tests {
         let silent = json!({"access_token": attributes, "scope": null, "client_id": null});
         let grant = hear(protocol(), 200, &answer(silent)).grant();
         assert!(grant.scopes().is_empty() && grant.client().is_none());
+    }
+
+    #[test]
+    fn attributes_stand_for_scopes_and_client_only_where_the_server_says_none_and_the_policy_names_them() {
+        let read = |outer: Value, claims: &[&str]| {
+            let names: Vec<String> = claims.iter().map(|name| (*name).to_owned()).collect();
+            let answers = Answers { scope_claims: names.clone(), client_claims: names, ..answers() };
+            let attributes =
+                json!({"sub": "s", "scp": "admin", "azp": "other", "token_type": "refresh_token"});
+            let mut outer = outer;
+            outer["access_token"] = attributes;
+            let body = answer(outer);
+            let fields = [("content-type".to_owned(), b"application/json".to_vec())];
+            let reply = Reply::Answered(Answer { status: 200, fields: &fields, body: body.as_bytes() });
+            let expect = expect();
+            heard(understand(&endpoint(protocol()), &reply, &terms(&expect, &answers))).grant()
+        };
+        let silent = || json!({"scope": null, "client_id": null});
+        let grant = read(json!({}), &["scp", "azp"]);
+        assert_eq!((grant.scopes().to_text().as_str(), grant.client()), ("edit view", Some("app")));
+        let grant = read(silent(), &[]);
+        assert_eq!((grant.scopes().to_text().as_str(), grant.client()), ("", None));
+        let grant = read(silent(), &["scp"]);
+        assert_eq!((grant.scopes().to_text().as_str(), grant.client()), ("admin", Some("admin")));
+        for (member, value) in [("scope", json!(7)), ("client_id", json!(["app"]))] {
+            assert_eq!(hear(protocol(), 200, &answer(json!({member: value}))), Heard::Misbehaved, "{member}");
+        }
     }
 
     #[test]

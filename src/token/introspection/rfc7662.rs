@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::reply::{self, Said};
+use super::reply;
+use super::said::{Said, word};
 use super::{ClientAuthentication, Endpoint, Question, Silence, Terms, Word, signed};
 use crate::http::form;
 use crate::http::message::{Answer, Callout};
@@ -38,10 +39,14 @@ pub(super) fn understand(
         }
         200 => reply::object(answer)?,
         status @ (401 | 403) => return Err(Silence::CredentialsRefused(status)),
+        // RFC 7009 section 2.2.1: it has no such tokens.
+        400 if reply::error(answer).is_ok_and(|error| error == "unsupported_token_type") => {
+            return Ok(Word::Refused(TokenFault::Inactive));
+        }
         _ => return Err(reply::STATUS),
     };
     match claims.get("active") {
-        Some(Value::Bool(true)) => Ok(reply::word(Said { claims, ..Said::default() }, terms)),
+        Some(Value::Bool(true)) => Ok(word(Said { claims, has_issuer: true, ..Said::default() }, terms)),
         Some(Value::Bool(false)) => Ok(Word::Refused(TokenFault::Inactive)),
         _ => Err(Silence::Misbehaved("its answer's `active` is neither true nor false")),
     }
@@ -97,5 +102,9 @@ mod tests {
         for status in [201, 204, 302, 400, 404] {
             assert_eq!(hear(protocol(), status, r#"{"active":true}"#), Heard::Misbehaved, "{status}");
         }
+        let error = |status, error: &str| hear(protocol(), status, &format!(r#"{{"error":"{error}"}}"#));
+        assert_eq!(error(400, "unsupported_token_type"), Heard::Refused("token_inactive"));
+        assert_eq!(error(400, "invalid_request"), Heard::Misbehaved);
+        assert_eq!(error(404, "unsupported_token_type"), Heard::Misbehaved);
     }
 }

@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::{ClientAuthentication, Silence, Terms};
-use crate::base::json::Object;
+use crate::base::base64url;
+use crate::base::json::{self, Object};
+use crate::base::time::UnixTime;
 use crate::http::message::Answer;
 use crate::jose::fault::JoseFault;
 use crate::jose::jws::Unverified;
@@ -48,14 +50,14 @@ pub(super) fn open(
         return Err(Silence::Misbehaved("its signed answer is of another `typ`"));
     }
     match verify(jws, keys, terms.expect.algorithms, accelerator) {
-        Ok(verified) => members(verified.into_inner().into_claims(), id, terms),
+        Ok(verified) => members(verified.into_inner().into_claims(), answer.body, id, terms),
         // The key may be newer than the set that we have.
         Err(JoseFault::KeyUnknown) => Err(Silence::KeysMissing),
         Err(_) => Err(Silence::Misbehaved("the signature of its answer does not hold")),
     }
 }
 
-fn members(mut claims: Object, client: &str, terms: &Terms<'_>) -> Result<Object, Silence> {
+fn members(claims: Object, body: &[u8], client: &str, terms: &Terms<'_>) -> Result<Object, Silence> {
     if terms.expect.issuer.is_none()
         || claims.get("iss").and_then(Value::as_str) != terms.expect.issuer.as_deref()
     {
@@ -65,19 +67,35 @@ fn members(mut claims: Object, client: &str, terms: &Terms<'_>) -> Result<Object
     if !audiences.iter().any(|audience| audience == client) {
         return Err(Silence::Misbehaved("its signed answer is for another client"));
     }
+    // An older one was an answer to somebody else, or is shown a second time. Issuers count whole seconds.
+    let (skew, asked) = (terms.expect.clock_skew, UnixTime::from_secs(terms.asked.as_secs()));
+    let span = asked.minus(skew)..=terms.now.plus(skew);
     match claims::time(&claims, "iat") {
-        Ok(Some(issued)) if issued <= terms.now.plus(terms.expect.clock_skew) => {}
-        Ok(_) | Err(_) => return Err(Silence::Misbehaved("its signed answer has no `iat` in the past")),
+        Ok(Some(issued)) if span.contains(&issued) => {}
+        Ok(_) | Err(_) => {
+            return Err(Silence::Misbehaved("its signed answer has no `iat` between our question and now"));
+        }
     }
-    match claims.shift_remove("token_introspection") {
-        Some(Value::Object(members)) => Ok(members),
-        _ => Err(Silence::Misbehaved("its signed answer has no `token_introspection`")),
-    }
+    told(body).ok_or(Silence::Misbehaved("its signed answer has no `token_introspection`"))
+}
+
+/// `token_introspection` in a signed answer that was verified, with those of its members that are `null`, which claims
+/// are without.
+fn told(body: &[u8]) -> Option<Object> {
+    let payload = base64url::decode(body.split(|byte| *byte == b'.').nth(1)?)?;
+    let Value::Object(mut members) = json::value(&payload).ok()?.get_mut("token_introspection")?.take()
+    else {
+        return None;
+    };
+    members.values_mut().for_each(json::drop_nulls);
+    Some(members)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::examples::{Heard, NOW, ec_key, endpoint, expect, heard, question_about, terms};
+    use super::super::examples::{
+        Heard, NOW, answers, ec_key, endpoint, expect, heard, question_about, terms,
+    };
     use super::super::{Protocol, Question, question, understand};
     use super::*;
     use crate::base::secret::Secret;
@@ -129,8 +147,8 @@ mod tests {
     fn told(body: &str, client: ClientAuthentication, keys: ReplyKeys<'_>) -> Heard {
         let fields = [("content-type".to_owned(), MEDIA_TYPE.as_bytes().to_vec())];
         let reply = Reply::Answered(Answer { status: 200, fields: &fields, body: body.as_bytes() });
-        let expect = expected();
-        let terms = Terms { keys, ..terms(&expect) };
+        let (expect, answers) = (expected(), answers());
+        let terms = Terms { keys, ..terms(&expect, &answers) };
         heard(understand(&endpoint(Protocol::Rfc7662 { client }), &reply, &terms))
     }
 
@@ -153,6 +171,17 @@ mod tests {
     }
 
     #[test]
+    fn what_a_signed_answer_calls_null_is_taken_away_too() {
+        let said = json!({"active": true, "sub": null, "realm": {"roles": null, "id": 1}});
+        let body = signed(&with("token_introspection", said), TYPE);
+        let (expect, key) = (expected(), keys("k"));
+        let strict = answers();
+        let terms = Terms { keys: ReplyKeys::There(&key, &NoAccelerator), ..terms(&expect, &strict) };
+        let members = open(&Answer { status: 200, fields: &[], body: body.as_bytes() }, &client(), &terms);
+        assert_eq!(members.map(Value::Object), Ok(json!({"active": true, "sub": null, "realm": {"id": 1}})));
+    }
+
+    #[test]
     fn an_answer_that_is_not_as_it_must_be_says_nothing() {
         for (name, value) in [
             ("iss", json!("https://other.test")),
@@ -162,6 +191,7 @@ mod tests {
             ("aud", json!(["gw", 1])),
             ("aud", json!(null)),
             ("iat", json!(NOW.as_secs() + 1)),
+            ("iat", json!(NOW.as_secs() - 1)),
             ("iat", json!("now")),
             ("iat", json!(null)),
             ("token_introspection", json!(null)),
@@ -188,6 +218,27 @@ mod tests {
         let (text, _) = good.rsplit_once('.').unwrap();
         let forged = format!("{text}.{}", crate::base::base64url::encode([1; 64]));
         assert_eq!(hear(&forged), Heard::Misbehaved);
+    }
+
+    #[test]
+    fn an_answer_is_made_between_our_question_and_now() {
+        let (answers, key) = (answers(), keys("k"));
+        let told = |asked: i64, skew: u64, iat: i64| {
+            let body = signed(&with("iat", json!(NOW.as_secs() + iat)), TYPE);
+            let fields = [("content-type".to_owned(), MEDIA_TYPE.as_bytes().to_vec())];
+            let reply = Reply::Answered(Answer { status: 200, fields: &fields, body: body.as_bytes() });
+            let expect = Expect { clock_skew: core::time::Duration::from_secs(skew), ..expected() };
+            let asked = UnixTime::from_millis(NOW.as_millis() + asked);
+            let keys = ReplyKeys::There(&key, &NoAccelerator);
+            let terms = Terms { keys, asked, ..terms(&expect, &answers) };
+            matches!(
+                heard(understand(&endpoint(Protocol::Rfc7662 { client: client() }), &reply, &terms)),
+                Heard::Active(_)
+            )
+        };
+        assert!(told(0, 0, 0) && !told(0, 0, -1) && !told(0, 0, 1));
+        assert!(told(-1500, 0, -2) && !told(-1500, 0, -3), "issuers count whole seconds");
+        assert!(told(0, 60, -60) && told(0, 60, 60) && !told(0, 60, -61) && !told(0, 60, 61));
     }
 
     #[test]

@@ -77,6 +77,12 @@ fn check_filter(
 
 fn policy(place: &str, document: &Value, console: &mut Console<'_>) -> io::Result<(Exit, Option<Compiled>)> {
     match compiled::compile(document, console.environment) {
+        Ok(compiled) if !compiled.mistakes().is_empty() => {
+            for mistake in compiled.mistakes() {
+                writeln!(console.out, "{place}: {mistake}")?;
+            }
+            Ok((Exit::Problems, Some(compiled)))
+        }
         Ok(compiled) => {
             let (issuers, rules) = (compiled.policy.issuers.len(), compiled.policy.rules.len());
             let (issuers, rules) = (count(issuers, "issuer"), count(rules, "rule"));

@@ -21,7 +21,7 @@ use scopegate::policy::authorize::authorize;
 use scopegate::policy::{Policy, Target};
 use scopegate::token::binding::Sender;
 use scopegate::token::expect::IssuerId;
-use scopegate::token::jwt;
+use scopegate::token::jwt::{self, Rest};
 
 use crate::cast::ALGORITHMS;
 use crate::material::{Material, NOW};
@@ -142,7 +142,7 @@ fn checking_scope(material: &Material, tokens: Vec<String>) -> Result<Work, Stri
     let verified =
         verify(jws, &keys, Algorithms::ASYMMETRIC, &NoAccelerator).map_err(|fault| fault.to_string())?;
     let issuer = policy.issuer(IssuerId(0)).ok_or("no issuer")?;
-    let grant = jwt::accept(verified, IssuerId(0), &issuer.expect, now())
+    let grant = jwt::accept(verified, IssuerId(0), &issuer.expect, Rest::Nobody, now())
         .map_err(|fault| format!("the token was not accepted: {fault}"))?;
     let (holder, sender) = (policy.holder(grant), Sender::default());
     Ok(Box::new(move |_| {

@@ -1,0 +1,393 @@
+//! What a reply comes to, by the table of protocols and our own checks.
+
+use scopegate::base::json;
+use scopegate::token::grant::Grant;
+use serde_json::{Map, Value, json};
+
+use super::{AUDIENCE, CLIENT, ISSUER, NOW, SIGNED, token};
+
+type Members = Map<String, Value>;
+
+/// A reply.
+pub(super) struct Said {
+    pub(super) letter: u8,
+    /// `aud` and `iss` may not be left out.
+    pub(super) is_strict: bool,
+    /// It is about the token of [`token`].
+    pub(super) is_about_verified: bool,
+    pub(super) status: u16,
+    pub(super) kind: Vec<u8>,
+    pub(super) body: Vec<u8>,
+    /// What one of the issuer's keys has signed, where this is such a reply.
+    pub(super) signed: Option<Value>,
+}
+
+/// What it comes to.
+#[derive(Debug)]
+pub(super) enum Expected {
+    Good(Box<Good>),
+    /// The issuer says that the token is not active.
+    Inactive,
+    LacksScope,
+    /// The issuer calls the token good, and our own checks do not; beside something that cannot be read it may be an
+    /// outage too.
+    Refused {
+        or_unknown: bool,
+    },
+    Unknown,
+    /// Good or not, within the breadth of a millisecond.
+    Anything,
+}
+
+/// A token that is good.
+#[derive(Debug)]
+pub(super) struct Good {
+    claims: Members,
+    scopes: Vec<String>,
+    client: Option<String>,
+    end: Option<f64>,
+}
+
+impl Good {
+    pub(super) fn check(&self, grant: &Grant) {
+        for (name, value) in &self.claims {
+            assert_eq!(grant.claims().get(name), Some(value), "{name}");
+        }
+        assert_eq!(grant.claims().len(), self.claims.len());
+        assert_eq!(grant.scopes().iter().collect::<Vec<_>>(), self.scopes);
+        assert_eq!(grant.client(), self.client.as_deref());
+        assert_eq!(grant.window().until.is_some(), self.end.is_some());
+        if let (Some(until), Some(end)) = (grant.window().until, self.end) {
+            let apart = i128::from(until.as_millis()) - milliseconds(end);
+            // A sum of two floats is as exact as a float of its size.
+            let exact = 10.max((end.abs() * f64::EPSILON * 1000.0) as i128);
+            assert!(apart.abs() <= exact, "{until} is not {end:?}");
+        }
+    }
+}
+
+fn milliseconds(seconds: f64) -> i128 {
+    seconds.floor() as i128 * 1000 + ((seconds - seconds.floor()) * 1000.0) as i128
+}
+
+/// What the protocol calls good: members, and what the server itself says beside them.
+struct Told {
+    members: Members,
+    lifetime: Option<f64>,
+    own_scope: Option<Value>,
+    own_client: Option<Value>,
+}
+
+impl Said {
+    pub(super) fn expected(&self) -> Expected {
+        if self.status >= 500 || self.status == 429 || self.body.len() > 64 * 1024 {
+            return Expected::Unknown;
+        }
+        if let Some(told) = self.told() {
+            return self.judge(told);
+        }
+        match (self.letter, self.status) {
+            (b'p', 400) if self.error() == "invalid_grant" => Expected::Inactive,
+            (b'o', 200)
+                if self
+                    .object()
+                    .is_some_and(|members| seconds(&members) <= Some(0.0) && seconds(&members).is_some()) =>
+            {
+                Expected::Inactive
+            }
+            (b'o', 400 | 401) if self.error() == "invalid_token" || self.error() == "invalid_request" => {
+                Expected::Inactive
+            }
+            (b'g', 400) if self.error() == "invalid_token" => Expected::Inactive,
+            (b'g', 400)
+                if self.object().is_some_and(|members| {
+                    own(&members, "error").is_none()
+                        && members.get("error_description") == Some(&json!("Invalid Value"))
+                }) =>
+            {
+                Expected::Inactive
+            }
+            (b'm', 400 | 401 | 403) | (b'u', 401) => Expected::Inactive,
+            (b'u', 403) if self.error() == "insufficient_scope" => Expected::LacksScope,
+            (b'u', 403) => Expected::Inactive,
+            (b'u', 400) if self.error() == "invalid_token" || self.error() == "invalid_scope" => {
+                Expected::Inactive
+            }
+            (b'p' | b'o' | b'm' | b'g' | b'u', _) => Expected::Unknown,
+            (_, 400) if self.error() == "unsupported_token_type" => Expected::Inactive,
+            (_, 200)
+                if self.answered().is_some_and(|members| members.get("active") == Some(&json!(false))) =>
+            {
+                Expected::Inactive
+            }
+            _ => Expected::Unknown,
+        }
+    }
+
+    /// What the protocol calls good.
+    fn told(&self) -> Option<Told> {
+        let mut members = self.answered().filter(|_| self.status == 200)?;
+        let plain = |members, lifetime| Some(Told { members, lifetime, own_scope: None, own_client: None });
+        match self.letter {
+            b'p' => {
+                let lifetime = seconds(&members).filter(|span| *span >= 0.0)?;
+                if members.get("token_type") != Some(&json!("urn:pingidentity.com:oauth2:validated_token")) {
+                    return None;
+                }
+                let mut claims = members.get("access_token")?.as_object()?.clone();
+                claims.remove("token_type");
+                for name in ["scope", "client_id", "expires_in"] {
+                    claims.remove(name);
+                    claims.extend(own(&members, name).map(|value| (name.to_owned(), value)));
+                }
+                let (own_scope, own_client) = (own(&members, "scope"), own(&members, "client_id"));
+                Some(Told { members: claims, lifetime: Some(lifetime), own_scope, own_client })
+            }
+            b'o' => {
+                let lifetime = seconds(&members).filter(|span| *span > 0.0)?;
+                plain(members, Some(lifetime))
+            }
+            b'm' => {
+                let lifetime = own(&members, "expires_in").map(|_| seconds(&members));
+                let readable = lifetime.is_none_or(|span| span.is_some_and(|span| span >= 0.0))
+                    && own(&members, "username").is_none_or(|name| name.is_string());
+                if readable { plain(members, lifetime.flatten()) } else { None }
+            }
+            b'g' => {
+                for name in ["exp", "expires_in"] {
+                    let text = members.get(name).and_then(Value::as_str).map(str::to_owned);
+                    if let Some(text) = text {
+                        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+                        members.insert(name.into(), json!(text.parse::<u64>().ok().filter(|_| digits)?));
+                    }
+                }
+                if own(&members, "exp").is_none() && own(&members, "expires_in").is_none() {
+                    return None;
+                }
+                let is_number = |name| own(&members, name).is_none_or(|value| value.is_number());
+                let lifetime = own(&members, "expires_in").map(|_| seconds(&members));
+                let readable = lifetime.is_none_or(|span| span.is_some_and(|span| span >= 0.0));
+                if readable && is_number("exp") { plain(members, lifetime.flatten()) } else { None }
+            }
+            b'u' => {
+                for name in ["sub", "client_id"] {
+                    if let Some(number) = members.get(name).and_then(whole) {
+                        members.insert(name.into(), json!(number));
+                    }
+                }
+                if names_somebody(&members) { plain(members, None) } else { None }
+            }
+            _ if members.get("active") == Some(&json!(true)) => plain(members, None),
+            _ => None,
+        }
+    }
+
+    /// Our own checks.
+    fn judge(&self, told: Told) -> Expected {
+        let Told { members, lifetime, own_scope, own_client } = told;
+        let mut claims = members.clone();
+        for name in ["access_token", "refresh_token", "id_token"] {
+            claims.remove(name);
+        }
+        let null: Vec<String> =
+            claims.iter().filter(|(_, value)| value.is_null()).map(|(name, _)| name.clone()).collect();
+        claims.retain(|_, value| !value.is_null());
+        let base = if self.is_about_verified { token() } else { json!({}) };
+        let base = base.as_object().expect("an object").clone();
+
+        let (scope_name, client_name) = match self.letter {
+            b'p' => (None, None),
+            b'u' => (None, Some("client_id")),
+            b'g' => (Some("scope"), Some("azp")),
+            _ => (Some("scope"), Some("client_id")),
+        };
+        let scope = own_scope.or_else(|| claims.get(scope_name?).cloned());
+        let client = own_client.or_else(|| claims.get(client_name?).cloned());
+        let is_time = |name: &str| claims.get(name).is_none_or(|value| value.as_f64().is_some_and(in_range));
+        let is_text = |name: &str| claims.get(name).is_none_or(Value::is_string);
+        let readable = ["exp", "nbf"].into_iter().all(is_time)
+            && ["sub", "iss", "token_use", "token_type", "typ", "tokenName", "purpose"]
+                .into_iter()
+                .all(is_text)
+            && claims.get("aud").is_none_or(|aud| texts(aud, false).is_some())
+            && scope.as_ref().is_none_or(|scope| texts(scope, true).is_some())
+            && client.as_ref().is_none_or(Value::is_string)
+            && claims.get("cnf").is_none_or(Value::is_object);
+
+        let now = NOW as f64;
+        let exp = claims.get("exp").and_then(Value::as_f64);
+        let end = [exp, lifetime.map(|span| now + span)].into_iter().flatten().reduce(f64::min);
+        let nbf = claims.get("nbf").and_then(Value::as_f64);
+        let near = |time: Option<f64>| time.is_some_and(|time| (time - now).abs() < 0.002 && time != now);
+        let mut against = end.is_some_and(|end| end <= now) || nbf.is_some_and(|nbf| nbf > now);
+        against |= claims.get("iss").is_some_and(|iss| iss != ISSUER);
+        against |= ["token_use", "token_type", "typ", "tokenName", "purpose"]
+            .into_iter()
+            .any(|name| claims.get(name).and_then(Value::as_str).is_some_and(is_no_access_token));
+        let aud = claims.get("aud").and_then(|aud| texts(aud, false)).unwrap_or_default();
+        let leaves_out = |name: &str| !members.contains_key(name);
+        against |= if aud.is_empty() {
+            self.is_strict && !(self.is_about_verified && leaves_out("aud"))
+        } else {
+            !aud.iter().any(|aud| aud == AUDIENCE)
+        };
+        let wants_issuer = self.is_strict && !b"pomgu".contains(&self.letter);
+        against |=
+            wants_issuer && !claims.contains_key("iss") && !(self.is_about_verified && leaves_out("iss"));
+        let differs = |name: &str, own: Option<&str>| {
+            let other = base.get(name).and_then(Value::as_str);
+            own.zip(other).is_some_and(|(own, other)| !own.is_empty() && own != other)
+        };
+        against |= differs("sub", claims.get("sub").and_then(Value::as_str));
+        against |= differs("client_id", client.as_ref().and_then(Value::as_str));
+        match (readable, against) {
+            (false, false) => return Expected::Unknown,
+            (or_unknown, true) => return Expected::Refused { or_unknown: !or_unknown },
+            (true, false) => {}
+        }
+        if near(end) || near(nbf) {
+            return Expected::Anything;
+        }
+
+        let mut merged = base.clone();
+        for name in &null {
+            let stays =
+                (name == "aud" && !self.is_strict) || (name == "iss" && !wants_issuer) || name == "cnf";
+            if !stays {
+                merged.remove(name);
+            }
+        }
+        let kept = merged.clone();
+        merged.extend(claims);
+        if self.is_about_verified && aud.is_empty() && !self.is_strict {
+            merged.insert("aud".into(), base["aud"].clone());
+        }
+        if self.is_about_verified
+            && merged.get("cnf").is_some_and(|cnf| cnf.as_object().is_some_and(Map::is_empty))
+        {
+            merged.remove("cnf");
+        }
+        let scopes = scope.or_else(|| kept.get("scope").cloned());
+        let client = client.or_else(|| kept.get("client_id").cloned());
+        let base_end = base.get("exp").and_then(Value::as_f64);
+        Expected::Good(Box::new(Good {
+            claims: merged,
+            scopes: scopes.and_then(|scope| texts(&scope, true)).unwrap_or_default(),
+            client: client.and_then(|client| client.as_str().map(str::to_owned)),
+            end: [end, base_end].into_iter().flatten().reduce(f64::min),
+        }))
+    }
+
+    /// The members of the answer, signed or not.
+    fn answered(&self) -> Option<Members> {
+        if self.letter == b's' && self.media_type() == SIGNED { self.signed_members() } else { self.object() }
+    }
+
+    fn error(&self) -> String {
+        let error = self.object().and_then(|members| members.get("error")?.as_str().map(str::to_owned));
+        error.unwrap_or_default()
+    }
+
+    fn object(&self) -> Option<Members> {
+        let kind = self.media_type();
+        let suffixed = kind.strip_suffix("+json").and_then(|kind| kind.split_once('/'));
+        let is_json = kind == "application/json"
+            || suffixed
+                .is_some_and(|(kind, name)| !kind.is_empty() && !name.is_empty() && !name.contains('/'));
+        json::object_with_nulls(&self.body).ok().filter(|_| is_json)
+    }
+
+    /// The members of a signed reply to us (RFC 9701 section 5).
+    fn signed_members(&self) -> Option<Members> {
+        let claims = self.signed.as_ref()?;
+        let for_us = texts(claims.get("aud")?, false)?.iter().any(|audience| audience == CLIENT);
+        let issued = claims.get("iat")?.as_f64()?;
+        let fresh = issued < (NOW + 1) as f64 && issued >= NOW as f64;
+        let whole = claims.get("iss")? == ISSUER && for_us && fresh && self.typ_is_right();
+        let mut members = claims.get("token_introspection").filter(|_| whole)?.as_object()?.clone();
+        members.values_mut().for_each(json::drop_nulls);
+        Some(members)
+    }
+
+    /// Whether the header of a signed reply says what it is.
+    fn typ_is_right(&self) -> bool {
+        let header = self.body.split(|byte| *byte == b'.').next().and_then(crate::naive::base64url);
+        let header =
+            header.and_then(|header| serde_json::from_slice::<Value>(&header).ok()).unwrap_or_default();
+        let typ = header["typ"].as_str().unwrap_or_default().to_ascii_lowercase();
+        typ.strip_prefix("application/").unwrap_or(&typ) == "token-introspection+jwt"
+    }
+
+    fn media_type(&self) -> String {
+        let text = core::str::from_utf8(&self.kind).unwrap_or_default();
+        text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+}
+
+/// The member `name`, unless it is absent or `null`.
+fn own(members: &Members, name: &str) -> Option<Value> {
+    members.get(name).filter(|value| !value.is_null()).cloned()
+}
+
+/// `expires_in`, where it is a number that can be a time.
+fn seconds(members: &Members) -> Option<f64> {
+    members.get("expires_in")?.as_f64().filter(|span| in_range(*span))
+}
+
+fn in_range(seconds: f64) -> bool {
+    seconds.abs() <= 9_007_199_254_740_992.0
+}
+
+fn whole(value: &Value) -> Option<String> {
+    (value.is_i64() || value.is_u64()).then(|| value.to_string())
+}
+
+/// One text or several, each once where `split` says that one is several with spaces between.
+fn texts(value: &Value, split: bool) -> Option<Vec<String>> {
+    let list: Vec<String> = match value {
+        Value::String(text) if split => text.split(' ').map(str::to_owned).collect(),
+        Value::String(text) => vec![text.clone()],
+        Value::Array(members) => {
+            members.iter().map(|member| member.as_str().map(str::to_owned)).collect::<Option<_>>()?
+        }
+        _ => return None,
+    };
+    if !split {
+        return Some(list);
+    }
+    let mut once: Vec<String> = Vec::new();
+    for text in list {
+        if !text.is_empty() && !once.contains(&text) {
+            once.push(text);
+        }
+    }
+    Some(once)
+}
+
+fn is_no_access_token(kind: &str) -> bool {
+    let folded: String =
+        kind.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_lowercase();
+    let others =
+        ["refresh", "refreshtoken", "offline", "offlinetoken", "idtoken", "code", "logout", "logouttoken"];
+    let letters: Vec<char> = kind.chars().collect();
+    let end = letters.iter().rposition(char::is_ascii_alphabetic).map_or(0, |last| last + 1);
+    let is_word = match &letters[..end] {
+        [] | [_] => false,
+        [first, last] => first.eq_ignore_ascii_case(&'i') && last.eq_ignore_ascii_case(&'d'),
+        [.., before, first, last] => {
+            let begins = !before.is_ascii_alphabetic() || (before.is_ascii_lowercase() && *first == 'I');
+            begins && first.eq_ignore_ascii_case(&'i') && last.eq_ignore_ascii_case(&'d')
+        }
+    };
+    is_word || others.iter().any(|other| folded.ends_with(other))
+}
+
+fn names_somebody(members: &Members) -> bool {
+    let named = |value: Option<&Value>| value.and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    let profile = |value: &Members| {
+        value.get("id").and_then(whole).is_some() || named(value.get("id")) || named(value.get("username"))
+    };
+    named(members.get("sub"))
+        || profile(members)
+        || members.get("user").and_then(Value::as_object).is_some_and(profile)
+}
