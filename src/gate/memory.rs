@@ -66,15 +66,15 @@ pub(super) struct Span {
 
 /// What an issuer said of a token, and until when that is remembered.
 pub(super) enum Said<'m> {
-    Good(IssuerId, Digest, &'m Good, UnixTime),
-    Refused(IssuerId, Digest, &'m TokenFault, UnixTime),
+    Good(Asked, Digest, &'m Good, UnixTime),
+    Refused(Asked, Digest, &'m TokenFault, UnixTime),
 }
 
 impl Said<'_> {
     /// Who said so.
     pub(super) const fn issuer(&self) -> IssuerId {
         match self {
-            Self::Good(issuer, ..) | Self::Refused(issuer, ..) => *issuer,
+            Self::Good(asked, ..) | Self::Refused(asked, ..) => asked.issuer,
         }
     }
 
@@ -171,25 +171,25 @@ impl Memory {
     /// What issuers said, good before bad and old before new.
     pub(super) fn answers(&self) -> impl Iterator<Item = Said<'_>> {
         let good = self.good.iter().filter_map(|(key, good, until)| match key {
-            (Vouched::Issuer(issuer), digest) => Some(Said::Good(*issuer, *digest, good, until)),
+            (Vouched::Issuer(asked), digest) => Some(Said::Good(*asked, *digest, good, until)),
             (Vouched::Signature, _) => None,
         });
         let refused = self.refused.iter();
         good.chain(
-            refused.map(|((issuer, digest), fault, until)| Said::Refused(*issuer, *digest, fault, until)),
+            refused.map(|((asked, digest), fault, until)| Said::Refused(*asked, *digest, fault, until)),
         )
     }
 
     /// Remembers an answer as `said` is remembered elsewhere; `known` is what it grants here, where it is good.
     pub(super) fn take_over(&mut self, said: &Said<'_>, known: Option<Rc<Known>>) {
         match (said, known) {
-            (Said::Good(issuer, digest, good, until), Some(known)) => {
+            (Said::Good(asked, digest, good, until), Some(known)) => {
                 let good = Good { known, since: good.since, fresh: good.fresh };
-                self.good.insert((Vouched::Issuer(*issuer), *digest), good, *until);
+                self.good.insert((Vouched::Issuer(*asked), *digest), good, *until);
             }
             (Said::Good(..), None) => {}
-            (Said::Refused(issuer, digest, fault, until), _) => {
-                self.refused.insert((*issuer, *digest), (*fault).clone(), *until);
+            (Said::Refused(asked, digest, fault, until), _) => {
+                self.refused.insert((*asked, *digest), (*fault).clone(), *until);
             }
         }
     }
