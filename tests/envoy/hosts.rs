@@ -66,7 +66,7 @@ fn keeps_apart(site: &Site, closes_the_rest: bool) {
     let mut seen = BTreeMap::<String, usize>::new();
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     for number in 0..TRIED {
-        let host = if number < PLAIN.len() { PLAIN[number].to_owned() } else { dice.host() };
+        let host = PLAIN.get(number).map_or_else(|| dice.host(), |plain| (*plain).to_owned());
         // Of an absolute target Envoy takes the authority (RFC 9112 section 3.2.2), whatever the field says.
         let request = match number % 3 {
             0 => Request::new("GET", &format!("http://{host}/"), "www.example.com"),
