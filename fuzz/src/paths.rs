@@ -73,9 +73,7 @@ pub(crate) fn is_plain(raw: &[u8]) -> bool {
 
 fn without_parameters(path: &[u8]) -> Vec<u8> {
     let names = path.split(|byte| *byte == b'/').map(|segment| naive::cut(segment, b';').0);
-    let cut = names.collect::<Vec<_>>().join(&b'/');
-    // A last segment of parameters alone is empty to one server and none to another.
-    if cut.ends_with(b"/") && !path.ends_with(b"/") { [&cut[..], b"/"].concat() } else { cut }
+    names.collect::<Vec<_>>().join(&b'/')
 }
 
 fn merge_slashes(path: &[u8]) -> Vec<u8> {

@@ -230,7 +230,8 @@ fn check_segments(text: &str) -> Result<(), Ambiguous> {
         if matches!(name, "." | "..") {
             return Err(Ambiguous::DotSegment);
         }
-        if name.is_empty() && (segments.peek().is_some() || name.len() != segment.len()) {
+        // The last segment may be empty, or nothing but parameters: `/app/;jsessionid=1` is how Java writes `/app/`.
+        if name.is_empty() && segments.peek().is_some() {
             return Err(Ambiguous::EmptySegment);
         }
     }
@@ -320,6 +321,8 @@ mod tests {
             ("/%6Frders/caf%C3%A9", &["/orders/caf%C3%A9"]),
             ("/admin;x=1/users", &["/admin;x=1/users", "/admin/users"]),
             ("/admin;/users;a;b", &["/admin;/users;a;b", "/admin/users"]),
+            ("/;jsessionid=1", &["/;jsessionid=1", "/"]),
+            ("/a/%3Bx", &["/a/%3Bx", "/a/;x", "/a/"]),
             ("/%61dmin;v=2", &["/admin;v=2", "/admin"]),
             ("/orders%3Aexport", &["/orders%3Aexport", "/orders:export"]),
             ("/a%3Bx/users", &["/a%3Bx/users", "/a;x/users", "/a/users"]),
@@ -340,7 +343,8 @@ mod tests {
             ("/a#/;x/b", Ambiguous::EmptySegment),
             ("/a#%2f", Ambiguous::Separator),
             ("/a;x/..;y/b", Ambiguous::DotSegment),
-            ("/a/%3Bx", Ambiguous::EmptySegment),
+            ("/a/%3Bx/b", Ambiguous::EmptySegment),
+            ("/a//;x", Ambiguous::EmptySegment),
             ("a", Ambiguous::NotAbsolute),
         ] {
             assert_eq!(readings(target), Err(why), "{target}");

@@ -56,6 +56,9 @@ fn a_path_whose_readings_lead_to_one_rule_is_judged_by_it() {
         ("/orders:export", "token_missing"),
         ("/blog;x=1/post", "anonymous"),
         ("/blog/post;jsessionid=1", "anonymous"),
+        ("/blog/;jsessionid=1", "anonymous"),
+        ("/;jsessionid=1", "anonymous"),
+        ("/admin/;jsessionid=1", "token_missing"),
         ("/blog%3Bx%3D1/post", "anonymous"),
         ("/blog/a%40b%3Ac", "anonymous"),
     ] {

@@ -11,6 +11,8 @@ const WRITTEN: &[&str] = &[
     "/%61dmin;v=2",
     "/%61dmin;v=2/users",
     "/admin/users;jsessionid=1",
+    "/admin/;jsessionid=1",
+    "/;jsessionid=1",
     "/admin%3bx=1/users",
     "/admin%3B/users",
     "/;x=1/admin/users",
