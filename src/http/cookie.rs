@@ -8,10 +8,17 @@ pub fn values<'h>(field: &'h [u8], name: &[u8]) -> impl Iterator<Item = &'h [u8]
     })
 }
 
-/// The field value without the cookie called `name`; `None` when nothing is left.
-pub fn without(field: &[u8], name: &[u8]) -> Option<Vec<u8>> {
-    let kept: Vec<&[u8]> = pairs(field).filter(|pair| name_of(pair) != name).collect();
-    (!kept.is_empty()).then(|| kept.join(&b"; "[..]))
+/// Whether one field value has a cookie of a name for which `is_ours`.
+pub fn has(field: &[u8], is_ours: impl Fn(&[u8]) -> bool) -> bool {
+    pairs(field).any(|pair| is_ours(name_of(pair)))
+}
+
+/// The field value without the cookies of names for which `is_ours`; `None` when nothing is left. What is put into a request is text: a
+/// cookie that is none (RFC 6265 section 4.1.1 has US-ASCII alone) is lost, and takes no other with it.
+pub fn without(field: &[u8], is_ours: impl Fn(&[u8]) -> bool) -> Option<String> {
+    let others = pairs(field).filter(|pair| !is_ours(name_of(pair)));
+    let kept: Vec<&str> = others.filter_map(|pair| core::str::from_utf8(pair).ok()).collect();
+    (!kept.is_empty()).then(|| kept.join("; "))
 }
 
 fn pairs(field: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -37,7 +44,10 @@ mod tests {
 
     #[test]
     fn the_others_stay() {
-        assert_eq!(without(b"a=1; session=x; b=2", b"session").as_deref(), Some(&b"a=1; b=2"[..]));
-        assert_eq!(without(b"session=x", b"session"), None);
+        let without = |field: &[u8]| without(field, |name| matches!(name, b"session" | b"login"));
+        assert_eq!(without(b"a=1; session=x; b=2").as_deref(), Some("a=1; b=2"));
+        assert_eq!(without(b"login=x;a=1; session=x").as_deref(), Some("a=1"));
+        assert_eq!(without(b"session=x"), None);
+        assert_eq!(without(b"a=1; b=caf\xe9; session=x; c=2").as_deref(), Some("a=1; c=2"));
     }
 }

@@ -47,6 +47,14 @@ impl Place {
         }
     }
 
+    /// The name of the cookie, where this is one.
+    pub fn cookie(&self) -> Option<&str> {
+        match self {
+            Self::Cookie(name) => Some(name),
+            Self::Header { .. } | Self::Query(_) => None,
+        }
+    }
+
     /// Whether this is the header field `name` (lower case).
     pub fn is_header(&self, name: &[u8]) -> bool {
         self.header().is_some_and(|header| header.as_bytes() == name)
@@ -144,9 +152,10 @@ pub fn strip(head: &RequestHead<'_>, places: &[Place], edits: &mut HeaderEdits) 
                 }
             }
             Place::Query(name) => target = Cow::Owned(form::without(&target, name.as_bytes())),
-            Place::Cookie(name) => strip_cookie(head, name, edits),
+            Place::Cookie(_) => {}
         }
     }
+    strip_cookies(head, places, edits);
     if places.iter().any(|place| place.scheme() == Scheme::Dpop)
         && head.first(dpop::FIELD.as_bytes()).is_some()
     {
@@ -158,18 +167,18 @@ pub fn strip(head: &RequestHead<'_>, places: &[Place], edits: &mut HeaderEdits) 
     }
 }
 
-fn strip_cookie(head: &RequestHead<'_>, name: &str, edits: &mut HeaderEdits) {
-    let has = |field| cookie::values(field, name.as_bytes()).next().is_some();
-    if !head.values(b"cookie").any(has) {
+/// Takes out the cookies of all places at once: there is one field for them, and of two edits of it only one would count.
+fn strip_cookies(head: &RequestHead<'_>, places: &[Place], edits: &mut HeaderEdits) {
+    let names: Vec<&[u8]> = places.iter().filter_map(Place::cookie).map(str::as_bytes).collect();
+    let is_ours = |name: &[u8]| names.contains(&name);
+    if names.is_empty() || !head.values(b"cookie").any(|field| cookie::has(field, is_ours)) {
         return;
     }
     edits.remove.push("cookie".into());
-    let kept: Vec<Vec<u8>> =
-        head.values(b"cookie").filter_map(|field| cookie::without(field, name.as_bytes())).collect();
-    if let Ok(kept) = String::from_utf8(kept.join(&b"; "[..]))
-        && !kept.is_empty()
-    {
-        edits.set.push(("cookie".into(), kept.into()));
+    let kept: Vec<String> =
+        head.values(b"cookie").filter_map(|field| cookie::without(field, is_ours)).collect();
+    if !kept.is_empty() {
+        edits.set.push(("cookie".into(), kept.join("; ").into()));
     }
 }
 
@@ -331,6 +340,25 @@ mod tests {
         let mut edits = HeaderEdits::default();
         strip(&RequestHead::from_pairs([(&b":path"[..], target)]), &places(), &mut edits);
         assert_eq!(edits.set, [(":path".into(), "/p?x=%FF".into())]);
+        let cookies: &[u8] = b"login=1; town=Orl\xe9ans; session=x";
+        let mut edits = HeaderEdits::default();
+        strip(&RequestHead::from_pairs([(&b"cookie"[..], cookies)]), &places(), &mut edits);
+        assert_eq!(edits.set, [("cookie".into(), "login=1".into())], "the login at the upstream stays");
+    }
+
+    #[test]
+    fn the_tokens_of_all_cookies_and_parameters_are_taken_out() {
+        let names = ["session", "old"];
+        let places: Vec<Place> = names
+            .into_iter()
+            .flat_map(|name| [Place::Cookie(name.to_owned()), Place::Query(name.to_owned())])
+            .collect();
+        let fields = [("cookie", "old=t; a=b; session=t"), ("cookie", "c=d; old=t")];
+        let mut edits = HeaderEdits::default();
+        strip(&head("/p?old=t&a=1&session=t", &fields), &places, &mut edits);
+        let pair = |name: &str, value: &str| (name.into(), value.into());
+        assert_eq!(edits.remove, ["cookie"].map(Rc::from));
+        assert_eq!(edits.set, [pair("cookie", "a=b; c=d"), pair(":path", "/p?a=1")]);
     }
 
     #[test]
