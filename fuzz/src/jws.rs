@@ -146,7 +146,8 @@ fn check(token: &[u8], place: &Place) {
 fn kinds(typ: Option<&str>, claims: &Map<String, Value>) {
     let word = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
     let (kind, purpose) = (word("typ"), word("token_use"));
-    let for_the_issuer = ["refresh", "offline", "logout"].contains(&kind.as_str());
+    let for_the_issuer = ["refresh", "offline", "logout"].contains(&kind.as_str())
+        || ["token_type", "type", "token_use"].iter().any(|name| word(name) == "refresh");
     let login = kind == "id" || purpose == "id" || claims.contains_key("c_hash");
     let access = typ.is_some_and(|typ| {
         ["at+jwt", "application/at+jwt"].iter().any(|access| typ.eq_ignore_ascii_case(access))

@@ -65,6 +65,10 @@ fn says(name: &str, value: &Value) -> Says {
         "typ" if is("Refresh") => Says::Other("its claim typ is Refresh"),
         "typ" if is("Offline") => Says::Other("its claim typ is Offline"),
         "typ" if is("Logout") => Says::Other("its claim typ is Logout"),
+        // Django's Simple JWT and Flask-JWT-Extended, which tell their tokens apart by nothing else.
+        "token_type" if is("refresh") => Says::Other("its claim token_type is refresh"),
+        "type" if is("refresh") => Says::Other("its claim type is refresh"),
+        "token_use" if is("refresh") => Says::Other("its claim token_use is refresh"),
         "typ" if is("ID") => Says::IdToken("it is an ID token: its claim typ is ID"),
         // Cognito's.
         "token_use" if is("access") => Says::AccessToken,
@@ -121,6 +125,13 @@ mod tests {
             let claims = json!({"typ": typ, "scope": "a", "nonce": "n"});
             assert!(other(None, &claims).is_some(), "{typ}");
             assert!(other_claims(None, claims.as_object().unwrap(), true).is_some(), "{typ}");
+        }
+        for name in ["token_type", "type", "token_use"] {
+            let claims = |kind: &str| json!({name: kind, "scope": "a"});
+            assert!(other_claims(None, claims("refresh").as_object().unwrap(), true).is_some(), "{name}");
+            for kind in ["access", "Bearer", "refreshing", ""] {
+                assert_eq!(other(None, &claims(kind)), None, "{name} {kind}");
+            }
         }
     }
 
