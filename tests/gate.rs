@@ -1013,6 +1013,21 @@ fn what_the_issuer_says_completes_a_verified_token() {
 }
 
 #[test]
+fn what_a_challenge_says_of_a_token_is_shared_with_the_answer() {
+    let mut policy = asking();
+    policy["issuers"]["idp"]["introspection"] =
+        json!({"protocol": "userinfo", "uri": "https://idp.example.com/userinfo", "cluster": "idp"});
+    let slots = Rc::new(Slots::default());
+    let (mut one, mut two) = (worker(&policy, &slots), worker(&policy, &slots));
+    assert!(parked(&open(&mut one, 1, "token", at(0))));
+    let asks = ask(&mut one, at(0));
+    let fields = [("www-authenticate".to_owned(), b"Bearer error=\"insufficient_scope\"".to_vec())];
+    let refused = Reply::Answered(Answer { status: 403, fields: &fields, body: b"" });
+    assert_eq!(reason(&one.answer(asks[0].0, &refused, at(0))[0].verdict), "scope_insufficient");
+    assert_eq!(reason(&settled(open(&mut two, 1, "token", at(1)))), "scope_insufficient");
+}
+
+#[test]
 fn an_answer_that_nobody_waits_for_any_more_is_about_the_same_token() {
     const ISSUER: &str = "https://idp.example.com";
     let key = PrivateKey::generate(Algorithm::Es256, Some("k")).unwrap();

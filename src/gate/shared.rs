@@ -28,6 +28,12 @@ const LONGEST: usize = 4096;
 /// Who looked for an answer before this has not seen it.
 const JUST_NOW: Duration = Duration::from_secs(1);
 
+/// The fields of an answer that say something about the token: all that is shared of them.
+const FIELDS: [&str; 2] = ["content-type", "www-authenticate"];
+
+/// No field of these follows.
+const NO_FIELD: u8 = u8::MAX;
+
 /// A memory that several workers share; what is written may be gone, old or forged when it is read.
 pub trait SharedSlots {
     /// What lies in `slot`, and its version.
@@ -180,7 +186,10 @@ impl Shared {
         clock: &Clock,
     ) {
         let Span { at, .. } = span;
-        if answer.body.len() > LONGEST {
+        let shared = answer.fields.iter().filter(|(name, _)| FIELDS.contains(&name.as_str()));
+        let fields: Vec<(String, Vec<u8>)> = shared.cloned().collect();
+        let length = fields.iter().fold(answer.body.len(), |sum, (_, value)| sum.saturating_add(value.len()));
+        if length > LONGEST {
             return self.give_turn_back(issuer, digest, at);
         }
         let Some(key) = self.key(issuer) else { return };
@@ -192,14 +201,7 @@ impl Shared {
         if kind != Kind::Good && found.as_ref().is_some_and(|(bytes, _)| displaces(bytes)) {
             return;
         }
-        let fields =
-            answer.text("content-type").map(|kind| ("content-type".to_owned(), kind.as_bytes().to_vec()));
-        let told = Told {
-            at,
-            status: answer.status,
-            fields: fields.into_iter().collect(),
-            body: answer.body.to_vec(),
-        };
+        let told = Told { at, status: answer.status, fields, body: answer.body.to_vec() };
         let record = Record { span, kind, told: Some(told) };
         // A slot that another worker has written to in this moment is theirs.
         let _ = self.slots.write(slot, &record.write(key, slot, digest), found.map(|(_, version)| version));
@@ -263,7 +265,8 @@ impl Record {
         now < self.span.at.plus(lasts) && self.span.holds(clock, now)
     }
 
-    /// Tag, digest, kind, times, status, media type and body, numbers little-endian.
+    /// Tag, digest, kind, times, status, fields and body, numbers little-endian. Each field is the number of its name in
+    /// [`FIELDS`] and its value's length and text; a number that is none ends them.
     fn write(&self, key: &DigestKey, slot: u32, digest: Digest) -> Vec<u8> {
         let mut record = vec![0; TAG];
         record.extend(digest.as_u128().to_le_bytes());
@@ -272,9 +275,16 @@ impl Record {
         record.extend(self.span.until.as_millis().to_le_bytes());
         if let Some(told) = &self.told {
             record.extend(told.status.to_le_bytes());
-            let kind = told.fields.first().map(|(_, kind)| kind.as_slice()).unwrap_or_default();
-            record.push(kind.len().min(255) as u8);
-            record.extend(kind.iter().take(255));
+            for (name, value) in &told.fields {
+                let number = FIELDS.iter().zip(0u8..).find(|(known, _)| *known == name);
+                let length = u16::try_from(value.len());
+                if let (Some((_, number)), Ok(length)) = (number, length) {
+                    record.push(number);
+                    record.extend(length.to_le_bytes());
+                    record.extend(value);
+                }
+            }
+            record.push(NO_FIELD);
             record.extend(&told.body);
         }
         let tag = tag(key, slot, record.get(TAG..).unwrap_or_default());
@@ -318,16 +328,18 @@ fn holds_good_answer(bytes: &[u8], clock: &Clock, now: UnixTime) -> bool {
 }
 
 fn read_told(at: UnixTime, content: &[u8]) -> Option<Told> {
-    let (status, content) = content.split_first_chunk::<2>()?;
-    let (length, content) = content.split_first()?;
-    let (kind, body) = content.split_at_checked(usize::from(*length))?;
-    let kind = (!kind.is_empty()).then(|| ("content-type".to_owned(), kind.to_vec()));
-    Some(Told {
-        at,
-        status: u16::from_le_bytes(*status),
-        fields: kind.into_iter().collect(),
-        body: body.to_vec(),
-    })
+    let (status, mut content) = content.split_first_chunk::<2>()?;
+    let mut fields = Vec::new();
+    loop {
+        let (number, rest) = content.split_first()?;
+        if *number == NO_FIELD {
+            return Some(Told { at, status: u16::from_le_bytes(*status), fields, body: rest.to_vec() });
+        }
+        let (length, rest) = rest.split_first_chunk::<2>()?;
+        let (value, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
+        fields.push(((*FIELDS.get(usize::from(*number))?).to_owned(), value.to_vec()));
+        content = rest;
+    }
 }
 
 /// What `content` of `slot` is tagged with.
@@ -345,7 +357,12 @@ mod tests {
     const KEY: DigestKey = DigestKey::new([1; 16]);
 
     fn record() -> Record {
-        let fields = vec![("content-type".to_owned(), b"application/json".to_vec())];
+        let field = |name: &str, value: &[u8]| (name.to_owned(), value.to_vec());
+        let fields = vec![
+            field("content-type", b"application/json"),
+            field("www-authenticate", b"Basic realm=\"a\""),
+            field("www-authenticate", &[b'x'; 300]),
+        ];
         let told = Told { at: UnixTime::from_secs(5), status: 200, fields, body: b"{}".to_vec() };
         let span = Span { at: told.at, until: UnixTime::from_secs(9) };
         Record { span, kind: Kind::Good, told: Some(told) }
