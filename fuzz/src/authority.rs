@@ -70,6 +70,9 @@ fn readings(authority: &[u8], ignores_ports: bool) -> Vec<Vec<u8>> {
         let more: Vec<_> = all.iter().filter_map(|text| read(text)).collect();
         all.extend(more);
     };
+    // Two fields, which Envoy joins.
+    each(&mut all, |text| Some(naive::cut(text, b',').0.to_vec()));
+    each(&mut all, |text| text.rsplit(|byte| *byte == b',').next().map(|last| last.trim_ascii().to_vec()));
     each(&mut all, |text| text.strip_suffix(b".").map(<[u8]>::to_vec));
     each(&mut all, |text| naive::cut(text, b'@').1.map(<[u8]>::to_vec));
     each(&mut all, |text| text.rsplit(|byte| *byte == b'@').next().map(<[u8]>::to_vec));

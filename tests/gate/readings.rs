@@ -155,9 +155,15 @@ fn a_host_whose_readings_lead_to_different_rules_is_refused() {
 
 #[test]
 fn a_host_that_nobody_can_read_is_refused_wherever_hosts_decide() {
-    for host in
-        ["", "a:1.example.com", "x@y@acme.example.com", "acme.example.com/", "[acme.example.com]", "a\u{e9}"]
-    {
+    for host in [
+        "",
+        "a:1.example.com",
+        "x@y@acme.example.com",
+        "acme.example.com/",
+        "[acme.example.com]",
+        "a\u{e9}",
+        "www.example.com,acme.example.com",
+    ] {
         assert_eq!(outcome(&tenants(), host, "/"), "authority_ambiguous", "{host}");
         assert_eq!(outcome(&one_open_host(), host, "/"), "authority_ambiguous", "{host}");
         assert_eq!(outcome(&one_closed_folder(), host, "/"), "anonymous", "{host}: no rule names a host");
