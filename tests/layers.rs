@@ -23,7 +23,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("siphasher", &["base/digest.rs"]),
     ("base64", &["base/base64url.rs"]),
     ("clap", &["tool/"]),
-    ("serde_saphyr", &["tool/document.rs"]),
+    ("granit_parser", &["tool/document/tree.rs"]),
 ];
 
 fn source() -> PathBuf {

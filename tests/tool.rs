@@ -851,3 +851,71 @@ fn a_bound_token_is_proven_once_and_explained() {
     let refused = run(&["mint", "token", "--key", &key, "--dpop-key", &symmetric], "");
     assert!(refused.code == 1 && refused.err.contains("nothing can be bound to it"), "{}", refused.err);
 }
+
+/// Every command that takes a policy, given `policy`; and `test` with a file that names it.
+fn every_command(name: &str, policy: &str) -> Vec<Run> {
+    let test = file(
+        &format!("{name}-test.yaml"),
+        &format!("policy: {policy}\ntests:\n  - {{name: a, request: {{}}, expect: {{outcome: refuse}}}}\n"),
+    );
+    let request = lines(&[request(1, "/", None, &[])]);
+    vec![
+        run(&["check", policy], ""),
+        run(&["decide", "--policy", policy], &request),
+        run(&["explain", "--policy", policy, "--authority", "a"], ""),
+        run(&["test", &test], ""),
+    ]
+}
+
+#[test]
+fn what_readers_of_yaml_differ_on_is_refused_by_every_command() {
+    const RULE: &str = "{name: y, require: {claims: {country: NO, build: \"1e3\", level: 5, tenant: 0123}}}";
+    const ISSUERS: &str = "issuers: {corp: {audiences: any, introspection: {uri: \"https://a/i\", cluster: a, client: {method: none}}}}";
+    let policy = file("differ.yaml", &format!("{ISSUERS}\nrules:\n  - {RULE}\n"));
+    let inline = file("differ-inline.yaml", &format!("policy: {{{ISSUERS}, rules: [{RULE}]}}\ntests: []\n"));
+    let plugin = file(
+        "differ-plugin.yaml",
+        &format!(
+            "kind: WasmPlugin\nmetadata: {{name: scopegate, y: 0123}}\nspec: {{pluginConfig: {{{ISSUERS}, rules: [{RULE}]}}}}\n"
+        ),
+    );
+    let runs = every_command("differ", &policy).into_iter().chain(every_command("differ-plugin", &plugin));
+    for run in runs.chain([run(&["test", &inline], "")]) {
+        let told = run.out + &run.err;
+        assert_eq!(run.code, 1, "{told}");
+        for place in
+            ["rules[0].name: ", "rules[0].require.claims.country: ", "rules[0].require.claims.tenant: "]
+        {
+            assert!(told.contains(place), "{place}: {told}");
+        }
+        assert!(
+            told.contains("write it in quotes") && !told.contains("build") && !told.contains("level"),
+            "{told}"
+        );
+    }
+    let quoted = RULE.replace("name: y", "name: 'y'").replace("NO", "\"NO\"").replace("0123", "\"0123\"");
+    let quoted = file("differ-not.yaml", &format!("{ISSUERS}\nrules:\n  - {quoted}\n"));
+    for run in every_command("differ-not", &quoted) {
+        assert_eq!(run.code, 0, "{}{}", run.out, run.err);
+    }
+}
+
+#[test]
+fn of_a_file_that_is_no_policy_nothing_is_shown() {
+    for (name, text) in [
+        ("shadow", "root:$y$j9T$hunter2:19000:0:99999:7:::\ndaemon:*hunter2:19000:0:99999:7:::\n"),
+        ("shadow.yaml", "root:$y$j9T$hunter2:19000:0:99999:7:::\n"),
+        ("settings", "hunter2: hunter2\nother: [hunter2]\n"),
+        ("settings.json", "{\"hunter2\": {\"hunter2\": 1}}"),
+        ("words", "hunter2\nhunter2 hunter2\n"),
+        ("broken", "a: [hunter2\nb: {hunter2"),
+    ] {
+        let path = file(&format!("no-policy-{name}"), text);
+        for run in
+            every_command(&format!("no-policy-{name}"), &path).into_iter().chain([run(&["test", &path], "")])
+        {
+            let told = run.out + &run.err;
+            assert!(run.code == 1 && !told.contains("hunter2"), "{name}: {told}");
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! The whole document.
 
+use serde_json::Value;
+
 use super::authority::ignored_ports;
 use super::cors::cors;
 use super::dpop::dpop;
@@ -39,6 +41,11 @@ const KEYS: &[&str] = &[
     "limits",
     "seal",
 ];
+
+/// Whether `value` is meant to be a policy: an object with a key that only policies have.
+pub fn is_policy(value: &Value) -> bool {
+    KEYS.iter().any(|key| value.get(key).is_some())
+}
 
 /// The policy that `document` describes. `environment` gives the value of an environment variable.
 ///

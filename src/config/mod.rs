@@ -28,8 +28,9 @@ mod token;
 mod upstream;
 mod values;
 
-pub use document::compile;
+pub use document::{compile, is_policy};
 pub use error::ConfigError;
+pub use names::{member_place, quoted};
 
 /// The JSON Schema (draft 2020-12) of the policy document.
 pub const SCHEMA: &str = include_str!("schema.json");

@@ -4,10 +4,19 @@
 const SHOWN: usize = 80;
 
 /// `text` between two `quote`s, on one line, not too long.
-pub(super) fn quoted(text: &str, quote: char) -> String {
+pub fn quoted(text: &str, quote: char) -> String {
     let shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
     let more = if text.chars().count() > SHOWN { "…" } else { "" };
     format!("{quote}{shown}{more}{quote}")
+}
+
+/// The place of the member `name` of what stands at `at`: `rules.x`, or `rules["x y"]` where the name is no plain word.
+pub fn member_place(at: &str, name: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if name.is_empty() || !name.bytes().all(is_plain) {
+        return format!("{at}[{}]", quoted(name, '"'));
+    }
+    if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") }
 }
 
 /// The one of `known` that `name` is most likely a slip of.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::error::{ConfigError, Problems};
-use super::names::{nearest, quoted};
+use super::names::{member_place, nearest};
 use crate::base::json::Object;
 
 /// A value and its place. Reading gives `None` when the value is not what is asked for, which then has been said.
@@ -126,11 +126,7 @@ impl<'d> Node<'d> {
     }
 
     fn place_of(&self, name: &str) -> String {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-        if name.is_empty() || !name.bytes().all(is_plain) {
-            return format!("{}[{}]", self.at, quoted(name, '"'));
-        }
-        if self.at.is_empty() { name.to_owned() } else { format!("{}.{name}", self.at) }
+        member_place(&self.at, name)
     }
 }
 

@@ -35,12 +35,14 @@ impl Compiled {
     }
 }
 
-/// Compiles `document`. A variable that is not set is no problem here: its placeholder stands for it.
+/// Compiles `document`, in which readers of its file differ on `differences`. A variable that is not set is no problem
+/// here: its placeholder stands for it.
 ///
 /// # Errors
 /// Everything that is wrong with the document.
 pub fn compile(
     document: &Value,
+    differences: Vec<ConfigError>,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Compiled, Vec<ConfigError>> {
     let variables = RefCell::new(Vec::<String>::new());
@@ -59,6 +61,10 @@ pub fn compile(
             format!("${name}")
         }))
     };
-    let policy = config::compile(document.to_string().as_bytes(), &lookup)?;
+    let compiled = config::compile(document.to_string().as_bytes(), &lookup);
+    if !differences.is_empty() {
+        return Err([differences, compiled.err().unwrap_or_default()].concat());
+    }
+    let policy = compiled?;
     Ok(Compiled { policy: Rc::new(policy), variables: variables.into_inner(), unset: unset.into_inner() })
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::base::base64url;
 use crate::base::json::Object;
+use crate::config::member_place;
 
 /// What is wrong with a value, and where in the document.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,14 +24,18 @@ impl Wrong {
     /// The same problem, seen from the object in which the value stands under `name`.
     #[must_use]
     pub fn inside(self, name: &str) -> Self {
-        let dot = if self.at.is_empty() || self.at.starts_with('[') { "" } else { "." };
-        Self { at: format!("{name}{dot}{}", self.at), problem: self.problem }
+        self.below(&member_place("", name))
     }
 
     /// The same problem, seen from the array in which the value stands at `index`.
     #[must_use]
     pub fn at_index(self, index: usize) -> Self {
-        self.inside(&format!("[{index}]"))
+        self.below(&format!("[{index}]"))
+    }
+
+    fn below(self, step: &str) -> Self {
+        let dot = if self.at.is_empty() || self.at.starts_with('[') { "" } else { "." };
+        Self { at: format!("{step}{dot}{}", self.at), problem: self.problem }
     }
 }
 

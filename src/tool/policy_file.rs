@@ -1,12 +1,14 @@
 //! The policies in a file: the file is one, or a proxy's file that holds some.
 
 use core::fmt;
+use std::borrow::Cow;
 use std::io::Read;
 
 use serde_json::Value;
 
-use super::document::{self, Unreadable};
+use super::document::{Documents, Unreadable};
 use super::envoy::{self, Configuration};
+use crate::config::{self, ConfigError};
 
 /// A policy, and where in its file it stands.
 #[derive(Debug)]
@@ -15,6 +17,8 @@ pub struct PolicyDocument {
     pub place: String,
     /// The policy as it is written, secrets and all.
     pub document: Value,
+    /// What others than the tool read otherwise in it.
+    pub differences: Vec<ConfigError>,
 }
 
 /// Why a file does not hold the one policy that is wanted.
@@ -51,16 +55,17 @@ pub const NONE: &str = "holds no policy: give a policy, or a file of Envoy, Isti
 /// # Errors
 /// When the file cannot be read, or holds none or several.
 pub fn single(file: &str, stdin: &mut dyn Read) -> Result<PolicyDocument, NoPolicy> {
-    let bytes = document::load(file, stdin).map_err(NoPolicy::Unreadable)?;
-    single_in(&document::parse(&bytes).map_err(NoPolicy::Unreadable)?)
+    single_in(&Documents::read(file, stdin).map_err(NoPolicy::Unreadable)?)
 }
 
-fn single_in(documents: &[Value]) -> Result<PolicyDocument, NoPolicy> {
+fn single_in(documents: &Documents) -> Result<PolicyDocument, NoPolicy> {
     let mut found = Vec::new();
-    for (index, document) in documents.iter().enumerate() {
-        let prefix = prefix(documents, index);
+    for (index, document) in documents.values.iter().enumerate() {
+        let prefix = prefix(&documents.values, index);
         if !envoy::is_of_a_proxy(document) {
-            found.push((prefix, Configuration::Policy(document.clone())));
+            if config::is_policy(document) {
+                found.push((prefix, Configuration::Policy(Cow::Borrowed(document))));
+            }
             continue;
         }
         let filters = envoy::find(document).into_iter();
@@ -69,7 +74,10 @@ fn single_in(documents: &[Value]) -> Result<PolicyDocument, NoPolicy> {
     let mut found = found.into_iter();
     match (found.next(), found.next()) {
         (None, _) => Err(NoPolicy::None),
-        (Some((place, Configuration::Policy(document))), None) => Ok(PolicyDocument { place, document }),
+        (Some((place, Configuration::Policy(document))), None) => {
+            let differences = documents.differences_in(&document);
+            Ok(PolicyDocument { place, document: document.into_owned(), differences })
+        }
         (Some((place, Configuration::Unreadable(problem))), None) => Err(NoPolicy::Wrong(place, problem)),
         (Some((first, _)), Some((second, _))) => {
             Err(NoPolicy::Several([first, second].into_iter().chain(found.map(|(place, _)| place)).collect()))
@@ -91,22 +99,54 @@ mod tests {
         json!({"kind": "WasmPlugin", "metadata": {"name": "scopegate"}, "spec": {"pluginConfig": policy}})
     }
 
+    fn documents(values: &[Value]) -> Documents {
+        let texts: Vec<String> = values.iter().map(|value| format!("---\n{value}\n")).collect();
+        Documents::parse(texts.concat().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_others_read_otherwise_goes_with_the_policy() {
+        let found = |text: &str| single_in(&Documents::parse(text.as_bytes()).unwrap()).unwrap().differences;
+        let told = found(
+            "kind: WasmPlugin\nmetadata: {name: scopegate, y: 0123}\nspec: {pluginConfig: {rules: [NO]}}\n",
+        );
+        assert_eq!(told.iter().map(|told| told.at.as_str()).collect::<Vec<_>>(), ["rules[0]"]);
+        assert!(found("kind: a\n---\nkind: WasmPlugin\nspec: {pluginConfig: {rules: []}}\n").is_empty());
+        assert!(found("---\n---\nrules: []\n").is_empty());
+        let several = found("rules: []\n---\nkind: a\n");
+        assert!(several[0].problem.contains("several documents"), "{several:?}");
+    }
+
+    #[test]
+    fn what_is_no_policy_is_none_whatever_is_in_it() {
+        for text in [
+            "root:$y$j9T$hunter2:19000:0:99999:7:::\n",
+            "hunter2: hunter2\n",
+            "{\"hunter2\": 1}",
+            "hunter2",
+            "[1]",
+        ] {
+            let problem = single_in(&Documents::parse(text.as_bytes()).unwrap()).unwrap_err();
+            assert_eq!(problem, NoPolicy::None, "{text}");
+        }
+    }
+
     #[test]
     fn a_file_is_a_policy_or_holds_one() {
         let policy = json!({"rules": []});
-        let found = single_in(core::slice::from_ref(&policy)).unwrap();
+        let found = single_in(&documents(core::slice::from_ref(&policy))).unwrap();
         assert!(found.document == policy && found.place.is_empty());
-        let found = single_in(&[json!({"kind": "Service"}), plugin(&policy)]).unwrap();
+        let found = single_in(&documents(&[json!({"kind": "Service"}), plugin(&policy)])).unwrap();
         assert!(found.document == policy && found.place == "document 2: spec.pluginConfig");
     }
 
     #[test]
     fn none_and_several_are_refused() {
         let policy = json!({"rules": []});
-        assert_eq!(single_in(&[json!({"kind": "Service"})]).unwrap_err(), NoPolicy::None);
-        let several = single_in(&[plugin(&policy), plugin(&policy)]).unwrap_err().to_string();
+        assert_eq!(single_in(&documents(&[json!({"kind": "Service"})])).unwrap_err(), NoPolicy::None);
+        let several = single_in(&documents(&[plugin(&policy), plugin(&policy)])).unwrap_err().to_string();
         assert!(several.contains("document 1: spec.pluginConfig; document 2: "), "{several}");
-        let wrong = single_in(&[plugin(&json!("text"))]).unwrap_err().to_string();
+        let wrong = single_in(&documents(&[plugin(&json!("text"))])).unwrap_err().to_string();
         assert!(wrong.starts_with("spec.pluginConfig: is not an object"), "{wrong}");
     }
 }

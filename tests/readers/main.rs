@@ -13,9 +13,10 @@ mod support;
 
 mod browser;
 mod upstreams;
+mod yaml;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let trials = browser::trials().into_iter().chain(upstreams::trials());
+    let trials = browser::trials().into_iter().chain(upstreams::trials()).chain(yaml::trials());
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }

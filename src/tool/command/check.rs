@@ -5,10 +5,11 @@ use std::io;
 use serde_json::Value;
 
 use super::within;
+use crate::config::{self, ConfigError};
 use crate::policy::{Introspection, Issuer, Keys};
 use crate::tool::compiled::{self, Compiled};
 use crate::tool::console::{Console, Exit};
-use crate::tool::document;
+use crate::tool::document::Documents;
 use crate::tool::envoy::{self, Configuration, Filter, Surroundings, Ways};
 use crate::tool::notes;
 use crate::tool::policy_file::{self, prefix};
@@ -23,24 +24,26 @@ pub(in crate::tool) fn run(files: &[String], console: &mut Console<'_>) -> io::R
 }
 
 fn check(file: &str, console: &mut Console<'_>) -> io::Result<Exit> {
-    let documents = document::load(file, console.stdin).and_then(|bytes| document::parse(&bytes));
-    let documents = match documents {
+    let documents = match Documents::read(file, console.stdin) {
         Ok(documents) => documents,
         Err(problem) => return wrong(console, file, &problem.to_string()),
     };
-    let surroundings = Surroundings::of(&documents);
+    let surroundings = Surroundings::of(&documents.values);
     let mut found = None;
-    for (index, document) in documents.iter().enumerate() {
-        let prefix = prefix(&documents, index);
+    for (index, document) in documents.values.iter().enumerate() {
+        let prefix = prefix(&documents.values, index);
         if !envoy::is_of_a_proxy(document) {
+            if !config::is_policy(document) {
+                continue;
+            }
             let place = within(file, prefix.trim_end_matches(": "));
-            let exit = policy(&place, document, console)?.0;
+            let exit = policy(&place, document, documents.differences_in(document), console)?.0;
             found = Some(found.map_or(exit, |before: Exit| before.and(exit)));
             continue;
         }
         for filter in envoy::find(document) {
             let place = within(file, &format!("{prefix}{}", filter.place));
-            let exit = check_filter(&place, &filter, &surroundings, console)?;
+            let exit = check_filter(&place, &filter, &documents, &surroundings, console)?;
             found = Some(found.map_or(exit, |before: Exit| before.and(exit)));
         }
     }
@@ -51,7 +54,7 @@ fn check(file: &str, console: &mut Console<'_>) -> io::Result<Exit> {
              it pass without any filter: write one of those"
         )?;
     }
-    for way in Ways::of(&documents).past_the_filter() {
+    for way in Ways::of(&documents.values).past_the_filter() {
         writeln!(console.out, "warning: {file}: {way}")?;
     }
     found.map_or_else(|| wrong(console, file, policy_file::NONE), Ok)
@@ -60,6 +63,7 @@ fn check(file: &str, console: &mut Console<'_>) -> io::Result<Exit> {
 fn check_filter(
     place: &str,
     filter: &Filter<'_>,
+    documents: &Documents,
     surroundings: &Surroundings,
     console: &mut Console<'_>,
 ) -> io::Result<Exit> {
@@ -67,7 +71,7 @@ fn check_filter(
         Configuration::Policy(document) => document,
         Configuration::Unreadable(problem) => return wrong(console, place, problem),
     };
-    let (exit, compiled) = policy(place, document, console)?;
+    let (exit, compiled) = policy(place, document, documents.differences_in(document), console)?;
     let variables = compiled.map(|compiled| compiled.variables).unwrap_or_default();
     for advice in envoy::advise(filter, document, &variables, surroundings) {
         writeln!(console.out, "warning: {place}: {advice}")?;
@@ -75,8 +79,13 @@ fn check_filter(
     Ok(exit)
 }
 
-fn policy(place: &str, document: &Value, console: &mut Console<'_>) -> io::Result<(Exit, Option<Compiled>)> {
-    match compiled::compile(document, console.environment) {
+fn policy(
+    place: &str,
+    document: &Value,
+    differences: Vec<ConfigError>,
+    console: &mut Console<'_>,
+) -> io::Result<(Exit, Option<Compiled>)> {
+    match compiled::compile(document, differences, console.environment) {
         Ok(compiled) if !compiled.mistakes().is_empty() => {
             for mistake in compiled.mistakes() {
                 writeln!(console.out, "{place}: {mistake}")?;

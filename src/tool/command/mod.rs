@@ -21,7 +21,7 @@ pub(super) fn load(file: &str, console: &mut Console<'_>) -> io::Result<Option<(
         }
     };
     let place = within(file, &policy.place);
-    match compiled::compile(&policy.document, console.environment) {
+    match compiled::compile(&policy.document, policy.differences.clone(), console.environment) {
         Ok(compiled) => {
             for name in &compiled.unset {
                 writeln!(

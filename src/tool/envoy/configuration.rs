@@ -1,12 +1,14 @@
 //! A filter's configuration as the filter will get it.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::find::Configuration;
 use crate::base::{base64url, json};
 
 /// The configuration of Envoy's filter: an `Any` that Envoy unwraps.
-pub(super) fn of_any(any: Option<&Value>) -> Configuration {
+pub(super) fn of_any(any: Option<&Value>) -> Configuration<'_> {
     let Some(any) = any else {
         return unreadable("is missing: write the policy here, as a google.protobuf.Struct");
     };
@@ -28,26 +30,24 @@ pub(super) fn of_any(any: Option<&Value>) -> Configuration {
 }
 
 /// A configuration that stands there as it is.
-pub(super) fn of_struct(value: Option<&Value>, name: &str) -> Configuration {
+pub(super) fn of_struct<'d>(value: Option<&'d Value>, name: &str) -> Configuration<'d> {
     match value {
-        Some(Value::Object(_)) => {
-            value.cloned().map_or_else(|| unreadable("is missing"), Configuration::Policy)
-        }
+        Some(policy @ Value::Object(_)) => Configuration::Policy(Cow::Borrowed(policy)),
         Some(_) => unreadable("is not an object: write the policy here"),
         None => unreadable(&format!("is missing: write the policy under `{name}`")),
     }
 }
 
-fn of_text(text: &[u8]) -> Configuration {
+fn of_text(text: &[u8]) -> Configuration<'static> {
     json::value(text).map_or_else(
         |fault| {
             unreadable(&format!("is not JSON: {fault}: the filter reads JSON here; YAML belongs in a Struct"))
         },
-        Configuration::Policy,
+        |policy| Configuration::Policy(Cow::Owned(policy)),
     )
 }
 
-fn unreadable(problem: &str) -> Configuration {
+fn unreadable(problem: &str) -> Configuration<'static> {
     Configuration::Unreadable(problem.to_owned())
 }
 
@@ -59,7 +59,7 @@ mod tests {
     fn read(kind: &str, value: Value) -> Result<Value, String> {
         let any = json!({"@type": format!("type.googleapis.com/google.protobuf.{kind}"), "value": value});
         match of_any(Some(&any)) {
-            Configuration::Policy(policy) => Ok(policy),
+            Configuration::Policy(policy) => Ok(policy.into_owned()),
             Configuration::Unreadable(problem) => Err(problem),
         }
     }

@@ -1,9 +1,12 @@
 //! Every Wasm filter of ours in a document, wherever it stands.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::configuration;
 use crate::base::json::Object;
+use crate::config::member_place;
 
 /// A filter of ours.
 pub struct Filter<'d> {
@@ -11,15 +14,15 @@ pub struct Filter<'d> {
     /// configuration in a resource of Istio or Envoy Gateway.
     pub place: String,
     /// The policy.
-    pub configuration: Configuration,
+    pub configuration: Configuration<'d>,
     /// What it stands in.
     pub host: Host<'d>,
 }
 
 /// What a filter has for a policy.
-pub enum Configuration {
-    /// A document.
-    Policy(Value),
+pub enum Configuration<'d> {
+    /// A document: a value in the file, or what a text there says.
+    Policy(Cow<'d, Value>),
     /// None, or something that the filter cannot read: what, and what to write instead.
     Unreadable(String),
 }
@@ -100,8 +103,7 @@ impl Place<'_> {
             Self::Root => String::new(),
             // Every extension stands in one of these; they would only make the way longer.
             Self::Member(parent, "typed_config" | "typedConfig") => parent.text(),
-            Self::Member(Place::Root, name) => (*name).to_owned(),
-            Self::Member(parent, name) => format!("{}.{name}", parent.text()),
+            Self::Member(parent, name) => member_place(&parent.text(), name),
             Self::Index(parent, index) => format!("{}[{index}]", parent.text()),
         }
     }
@@ -187,7 +189,7 @@ impl<'d> Search<'d> {
 }
 
 /// Whether a Wasm filter is one of ours: its name or its code says so, or its configuration looks like a policy.
-fn is_ours(configuration: &Configuration, names: [Option<&Value>; 2], code: &str) -> bool {
+fn is_ours(configuration: &Configuration<'_>, names: [Option<&Value>; 2], code: &str) -> bool {
     const NAME: &str = "scopegate";
     let named = names.into_iter().flatten().filter_map(Value::as_str).any(|name| name.contains(NAME));
     named

@@ -182,12 +182,12 @@ mod tests {
     fn what_is_no_answer_is_refused_with_its_place() {
         for (value, place) in [
             (json!({"jwks": {}}), "jwks: "),
-            (json!({"/a": [{}, {"json": 1, "body": ""}]}), "/a[1]: has several"),
-            (json!({"/a": []}), "/a: is empty"),
-            (json!({"/a": {"status": 99}}), "/a.status: "),
-            (json!({"/a": {"error": "gone"}}), "/a.error: "),
-            (json!({"/a": {"error": "reset", "status": 200}}), "/a.status: unknown"),
-            (json!({"/a": {"keys": ["x"]}}), "/a.keys[0]: names none"),
+            (json!({"/a": [{}, {"json": 1, "body": ""}]}), "[\"/a\"][1]: has several"),
+            (json!({"/a": []}), "[\"/a\"]: is empty"),
+            (json!({"/a": {"status": 99}}), "[\"/a\"].status: "),
+            (json!({"/a": {"error": "gone"}}), "[\"/a\"].error: "),
+            (json!({"/a": {"error": "reset", "status": 200}}), "[\"/a\"].status: unknown"),
+            (json!({"/a": {"keys": ["x"]}}), "[\"/a\"].keys[0]: names none"),
         ] {
             let problem = answers(&value).unwrap_err();
             assert!(problem.starts_with(place), "{problem}");

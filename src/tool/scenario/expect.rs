@@ -146,7 +146,7 @@ mod tests {
             (json!({"outcome": "admit", "status": 200}), "status: means nothing"),
             (json!({"outcome": "refuse", "upstream": {}}), "upstream: means nothing"),
             (json!({"outcome": "refuse", "statuz": 1}), "statuz: unknown"),
-            (json!({"outcome": "refuse", "asked": {"/a": -1}}), "asked./a: "),
+            (json!({"outcome": "refuse", "asked": {"/a": -1}}), "asked[\"/a\"]: "),
         ] {
             let problem = read(&value).unwrap_err().to_string();
             assert!(problem.starts_with(place), "{problem}");

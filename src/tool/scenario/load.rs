@@ -11,7 +11,8 @@ use super::expect::{self, Expectation};
 use super::proofs;
 use super::tokens::{self, Keys};
 use crate::base::time::UnixTime;
-use crate::tool::document;
+use crate::config::ConfigError;
+use crate::tool::document::Documents;
 use crate::tool::members::{self, Members, Wrong};
 use crate::tool::policy_file;
 use crate::tool::request::{self, Request};
@@ -23,6 +24,8 @@ pub const DEFAULT_NOW: UnixTime = UnixTime::from_secs(1_760_000_000);
 pub struct Suite {
     /// The policy document, key names replaced by keys.
     pub policy: Value,
+    /// What others than the tool read otherwise in it.
+    pub differences: Vec<ConfigError>,
     /// The time that everything is dated relative to.
     pub now: UnixTime,
     /// What issuers answer.
@@ -67,9 +70,9 @@ impl core::error::Error for LoadError {}
 /// # Errors
 /// When the file cannot be read, is not YAML, or is not a suite; the text names the place, but not the file.
 pub fn load(path: &Path, now: Option<UnixTime>) -> Result<Suite, LoadError> {
-    let bytes = document::load(&path.to_string_lossy(), &mut std::io::empty());
-    let bytes = bytes.map_err(|error| LoadError(error.to_string()))?;
-    parse(&bytes, path.parent().unwrap_or(Path::new("")), now)
+    let documents = Documents::read(&path.to_string_lossy(), &mut std::io::empty());
+    let documents = documents.map_err(|error| LoadError(error.to_string()))?;
+    single(&documents, path.parent().unwrap_or(Path::new("")), now)
 }
 
 /// As [`load`], for the bytes of a file in `folder`.
@@ -77,11 +80,18 @@ pub fn load(path: &Path, now: Option<UnixTime>) -> Result<Suite, LoadError> {
 /// # Errors
 /// As [`load`].
 pub fn parse(bytes: &[u8], folder: &Path, now: Option<UnixTime>) -> Result<Suite, LoadError> {
-    let documents = document::parse(bytes).map_err(|error| LoadError(error.to_string()))?;
-    let [suite] = documents.as_slice() else {
-        return Err(LoadError(format!("holds {} documents: write one", documents.len())));
+    single(&Documents::parse(bytes).map_err(|error| LoadError(error.to_string()))?, folder, now)
+}
+
+fn single(documents: &Documents, folder: &Path, now: Option<UnixTime>) -> Result<Suite, LoadError> {
+    let [suite] = documents.values.as_slice() else {
+        return Err(LoadError(format!("holds {} documents: write one", documents.values.len())));
     };
-    read(suite, folder, now).map_err(|wrong| LoadError(wrong.to_string()))
+    // Of a file that is something else nothing is shown, not even the names in it.
+    if suite.get("tests").is_none() {
+        return Err(LoadError("holds no tests: write `policy` and `tests`".to_owned()));
+    }
+    read_in(suite, documents, folder, now).map_err(|wrong| LoadError(wrong.to_string()))
 }
 
 /// Reads a suite out of a document; `folder` is where a policy's path begins.
@@ -89,11 +99,23 @@ pub fn parse(bytes: &[u8], folder: &Path, now: Option<UnixTime>) -> Result<Suite
 /// # Errors
 /// What is wrong, and where.
 pub fn read(suite: &Value, folder: &Path, now: Option<UnixTime>) -> Result<Suite, Wrong> {
+    read_in(suite, &Documents::default(), folder, now)
+}
+
+fn read_in(
+    suite: &Value,
+    documents: &Documents,
+    folder: &Path,
+    now: Option<UnixTime>,
+) -> Result<Suite, Wrong> {
     let members = Members::of(suite, &["policy", "now", "keys", "tokens", "answers", "tests"])?;
     let own = members.read("now", time)?;
     let now = now.or(own).unwrap_or(DEFAULT_NOW);
     let keys = members.read("keys", Keys::make)?.unwrap_or(Keys::none());
-    let policy = members.need("policy", |policy| keys.resolve(&policy_of(policy, folder)?))?;
+    let (policy, differences) = members.need("policy", |policy| {
+        let (policy, differences) = policy_of(policy, documents, folder)?;
+        Ok((keys.resolve(&policy)?, differences))
+    })?;
     let tokens = members.read("tokens", |tokens| tokens::make(tokens, &keys, now))?.unwrap_or_default();
     let answers = members.read("answers", |answers| answers::read(answers, &keys, now))?.unwrap_or_default();
     let mut clock = now;
@@ -117,14 +139,20 @@ pub fn read(suite: &Value, folder: &Path, now: Option<UnixTime>) -> Result<Suite
             })
         })
     })?;
-    Ok(Suite { policy, now, answers, cases })
+    Ok(Suite { policy, differences, now, answers, cases })
 }
 
-fn policy_of(policy: &Value, folder: &Path) -> Result<Value, Wrong> {
-    let Some(path) = policy.as_str() else { return members::object(policy).map(|_| policy.clone()) };
+fn policy_of(
+    policy: &Value,
+    documents: &Documents,
+    folder: &Path,
+) -> Result<(Value, Vec<ConfigError>), Wrong> {
+    let Some(path) = policy.as_str() else {
+        return members::object(policy).map(|_| (policy.clone(), documents.differences_in(policy)));
+    };
     let path = folder.join(path);
     policy_file::single(&path.to_string_lossy(), &mut std::io::empty())
-        .map(|policy| policy.document)
+        .map(|policy| (policy.document, policy.differences))
         .map_err(|error| Wrong::new(format!("{}: {error}", path.display())))
 }
 

@@ -30,7 +30,7 @@ pub fn run(
     suite: &Suite,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<Outcomes>, Vec<ConfigError>> {
-    let compiled = compiled::compile(&suite.policy, environment)?;
+    let compiled = compiled::compile(&suite.policy, suite.differences.clone(), environment)?;
     let mut driver = Driver::new(compiled.policy);
     let mut issuers = Issuers::new(&suite.answers);
     Ok(suite.cases.iter().map(|case| single(case, &mut driver, &mut issuers)).collect())

@@ -1,0 +1,58 @@
+//! What readers of YAML read differently in one document, and where.
+
+use serde_json::Value;
+
+use super::scalar::Reason;
+use crate::config::{self, ConfigError};
+
+/// One step of the way from a document's root.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Step {
+    Member(String),
+    Item(usize),
+}
+
+/// A value, a key or a notation that is not the same for every reader.
+#[derive(Clone, Debug)]
+pub(super) struct Difference {
+    /// The way to it.
+    pub(super) path: Vec<Step>,
+    /// Line and column in the file.
+    pub(super) place: (usize, usize),
+    /// What is wrong with it, and what to write instead.
+    pub(super) reason: Reason,
+}
+
+impl Difference {
+    /// The same, with its place within the part of the document that `way` leads to; `None` outside of that.
+    pub(super) fn within(&self, way: &[Step]) -> Option<ConfigError> {
+        let rest = self.path.strip_prefix(way)?;
+        let at = rest.iter().fold(String::new(), |at, step| match step {
+            Step::Member(name) => config::member_place(&at, name),
+            Step::Item(index) => format!("{at}[{index}]"),
+        });
+        let ((line, column), (problem, remedy)) = (self.place, self.reason);
+        Some(ConfigError {
+            at: if at.is_empty() { "policy".to_owned() } else { at },
+            problem: format!("{problem} (line {line}, column {column})"),
+            remedy: remedy.to_owned(),
+        })
+    }
+}
+
+/// The way from `root` to `part`, which is a value inside it and not a copy of one.
+pub(super) fn way(root: &Value, part: &Value) -> Option<Vec<Step>> {
+    if core::ptr::eq(root, part) {
+        return Some(Vec::new());
+    }
+    let (step, rest) = match root {
+        Value::Object(members) => {
+            members.iter().find_map(|(name, value)| Some((Step::Member(name.clone()), way(value, part)?)))
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().find_map(|(index, value)| Some((Step::Item(index), way(value, part)?)))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }?;
+    Some([vec![step], rest].concat())
+}
