@@ -15,7 +15,7 @@ use super::step::Event;
 use crate::base::digest::Digest;
 use crate::base::time::UnixTime;
 use crate::jose::fault::JoseFault;
-use crate::jose::jws::Unverified;
+use crate::jose::jws::{self, Unverified};
 use crate::jose::key_set::KeySet;
 use crate::jose::verify::verify;
 use crate::policy::{Denial, Issuer, OnOutage};
@@ -168,6 +168,10 @@ impl Gate {
         }
         if let Some(told) = self.memory.told(asked(case, issuer), digest, self.clock.steady(now)) {
             return Ok(told.map_or_else(Heard::Refused, Heard::Good));
+        }
+        // Nobody is to vouch for what says of itself that nobody signed it. What is remembered was looked at before.
+        if case.verified.is_none() && jws::is_unsecured(case.token.expose()) {
+            return Ok(Heard::Refused(TokenFault::Jose(JoseFault::AlgorithmNotAllowed)));
         }
         let topic = Topic::Token(issuer, digest);
         if self.questions.is_open(topic) {
