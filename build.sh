@@ -393,6 +393,7 @@ fuzz_walk() {
         name=$(basename "$name" .rs)
         case "$name" in
         gate | policy) runs=30000 ;;
+        authority) runs=100000 ;;
         dpop | jws) runs=200000 ;;
         *) runs=500000 ;;
         esac
