@@ -12,6 +12,15 @@ pub(super) enum Step {
     Item(usize),
 }
 
+impl Step {
+    pub(super) fn is(&self, member: &str) -> bool {
+        match self {
+            Self::Member(name) => name == member,
+            Self::Item(_) => false,
+        }
+    }
+}
+
 /// A value, a key or a notation that is not the same for every reader.
 #[derive(Clone, Debug)]
 pub(super) struct Difference {

@@ -76,9 +76,12 @@ impl Documents {
         let mut ways =
             documents.filter_map(|(value, found)| Some((value, difference::way(value, part)?, found)));
         let Some((document, way, found)) = ways.next() else { return Vec::new() };
-        let mut told: Vec<ConfigError> = found.iter().filter_map(|one| one.within(&way)).collect();
+        let is_of_kubernetes = document.get("kind").is_some();
+        let counts = |one: &&Difference| is_of_kubernetes || one.reason != scalar::KEY_NUMBER;
+        let mut told: Vec<ConfigError> =
+            found.iter().filter(counts).filter_map(|one| one.within(&way)).collect();
         // Those of Kubernetes are one resource each.
-        if self.values.len() > 1 && document.get("kind").is_none() {
+        if self.values.len() > 1 && !is_of_kubernetes {
             told.push(ConfigError {
                 at: "policy".to_owned(),
                 problem: "stands in a file of several documents, of which Envoy reads the first alone"
@@ -300,6 +303,22 @@ mod tests {
             let told = documents.differences_in(&documents.values[0]["b"]["policy"]);
             assert_eq!(told.iter().map(|told| told.at.as_str()).collect::<Vec<_>>(), ["k"], "{text}");
         }
+    }
+
+    #[test]
+    fn numbers_of_a_key_have_their_names_where_envoy_reads_them_and_not_where_kubectl_does() {
+        let policy = "{keys: [{kty: RSA, n: NO-B64, e: AQAB}, {kty: EC, x: a, y: b}], other: {n: 1}}";
+        let other = ["other.n"];
+        let (told, _) = differences(&format!("policy: {policy}\n"));
+        let places = |told: &[String]| -> Vec<String> {
+            told.iter().filter_map(|told| told.split(": ").next().map(str::to_owned)).collect()
+        };
+        assert_eq!(places(&told), other);
+        let (told, _) = differences(&format!("kind: WasmPlugin\npolicy: {policy}\n"));
+        assert_eq!(places(&told), ["keys[0].n", "keys[1].y", "other.n"]);
+        assert!(told[0].contains("misses a number of this key"), "{told:?}");
+        let (told, _) = differences("policy: {kty: RSA, n: 0123, k: {y: 1}}\n");
+        assert_eq!(places(&told), ["n", "k.y"], "{told:?}");
     }
 
     #[test]

@@ -12,6 +12,11 @@ pub(super) type Reason = (&'static str, &'static str);
 
 const QUOTES: &str = "write it in quotes";
 
+/// What `n` and `y` are as keys of a JSON Web Key, where Envoy reads them as everybody writes them. kubectl does not, and
+/// the filter then misses a number of the key.
+pub(super) const KEY_NUMBER: Reason =
+    ("is true or false for kubectl, as a key too, and the filter misses a number of this key", QUOTES);
+
 /// The plain scalar `text` as YAML 1.2 has it. `None` for numbers without an end, which JSON lacks.
 pub(super) fn value(text: &str) -> Option<Value> {
     Some(match text {

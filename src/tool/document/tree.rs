@@ -172,6 +172,7 @@ impl<'t> Reader<'t> {
     fn mapping(&mut self, at: Marker) -> Result<Value, Unreadable> {
         self.check_depth(at)?;
         let (mut members, mut merged) = (Object::new(), Vec::new());
+        let begin = self.differences.len();
         loop {
             let (event, span) = self.next()?;
             let key = match event {
@@ -190,11 +191,28 @@ impl<'t> Reader<'t> {
                 return Err(broken(TWICE, span.start));
             }
         }
+        if members.contains_key("kty") {
+            self.forgive_numbers(begin);
+        }
         // The mapping's own members outweigh those, and earlier ones later ones.
         for (name, value) in merged.into_iter().flatten() {
             members.entry(name).or_insert(value);
         }
         Ok(Value::Object(members))
+    }
+
+    /// The mapping here, whose differences begin at `begin`, is a JSON Web Key: its numbers are called `n` and `y`.
+    fn forgive_numbers(&mut self, begin: usize) {
+        let depth = self.path.len();
+        for difference in self.differences.iter_mut().skip(begin) {
+            let is_number = match difference.path.get(depth..) {
+                Some([Step::Member(name)]) => scalar::difference(name) == Some(difference.reason),
+                Some(_) | None => false,
+            };
+            if is_number && difference.path.last().is_some_and(|last| last.is("n") || last.is("y")) {
+                difference.reason = scalar::KEY_NUMBER;
+            }
+        }
     }
 
     /// A key: a text, whatever it is elsewhere. What it differs in belongs to the member.
