@@ -88,7 +88,7 @@ fn untouched(target: &[u8], fields: &Fields, after_target: &[u8], after: &Fields
     // A cookie that is no text may be lost.
     let others = |fields: &Fields| {
         let pairs = cookies(fields).into_iter().filter(|pair| core::str::from_utf8(pair).is_ok());
-        let is_ours = |name: &[u8]| places.iter().any(|place| *place == Place::Cookie(lossy(name)));
+        let is_ours = |name: &[u8]| places.iter().any(|place| *place == Place::Cookie(shown(name)));
         pairs.filter(|pair| !is_ours(cut(pair, b'=').0.trim_ascii())).collect::<Vec<_>>()
     };
     assert_eq!(others(fields), others(after), "another cookie was touched");
@@ -103,8 +103,8 @@ fn cookies(fields: &Fields) -> Vec<Vec<u8>> {
     pairs.filter(|pair| !pair.is_empty()).map(<[u8]>::to_vec).collect()
 }
 
-fn lossy(name: &[u8]) -> String {
-    String::from_utf8_lossy(name).into_owned()
+fn shown(name: &[u8]) -> String {
+    name.escape_ascii().to_string()
 }
 
 #[derive(Clone, PartialEq, Debug)]
