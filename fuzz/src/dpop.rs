@@ -82,6 +82,12 @@ pub fn run(input: &[u8]) {
     let sender = Sender { key, certificate: None };
     let in_good_hands = match claims.get("cnf") {
         None => key.is_none(),
+        // A binding of which nothing is understood is one that nobody can prove; an empty one binds to nothing.
+        Some(Value::Object(cnf))
+            if !cnf.is_empty() && !cnf.contains_key("jkt") && !cnf.contains_key("x5t#S256") =>
+        {
+            false
+        }
         Some(cnf) => {
             let bound = cnf.as_object().is_some_and(|cnf| match (cnf.get("jkt"), key) {
                 (None, None) => true,

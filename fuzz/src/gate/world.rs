@@ -42,6 +42,8 @@ struct Sent {
     /// Cluster, path and body.
     what: [String; 3],
     at: i64,
+    /// How much time had passed by then.
+    passed: i64,
     open: bool,
 }
 
@@ -51,6 +53,8 @@ pub(super) struct World {
     workers: [Gate; 2],
     now: i64,
     latest: i64,
+    /// How much time has passed in all, whatever the clock shows.
+    passed: i64,
     went_back: bool,
     /// Whose circuit breaker for `both` may be open.
     circuit: [bool; 2],
@@ -72,6 +76,7 @@ impl World {
             slots,
             now: START * 1000,
             latest: START * 1000,
+            passed: 0,
             went_back: false,
             circuit: [false; 2],
             last_reply: 0,
@@ -125,14 +130,16 @@ impl World {
                     && !self.ledger.garbled
                     && self.now < sent.at + TIMEOUT
                     && !what[2].is_empty();
-                sent.open && sent.what == what && (sent.worker == worker || leased)
+                // A worker gives a question up when so much time has passed, whatever the clock shows.
+                let given_up = self.went_back && self.passed >= sent.passed + TIMEOUT + GRACE;
+                sent.open && sent.what == what && ((sent.worker == worker && !given_up) || leased)
             };
             assert!(!self.sent.iter().any(twice), "asked twice: {what:?}");
             if let Some(token) = self.token_in(&what[2]) {
                 let waits = |waiting: &Waiting| waiting.worker == worker && waiting.token == token;
                 assert!(self.waiting.values().any(waits), "nobody waits for the answer");
             }
-            self.sent.push(Sent { worker, id, what, at: self.now, open: true });
+            self.sent.push(Sent { worker, id, what, at: self.now, passed: self.passed, open: true });
         }
         self.hold();
     }
@@ -307,6 +314,7 @@ impl World {
 
     pub(super) fn pass(&mut self, step: usize) {
         self.now += STEPS[step % STEPS.len()];
+        self.passed += STEPS[step % STEPS.len()];
         self.latest = self.latest.max(self.now);
     }
 
