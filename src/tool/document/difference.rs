@@ -21,13 +21,16 @@ impl Step {
     }
 }
 
+/// Line and column in a file, from 1 on.
+pub(super) type Place = (usize, usize);
+
 /// A value, a key or a notation that is not the same for every reader.
 #[derive(Clone, Debug)]
 pub(super) struct Difference {
     /// The way to it.
     pub(super) path: Vec<Step>,
-    /// Line and column in the file.
-    pub(super) place: (usize, usize),
+    /// Where it stands in the file.
+    pub(super) place: Place,
     /// What is wrong with it, and what to write instead.
     pub(super) reason: Reason,
 }

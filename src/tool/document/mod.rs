@@ -15,7 +15,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use self::difference::Difference;
+use self::difference::{Difference, Place};
 use crate::base::json;
 use crate::config::ConfigError;
 
@@ -32,6 +32,9 @@ pub struct Documents {
     pub values: Vec<Value>,
     /// What readers differ on in each.
     differences: Vec<Vec<Difference>>,
+    /// The first line end that is none to every reader: what follows it may be a comment to one of them and a member to
+    /// another, wherever it stands.
+    odd_line_end: Option<Place>,
 }
 
 impl Documents {
@@ -54,7 +57,7 @@ impl Documents {
     pub fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
         match json::value(bytes) {
             Ok(Value::Null) => Ok(Self::default()),
-            Ok(value) => Ok(Self { values: vec![value], differences: vec![Vec::new()] }),
+            Ok(value) => Ok(Self { values: vec![value], differences: vec![Vec::new()], odd_line_end: None }),
             // A flow mapping is YAML too; where it is not that either, the author will have meant JSON.
             Err(fault) if looks_like_json(bytes) => {
                 Self::yaml(bytes).map_err(|_| Unreadable(format!("is not JSON: {fault}")))
@@ -66,7 +69,7 @@ impl Documents {
     fn yaml(bytes: &[u8]) -> Result<Self, Unreadable> {
         let text = core::str::from_utf8(bytes).map_err(|_| Unreadable("is not UTF-8 text".to_owned()))?;
         let (values, differences) = tree::read(text)?.into_iter().unzip();
-        Ok(Self { values, differences })
+        Ok(Self { values, differences, odd_line_end: odd_line_end(text) })
     }
 
     /// What Envoy, kubectl or other readers of YAML read otherwise in `part`, a value inside one of these documents and
@@ -80,6 +83,16 @@ impl Documents {
         let counts = |one: &&Difference| is_of_kubernetes || one.reason != scalar::KEY_NUMBER;
         let mut told: Vec<ConfigError> =
             found.iter().filter(counts).filter_map(|one| one.within(&way)).collect();
+        if let Some((line, column)) = self.odd_line_end {
+            told.push(ConfigError {
+                at: "policy".to_owned(),
+                problem: format!(
+                    "stands in a file with a character that ends a line for some readers only (line {line}, column \
+                     {column})"
+                ),
+                remedy: "take it out, or write it as \\r, \\N, \\L or \\P in double quotes".to_owned(),
+            });
+        }
         // Those of Kubernetes are one resource each.
         if self.values.len() > 1 && !is_of_kubernetes {
             told.push(ConfigError {
@@ -134,6 +147,17 @@ fn bytes_of(source: impl Read) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     source.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Where the first carriage return stands that no line feed follows, or the first of the three characters that end a line
+/// in YAML 1.1 (section 4.2) and none in YAML 1.2 (section 5.4).
+fn odd_line_end(text: &str) -> Option<Place> {
+    const ODD: [char; 4] = ['\r', '\u{85}', '\u{2028}', '\u{2029}'];
+    text.split('\n').zip(1..).find_map(|(line, number)| {
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let column = line.chars().position(|one| ODD.contains(&one))?;
+        Some((number, column + 1))
+    })
 }
 
 fn looks_like_json(bytes: &[u8]) -> bool {
@@ -257,6 +281,24 @@ mod tests {
         ] {
             assert_eq!(differences(text), (Vec::new(), 0), "{text}");
         }
+    }
+
+    #[test]
+    fn a_line_end_that_is_none_to_every_reader_is_told_wherever_it_stands() {
+        for (odd, escape) in [('\r', "\\r"), ('\u{85}', "\\N"), ('\u{2028}', "\\L"), ('\u{2029}', "\\P")] {
+            for text in [
+                format!("other: 1\npolicy: {{a: 1}}\n # {odd}mode: observe\n"),
+                format!("other: 1\npolicy: {{a: 1}}\nx: \"b{odd} c\"\n"),
+            ] {
+                let (told, _) = differences(&text);
+                let [told] = told.as_slice() else { panic!("{text:?}: {told:?}") };
+                assert!(told.contains("ends a line for some readers only (line 3, column "), "{told}");
+            }
+            let escaped = format!("policy: {{a: \"b{escape}c\"}}\n");
+            assert_eq!(differences(&escaped), (Vec::new(), 0), "{escaped}");
+            assert_eq!(read(&escaped)[0]["policy"]["a"], json!(format!("b{odd}c")));
+        }
+        assert_eq!(differences("policy:\r\n  a: b\r\n\r\n  # c\r\n"), (Vec::new(), 0));
     }
 
     #[test]
