@@ -1247,6 +1247,37 @@ fn worker(policy: &Value, slots: &Rc<Slots>) -> Gate {
     gate(policy).sharing(Rc::clone(slots) as Rc<dyn SharedSlots>, [9; 16])
 }
 
+/// What another policy's worker was told may be nothing that this one can read, such as an answer that is signed for an
+/// issuer of which this policy has no keys. That is no answer, and no outage either.
+#[test]
+fn what_another_worker_was_told_and_this_one_cannot_read_is_asked_about_again() {
+    let key = PrivateKey::generate(Algorithm::Es256, Some("k")).unwrap();
+    let mut policy = asking();
+    policy["issuers"]["idp"]["issuer"] = json!("https://idp.example.com");
+    policy["issuers"]["idp"]["introspection"]["client"] = json!({"id": "gw", "secret": "s"});
+    let mut signing = policy.clone();
+    signing["issuers"]["idp"]["jwt"] = json!({"jwks": {"inline": {"keys": [key.public_jwk()]}}});
+    let said = json!({"active": true, "iss": "https://idp.example.com", "scope": "read", "sub": "alice"});
+    let header = serde_json::Map::from_iter([("typ".to_owned(), json!("token-introspection+jwt"))]);
+    let claims =
+        json!({"iss": "https://idp.example.com", "aud": "gw", "iat": START, "token_introspection": said});
+    let signed = key.sign(&header, &claims).unwrap();
+
+    let slots = Rc::new(Slots::default());
+    let (mut first, mut second) = (worker(&signing, &slots), worker(&policy, &slots));
+    assert!(parked(&open(&mut first, 1, "token", at(0))));
+    let asks = ask(&mut first, at(0));
+    let fields = [("content-type".to_owned(), b"application/token-introspection+jwt".to_vec())];
+    let reply = Reply::Answered(Answer { status: 200, fields: &fields, body: signed.as_bytes() });
+    assert_eq!(reason(&first.answer(asks[0].0, &reply, at(0))[0].verdict), "admitted");
+
+    assert!(parked(&open(&mut second, 1, "token", at(0))));
+    assert!(ask(&mut second, at(0)).is_empty() && second.is_following(), "the other one was at it just now");
+    assert!(second.follow(at(1)).is_empty());
+    let asks = ask(&mut second, at(1));
+    assert_eq!(reason(&answer(&mut second, asks[0].0, &said, at(1))[0].verdict), "admitted");
+}
+
 #[test]
 fn what_one_worker_was_told_the_others_need_not_ask() {
     let slots = Rc::new(Slots::default());

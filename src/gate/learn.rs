@@ -103,7 +103,9 @@ impl Gate {
         let lasts = match &heard {
             Heard::Good(_) => ttl,
             Heard::Refused(_) => negative_ttl,
-            Heard::Silent(_) => return Some(heard),
+            // It was an answer to whoever shared it, under other terms or with newer keys. What it says to us shows when
+            // we ask ourselves.
+            Heard::Silent(_) => return None,
         };
         (now < at.plus(lasts)).then_some(heard)
     }
