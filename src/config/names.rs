@@ -10,10 +10,11 @@ pub fn quoted(text: &str, quote: char) -> String {
     format!("{quote}{shown}{more}{quote}")
 }
 
-/// The place of the member `name` of what stands at `at`: `rules.x`, or `rules["x y"]` where the name is no plain word.
+/// The place of the member `name` of what stands at `at`: `rules.x`, or `rules["x y"]` where the name is no plain word. Of
+/// a long name it shows the beginning: each thing within has its own place, and may have a problem.
 pub fn member_place(at: &str, name: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    if name.is_empty() || !name.bytes().all(is_plain) {
+    if name.is_empty() || name.len() > SHOWN || !name.bytes().all(is_plain) {
         return format!("{at}[{}]", quoted(name, '"'));
     }
     if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") }
@@ -73,5 +74,13 @@ mod tests {
     fn a_quoted_name_stays_on_its_line() {
         assert_eq!(quoted("a\r\nb", '`'), "`a\\r\\nb`");
         assert!(quoted(&"x".repeat(1000), '`').chars().count() < 100);
+    }
+
+    #[test]
+    fn a_place_is_short_however_long_a_name_is() {
+        assert_eq!(member_place("a", &"x".repeat(SHOWN)), format!("a.{}", "x".repeat(SHOWN)));
+        for name in ["x".repeat(100_000), " ".repeat(100_000)] {
+            assert!(member_place("a", &name).chars().count() < 100);
+        }
     }
 }
