@@ -1,21 +1,23 @@
 //! What readers of YAML read differently in one document, and where.
 
+use std::rc::Rc;
+
 use serde_json::Value;
 
 use super::scalar::Reason;
 use crate::config::{self, ConfigError};
 
-/// One step of the way from a document's root.
+/// One step of the way from a document's root. Each difference has its way, and a name may be long: it is shared.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Step {
-    Member(String),
+    Member(Rc<str>),
     Item(usize),
 }
 
 impl Step {
     pub(super) fn is(&self, member: &str) -> bool {
         match self {
-            Self::Member(name) => name == member,
+            Self::Member(name) => **name == *member,
             Self::Item(_) => false,
         }
     }
@@ -58,9 +60,9 @@ pub(super) fn way(root: &Value, part: &Value) -> Option<Vec<Step>> {
         return Some(Vec::new());
     }
     let (step, rest) = match root {
-        Value::Object(members) => {
-            members.iter().find_map(|(name, value)| Some((Step::Member(name.clone()), way(value, part)?)))
-        }
+        Value::Object(members) => members
+            .iter()
+            .find_map(|(name, value)| Some((Step::Member(Rc::from(name.as_str())), way(value, part)?))),
         Value::Array(items) => {
             items.iter().enumerate().find_map(|(index, value)| Some((Step::Item(index), way(value, part)?)))
         }

@@ -5,6 +5,7 @@
 )]
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use serde_json::Value;
@@ -184,7 +185,7 @@ impl<'t> Reader<'t> {
                 other => self.key((other, span))?,
             };
             let next = self.next()?;
-            self.path.push(Step::Member(key.clone()));
+            self.path.push(Step::Member(Rc::from(key.as_str())));
             let value = self.node(next)?;
             self.path.pop();
             if members.insert(key, value).is_some() {
@@ -234,8 +235,9 @@ impl<'t> Reader<'t> {
                 self.differ(reason, at);
             }
         }
+        let step = Step::Member(Rc::from(text.as_str()));
         for difference in self.differences.iter_mut().skip(begin) {
-            difference.path.push(Step::Member(text.clone()));
+            difference.path.push(step.clone());
         }
         Ok(text)
     }
@@ -246,7 +248,7 @@ impl<'t> Reader<'t> {
         self.differ(MERGE, at);
         let next = self.next()?;
         let (begin, depth) = (self.differences.len(), self.path.len());
-        self.path.push(Step::Member("<<".to_owned()));
+        self.path.push(Step::Member(Rc::from("<<")));
         let value = self.node(next)?;
         self.path.pop();
         let steps = if value.is_array() { 2 } else { 1 };
