@@ -6,7 +6,7 @@ use crate::token::expect::IssuerId;
 
 impl Gate {
     /// This gate, with what `former` knows that holds under this policy too: a change of the policy makes nobody wait
-    /// for keys that are there, asks no issuer again, and opens no circuit breaker to an issuer that is down.
+    /// for keys that are there, asks no issuer again, and closes no circuit breaker that is open.
     ///
     /// Key sets go over for the same issuer, place and cluster; for how long they are used is for this policy to say.
     /// What an issuer said, and whether it answers, go over where its whole part of the policy is the same and has the
