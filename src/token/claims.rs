@@ -15,7 +15,7 @@ pub(super) fn find<'c>(claims: &'c Object, name: &str) -> Option<&'c Value> {
     let Some(pointer) = name.strip_prefix('/') else {
         return claims.get(name).filter(|value| !value.is_null());
     };
-    let mut members = pointer.split('/').map(|part| part.replace("~1", "/").replace("~0", "~"));
+    let mut members = pointer.split('/').map(unescaped);
     let mut value = claims.get(&members.next()?)?;
     for member in members {
         value = match value {
@@ -25,6 +25,17 @@ pub(super) fn find<'c>(claims: &'c Object, name: &str) -> Option<&'c Value> {
         };
     }
     Some(value).filter(|value| !value.is_null())
+}
+
+/// Whether `name`, a claim or a JSON pointer, is the claim `claim` or leads into it.
+pub(super) fn is_within(name: &str, claim: &str) -> bool {
+    let Some(pointer) = name.strip_prefix('/') else { return name == claim };
+    pointer.split('/').next().is_some_and(|first| unescaped(first) == claim)
+}
+
+/// A part of a JSON pointer as the name that it stands for (RFC 6901 section 4).
+fn unescaped(part: &str) -> String {
+    part.replace("~1", "/").replace("~0", "~")
 }
 
 /// An index of RFC 6901 section 4: digits without a sign and without leading zeros.

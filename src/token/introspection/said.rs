@@ -182,17 +182,22 @@ impl Spoken {
             return Err(TokenFault::BindingUnproven);
         }
 
-        // What the answer does not speak of. Scopes and client may lie deep within a member.
+        let scopes = match self.scopes.take() {
+            Some(scopes) => scopes,
+            None => {
+                let unsaid = self.unsaid(token, &terms.answers.scope_claims);
+                claims::scopes(&unsaid, &terms.expect.scope_claims)?.unwrap_or_default()
+            }
+        };
+        let client = match self.client.take() {
+            Some(client) => Some(client),
+            None => {
+                let unsaid = self.unsaid(token, &terms.answers.client_claims);
+                claims::client(&unsaid, &terms.expect.client_claims)?.map(str::to_owned)
+            }
+        };
         let mut claims = token.claims().clone();
         claims.retain(|name, _| !self.claims.contains_key(name) && !self.withdrawn.contains(name));
-        let scopes = match self.scopes {
-            Some(scopes) => scopes,
-            None => claims::scopes(&claims, &terms.expect.scope_claims)?.unwrap_or_default(),
-        };
-        let client = match self.client {
-            Some(client) => Some(client),
-            None => claims::client(&claims, &terms.expect.client_claims)?.map(str::to_owned),
-        };
         let subject = self.subject.or(claims::text(&claims, "sub")?.map(str::to_owned)).or(self.stand_in);
         claims.extend(self.claims);
 
@@ -210,6 +215,17 @@ impl Spoken {
             until: [self.window.until, token.window().until].into_iter().flatten().min(),
         };
         Ok(Grant { issuer: terms.issuer, subject, client, scopes, audiences, window, claims })
+    }
+
+    /// What the answer leaves to `token`, where the members `places` of answers are those that speak of it: another
+    /// member of the answer is somebody's attribute, whatever it is called.
+    fn unsaid(&self, token: &Grant, places: &[String]) -> Object {
+        let is_place = |name: &str| places.iter().any(|place| claims::is_within(place, name));
+        let mut claims = token.claims().clone();
+        claims.retain(|name, _| {
+            !(self.withdrawn.contains(name) || self.claims.contains_key(name) && is_place(name))
+        });
+        claims
     }
 
     /// Has the token's own `name` stay.
@@ -400,6 +416,33 @@ mod tests {
         assert_eq!(scopes(json!({}), json!({})), "read write");
         // In this issuer's answers `scp` is no scope, whatever it is in its tokens.
         assert_eq!(scopes(json!({}), json!({"scp": "admin"})), "read write");
+        assert_eq!(scopes(json!({"scp": ["x"]}), json!({"scp": "admin"})), "read write x");
+    }
+
+    #[test]
+    fn an_attribute_that_says_no_scopes_and_no_client_hides_none() {
+        let profile = Answers { scope_claims: Vec::new(), client_claims: Vec::new(), ..strict() };
+        let attributes = json!({"scope": "admin", "client_id": 7, "name": "Alice"});
+        let grant = over_as(&token(json!({})), attributes, &profile).grant();
+        assert_eq!((grant.scopes().to_text().as_str(), grant.client()), ("read write", Some("app")));
+        assert_eq!(
+            (grant.claim("scope"), grant.claim("client_id")),
+            (Some(&json!("admin")), Some(&json!(7)))
+        );
+    }
+
+    #[test]
+    fn a_member_in_which_scopes_may_lie_hides_those_that_lay_there() {
+        let roles = |claims: Value| {
+            let answers = Answers { scope_claims: vec!["/realm/roles".into()], ..strict() };
+            let said = Said { claims: object(claims), has_issuer: true, ..Said::default() };
+            let expect = Expect { scope_claims: answers.scope_claims.clone(), ..expect() };
+            let terms = Terms { verified: Some(&token(json!({}))), ..terms(&expect, &answers) };
+            heard(word(said, &terms)).grant().scopes().to_text()
+        };
+        assert_eq!(roles(json!({})), "x");
+        assert_eq!(roles(json!({"realm": {"roles": ["y"]}})), "y");
+        assert_eq!(roles(json!({"realm": {"id": 2}})), "");
     }
 
     #[test]
