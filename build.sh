@@ -31,8 +31,9 @@ usage: ./build.sh [COMMAND]
                  --save adds those that reached new code to fuzz/corpus
   lint           formatting, clippy and documentation, warnings denied
   reproduce      build the module twice, in two places: the bytes are the same
-  bench [--quick] [--rounds NUMBER] [--only NAME…] [--tokens NUMBER] [--json FILE] [--svg FILE] [--list]
-                 measure on a real Envoy what scopegate costs, beside Envoy's own filters (five minutes on a quiet machine)
+  bench [--quick] [--rounds NUMBER] [--only NAME…] [--tokens NUMBER] [--json FILE] [--svg FILE] [--goals] [--list]
+                 measure on a real Envoy what scopegate costs, beside Envoy's own filters (five minutes on a quiet machine);
+                 --goals ends with 2 where a goal was missed
   bench engine [--record]
                  count the instructions of the engine and compare them with tests/bench/baseline.json;
                  --record writes them there

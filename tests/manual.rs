@@ -9,10 +9,22 @@ use std::path::Path;
 use scopegate::config;
 use serde_json::Value;
 
+#[path = "bench/proxy/figures.rs"]
+#[allow(dead_code, reason = "the benchmark has more use for it")]
+mod figures;
+#[path = "bench/proxy/goals.rs"]
+#[allow(dead_code, reason = "the benchmark has more use for it")]
+mod goals;
+#[path = "bench/proxy/guard.rs"]
+#[allow(dead_code, reason = "the benchmark has more use for it")]
+mod guard;
 #[path = "mutations/list.rs"]
 mod list;
 #[path = "mutations/reference.rs"]
 mod reference;
+
+#[path = "manual/figures.rs"]
+mod figures_tests;
 
 use reference::Reference;
 

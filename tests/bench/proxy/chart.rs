@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::measure::{Results, median};
+use crate::figures::{Results, median};
+use crate::guard::Guard;
 use crate::paths::Path;
-use crate::sides::Guard;
 
 const WIDTH: f64 = 960.0;
 const LABELS: f64 = 400.0;

@@ -22,7 +22,9 @@ mod policy;
 
 mod authorizer;
 mod chart;
+mod figures;
 mod goals;
+mod guard;
 mod load;
 mod machine;
 mod measure;
@@ -56,6 +58,9 @@ struct Arguments {
     /// So many tokens once the tables are full, to see whether memory stays flat; five million take some ten minutes.
     #[arg(long, value_name = "NUMBER", default_value_t = 40_000)]
     tokens: usize,
+    /// Ends with 2 where a goal was missed.
+    #[arg(long)]
+    goals: bool,
     /// Names what can be measured.
     #[arg(long)]
     list: bool,
@@ -65,8 +70,15 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match run::run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+    let arguments = Arguments::parse();
+    let goals = arguments.goals;
+    match run::run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) if !goals => ExitCode::SUCCESS,
+        Ok(false) => {
+            eprintln!("bench: a goal was missed");
+            ExitCode::from(2)
+        }
         Err(problem) => {
             eprintln!("bench: {problem}");
             ExitCode::FAILURE

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::cast::SUBJECT;
+use crate::figures::Results;
+use crate::guard::Guard;
 use crate::load::Load;
 use crate::machine::CpuTime;
 use crate::paths::{Prepared, Proxy};
 use crate::progress;
-use crate::sides::{Guard, SEEN};
+use crate::sides::SEEN;
 use crate::support::client::exchange;
 use crate::support::envoy::Envoy;
 
@@ -24,45 +26,11 @@ impl Effort {
     pub(crate) const QUICK: Self = Self { rounds: 5, requests: 1_500 };
 }
 
-/// Before each measurement: brings a listener's code and data back into the core's caches.
-const WARM_UP: u64 = 400;
+/// Before each measurement: brings a listener's code and data back into the core's caches, and each of several tokens once.
+const WARM_UP: u64 = 600;
 
 /// A worker that does less than this part of its even share leaves the work to the others.
 const LEAST_SHARE: f64 = 0.1;
-
-/// CPU microseconds a request, one figure for each round.
-pub(crate) type Figures = Vec<f64>;
-
-/// What was measured, by path and listener.
-#[derive(Default)]
-pub(crate) struct Results {
-    costs: BTreeMap<(String, Guard), Figures>,
-    /// What the idlest worker did, round by round, 1 being its even share.
-    least_shares: BTreeMap<(String, Guard), Figures>,
-}
-
-impl Results {
-    /// What requests on `path` cost in all; nothing when it was not measured.
-    pub(crate) fn total(&self, path: &str, guard: Guard) -> Figures {
-        self.costs.get(&(path.to_owned(), guard)).cloned().unwrap_or_default()
-    }
-
-    /// What the idlest worker of all did of its even share.
-    pub(crate) fn least_share(&self) -> f64 {
-        self.least_shares.values().map(|shares| median(shares)).fold(f64::NAN, f64::min)
-    }
-
-    /// What `guard` adds to the same requests on the listener without filters, round by round.
-    pub(crate) fn added(&self, path: &str, guard: Guard) -> Figures {
-        let pairs = self.total(path, guard).into_iter().zip(self.total(path, Guard::Open));
-        pairs.map(|(with, without)| with - without).collect()
-    }
-
-    /// As [`Self::added`], of the cheapest round on either side: what it comes to when the machine does nothing else.
-    pub(crate) fn least_added(&self, path: &str, guard: Guard) -> f64 {
-        least(&self.total(path, guard)) - least(&self.total(path, Guard::Open))
-    }
-}
 
 /// Measures `paths`, each on its proxy.
 pub(crate) fn measure(
@@ -86,10 +54,8 @@ pub(crate) fn measure(
                 let figure =
                     figure.map_err(|problem| format!("{} on \"{}\": {problem}", path.name, guard.name()))?;
                 if let Some(used) = figure {
-                    let key = (path.name.clone(), guard);
                     let cost = used.total as f64 / 1_000.0 / run.requests(effort) as f64;
-                    results.costs.entry(key.clone()).or_default().push(cost);
-                    results.least_shares.entry(key).or_default().push(used.least_share());
+                    results.record(&path.name, guard, cost, used.least_share());
                 }
             }
         }
@@ -150,28 +116,4 @@ impl Run<'_> {
     fn port(&self) -> Result<u16, String> {
         self.envoy.port(&self.guard.name())
     }
-}
-
-/// The middle of `figures`.
-pub(crate) fn median(figures: &[f64]) -> f64 {
-    let mut sorted = figures.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let (low, high) = (sorted.get(sorted.len().saturating_sub(1) / 2), sorted.get(sorted.len() / 2));
-    low.zip(high).map_or(f64::NAN, |(low, high)| f64::midpoint(*low, *high))
-}
-
-/// The smallest of `figures`.
-pub(crate) fn least(figures: &[f64]) -> f64 {
-    figures.iter().copied().fold(f64::NAN, f64::min)
-}
-
-/// How far half of `figures` lie from their middle at most.
-pub(crate) fn spread(figures: &[f64]) -> f64 {
-    let middle = median(figures);
-    median(&figures.iter().map(|figure| (figure - middle).abs()).collect::<Vec<_>>())
-}
-
-/// Each of `ours` over that of `theirs` in the same round; their middle.
-pub(crate) fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
-    median(&ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect::<Vec<_>>())
 }

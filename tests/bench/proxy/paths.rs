@@ -3,8 +3,10 @@
 use scopegate::jose::algorithm::Algorithm;
 
 use crate::cast::{ALGORITHMS, Cast, forged};
+use crate::goals::{KNOWN, REMEMBERED};
+use crate::guard::Guard;
 use crate::policy::{IDENTITY, RULES, ruled_path};
-use crate::sides::{Guard, PROBE};
+use crate::sides::PROBE;
 use crate::support::client::Request;
 
 /// The proxy that a path is measured on.
@@ -44,7 +46,7 @@ pub(crate) struct Path {
 enum Tokens {
     /// One good token, which is remembered.
     Remembered,
-    /// Good tokens, so many that none is remembered.
+    /// So many good tokens in turn that a small memory has never the next one, and a large one always.
     Different(Algorithm),
     /// One token that only its issuer understands.
     Opaque,
@@ -62,21 +64,20 @@ pub(crate) struct Prepared {
     pub(crate) probe: Request,
 }
 
-/// How many different tokens there are where none may be remembered.
+/// How many different tokens there are where there is more than one.
 const DIFFERENT: usize = 500;
 
 /// How many workers serve where that is compared.
 const WORKERS: [usize; 3] = [1, 2, 4];
-
-/// The path that every other is compared with.
-pub(crate) const REMEMBERED: &str = "remembered";
 
 /// Every path.
 pub(crate) fn all() -> Vec<Path> {
     let cached = || vec![Guard::Scopegate, Guard::Native];
     let mut guards = vec![Guard::Forwarding, Guard::Empty];
     guards.extend(cached());
-    let mut paths = vec![Path::new(REMEMBERED, "a token seen before, RS256", guards, Tokens::Remembered)];
+    let mut paths = vec![Path::new(REMEMBERED, "one token over and over, RS256", guards, Tokens::Remembered)];
+    let what = format!("{DIFFERENT} tokens in turn, all seen before, RS256");
+    paths.push(Path::new(KNOWN, &what, cached(), Tokens::Different(Algorithm::Rs256)));
     for algorithm in ALGORITHMS {
         let name = format!("first-{}", algorithm.name().to_lowercase());
         let what = format!("a token never seen before, {algorithm}");

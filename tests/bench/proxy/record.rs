@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::goals::Goal;
-use crate::measure::{Effort, Results, median};
+use crate::figures::{Results, median};
+use crate::goals::Outcome;
+use crate::guard::Guard;
+use crate::measure::Effort;
 use crate::paths::Path;
-use crate::sides::Guard;
 use crate::sizes::Size;
 
 /// Everything of a run.
@@ -14,12 +15,13 @@ pub(crate) fn record(
     paths: &[&Path],
     results: &Results,
     sizes: &[(&Size, f64)],
-    goals: &[Goal],
+    outcomes: &[Outcome],
 ) -> Value {
-    let goal = |goal: &Goal| {
+    let goal = |outcome: &Outcome| {
+        let Outcome { cells: [requests, ours, beside], limit, figure, spread, least, unit } = outcome;
         json!({
-            "goal": goal.what, "compared_with": goal.compared_with, "unit": goal.unit,
-            "limit": goal.limit, "figure": goal.figure, "reached": goal.reached(),
+            "requests": requests, "ours": ours, "beside": beside, "unit": unit,
+            "limit": limit, "figure": figure, "spread": spread, "least": least, "reached": outcome.reached(),
         })
     };
     json!({
@@ -29,7 +31,7 @@ pub(crate) fn record(
         "requests": effort.requests,
         "paths": paths.iter().map(|path| of_path(path, results)).collect::<Vec<_>>(),
         "sizes": sizes.iter().map(|(size, figure)| size_of(size, *figure)).collect::<Vec<_>>(),
-        "goals": goals.iter().map(goal).collect::<Vec<_>>(),
+        "goals": outcomes.iter().map(goal).collect::<Vec<_>>(),
     })
 }
 

@@ -7,9 +7,12 @@ use std::path::{Path as File, PathBuf};
 use serde_json::json;
 
 use crate::cast::{Cast, SCOPE, SUBJECT};
-use crate::measure::{self, Effort, Results};
+use crate::figures::Results;
+use crate::goals::{COMPARISONS, Comparison, Outcome};
+use crate::guard::Guard;
+use crate::measure::{self, Effort};
 use crate::paths::{self, Path, Prepared, Proxy};
-use crate::sides::{Guard, Surroundings, bootstrap};
+use crate::sides::{Surroundings, bootstrap};
 use crate::sizes::{self, SIZES};
 use crate::support::deadline::unix_now;
 use crate::support::envoy::{Envoy, Launch};
@@ -17,12 +20,14 @@ use crate::support::issuer::{Answer, Issuer};
 use crate::support::places;
 use crate::{Arguments, authorizer, chart, goals, machine, progress, record, table};
 
-pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
+/// Measures; whether every goal that this run has figures for was reached.
+pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
     let mut paths = paths::all();
     if arguments.list {
         list(&paths);
-        return Ok(());
+        return Ok(true);
     }
+    every_goal_is_measured(&paths)?;
     machine::check()?;
     paths.retain(|path| is_wanted(&path.name, &arguments.only));
     if paths.is_empty() && !SIZES.iter().any(|size| is_wanted(size.name, &arguments.only)) {
@@ -48,24 +53,38 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     progress::end();
 
     let paths: Vec<_> = prepared.iter().map(|prepared| &prepared.path).collect();
-    let goals = goals::judge(&results, &sizes);
+    let of_sizes = sizes.iter().filter_map(|(size, figure)| size.outcome(*figure));
+    let outcomes: Vec<_> = goals::judge(&results).into_iter().chain(of_sizes).collect();
     if !paths.is_empty() {
         table::print(&paths, &results);
         println!();
     }
     table::print_sizes(&sizes);
     println!();
-    table::print_goals(&goals);
+    table::print_outcomes(&outcomes);
     if let Some(load) = machine::foreign_load() {
         println!("\nThe machine had other work to do ({load}): figures swing, ratios less so.");
     }
     if let Some(file) = &arguments.json {
-        write(file, &format!("{:#}\n", record::record(effort, &paths, &results, &sizes, &goals)))?;
+        write(file, &format!("{:#}\n", record::record(effort, &paths, &results, &sizes, &outcomes)))?;
     }
     if let Some(file) = &arguments.svg {
         write(file, &chart::draw(&paths, &results))?;
     }
-    Ok(())
+    Ok(outcomes.iter().all(Outcome::reached))
+}
+
+/// A comparison of what no path measures would never have a figure, and never be missed.
+fn every_goal_is_measured(paths: &[Path]) -> Result<(), String> {
+    let is_measured = |(name, guard): &(&str, Guard)| {
+        paths.iter().any(|path| path.name == *name && path.measured().any(|measured| measured == *guard))
+    };
+    match COMPARISONS.iter().flat_map(Comparison::measured).find(|cost| !is_measured(cost)) {
+        None => Ok(()),
+        Some((name, guard)) => {
+            Err(format!("a goal is about {name} on \"{}\", which is not measured", guard.name()))
+        }
+    }
 }
 
 fn list(paths: &[Path]) {

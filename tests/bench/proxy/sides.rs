@@ -1,10 +1,11 @@
-//! Who is compared: listeners that differ only in their HTTP filters.
+//! The listeners, which differ only in their HTTP filters.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use crate::cast::{AUDIENCE, ISSUER, SCOPE};
+use crate::guard::Guard;
 use crate::policy::{IDENTITY, policy, ruled_path};
 use crate::support::bootstrap::{Filter, Lead, Listener, admin, cluster, extension, loopback};
 
@@ -35,65 +36,7 @@ pub(crate) struct Side {
     upstream: Option<&'static str>,
 }
 
-/// What a listener guards its routes with.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Guard {
-    /// Nothing.
-    Open,
-    /// Nothing; and an upstream answers instead of the proxy.
-    Forwarding,
-    /// A Wasm filter that does nothing.
-    Empty,
-    /// Ours.
-    Scopegate,
-    /// Ours, with so small a memory that no token of many is ever found in it.
-    Forgetful,
-    /// Ours, asking the issuer.
-    Asking,
-    /// Ours, with so many rules.
-    Ruled(usize),
-    /// Envoy's own filters, with a cache.
-    Native,
-    /// Envoy's own filters.
-    NativeUncached,
-    /// Envoy's own filters with a cache, and so many rules.
-    NativeRuled(usize),
-    /// Envoy's own filter that asks a service.
-    ExtAuthz,
-}
-
 impl Guard {
-    pub(crate) fn name(self) -> String {
-        match self {
-            Self::Open => "no filter".to_owned(),
-            Self::Forwarding => "no filter, to an upstream".to_owned(),
-            Self::Empty => "empty Wasm filter".to_owned(),
-            Self::Scopegate => "scopegate".to_owned(),
-            Self::Forgetful => "scopegate, first sight".to_owned(),
-            Self::Asking => "scopegate, introspecting".to_owned(),
-            Self::Ruled(rules) => format!("scopegate, {rules} rules"),
-            Self::Native => "jwt_authn, cached".to_owned(),
-            Self::NativeUncached => "jwt_authn, uncached".to_owned(),
-            Self::NativeRuled(rules) => format!("jwt_authn, cached, {rules} rules"),
-            Self::ExtAuthz => "ext_authz over HTTP".to_owned(),
-        }
-    }
-
-    /// Whether it is scopegate.
-    pub(crate) const fn is_ours(self) -> bool {
-        matches!(self, Self::Scopegate | Self::Forgetful | Self::Asking | Self::Ruled(_))
-    }
-
-    /// Whether it is what an operator would use instead.
-    pub(crate) const fn is_theirs(self) -> bool {
-        matches!(self, Self::Native | Self::NativeUncached | Self::NativeRuled(_) | Self::ExtAuthz)
-    }
-
-    /// Whether it looks at tokens at all.
-    pub(crate) const fn checks(self) -> bool {
-        self.is_ours() || self.is_theirs()
-    }
-
     /// The listener.
     pub(crate) fn side(self, around: &Surroundings) -> Side {
         let name = self.name();
@@ -200,7 +143,8 @@ fn empty(module: &Path) -> Value {
     extension("empty", "http.wasm.v3.Wasm", json!({"config": plugin}))
 }
 
-/// What Envoy has for the same work.
+/// What Envoy has for the same work, and no more: `claim_to_headers` by itself takes away what a client sent under the
+/// header's name.
 fn native(key_set: &Value, cache: usize, rules: usize) -> Vec<Value> {
     let mut provider = json!({
         "issuer": ISSUER,
@@ -226,11 +170,6 @@ fn native(key_set: &Value, cache: usize, rules: usize) -> Vec<Value> {
     }});
     let allowed = json!({"permissions": [{"any": true}], "principals": [holds_scope]});
     vec![
-        extension(
-            "envoy.filters.http.header_mutation",
-            "http.header_mutation.v3.HeaderMutation",
-            json!({"mutations": {"request_mutations": [{"remove": IDENTITY}]}}),
-        ),
         extension(
             "envoy.filters.http.jwt_authn",
             "http.jwt_authn.v3.JwtAuthentication",

@@ -6,47 +6,69 @@ use scopegate::jose::algorithm::Algorithm;
 use serde_json::Value;
 
 use crate::cast::Cast;
+use crate::figures::median;
+use crate::goals::Outcome;
+use crate::guard::Guard;
 use crate::load::Load;
 use crate::machine;
-use crate::measure::median;
 use crate::paths::request;
 use crate::progress;
 use crate::run::is_wanted;
-use crate::sides::{CACHED_TOKENS, Guard, Surroundings, bootstrap};
+use crate::sides::{CACHED_TOKENS, Surroundings, bootstrap};
 use crate::support::deadline::timed;
 use crate::support::envoy::{Envoy, Launch, validate};
 use crate::support::places;
 
-/// A size; the unit is in its name.
+/// A size.
 pub(crate) struct Size {
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
     pub(crate) unit: &'static str,
+    /// What it is to be at most.
+    limit: Option<f64>,
     measure: fn(&Cast, &Surroundings) -> Result<f64, String>,
 }
 
 pub(crate) const SIZES: [Size; 5] = [
-    Size { name: "size", what: "the module", unit: "KB", measure: module },
+    Size { name: "size", what: "the module", unit: "KB", limit: Some(800.0), measure: module },
     Size {
         name: "load",
         what: "time to load: Envoy validate with the filter minus without",
         unit: "s",
+        limit: Some(0.5),
         measure: load,
     },
-    Size { name: "load-cpu", what: "the same in CPU time, all threads", unit: "s", measure: load_cpu },
+    Size {
+        name: "load-cpu",
+        what: "the same in CPU time, all threads",
+        unit: "s",
+        limit: None,
+        measure: load_cpu,
+    },
     Size {
         name: "memory",
         what: "memory for 10,000 remembered tokens, full tables, a worker",
         unit: "MB",
+        limit: Some(32.0),
         measure: memory,
     },
     Size {
         name: "memory-flat",
         what: "growth over --tokens more, once the tables are full",
         unit: "MB",
+        limit: Some(1.0),
         measure: growth,
     },
 ];
+
+impl Size {
+    /// What became of it, where it has a goal.
+    pub(crate) fn outcome(&self, figure: f64) -> Option<Outcome> {
+        let cells = [self.what.to_owned(), String::new(), String::new()];
+        let of = |limit| Outcome { cells, limit, figure, spread: None, least: None, unit: self.unit };
+        self.limit.map(of)
+    }
+}
 
 /// Measures what is wanted of them.
 pub(crate) fn measure<'s>(

@@ -1,9 +1,9 @@
 //! The figures for a person to read.
 
-use crate::goals::Goal;
-use crate::measure::{Results, median, ratio, spread};
+use crate::figures::{Results, median, ratios, spread, told};
+use crate::goals::Outcome;
+use crate::guard::Guard;
 use crate::paths::{Path, Proxy};
-use crate::sides::Guard;
 use crate::sizes::Size;
 
 /// Prints a row for each listener of each path.
@@ -37,7 +37,10 @@ fn row(path: &Path, guard: Guard, results: &Results) -> String {
     }
     let added = results.added(&path.name, guard);
     let ours = path.guards.iter().find(|guard| guard.is_ours()).filter(|_| guard.is_theirs());
-    let compared = ours.map(|ours| format!("{:.2}", ratio(&results.added(&path.name, *ours), &added)));
+    let compared = ours.map(|ours| {
+        let figures = ratios(&results.added(&path.name, *ours), &added);
+        told(median(&figures), spread(&figures))
+    });
     let least = results.least_added(&path.name, guard);
     let (middle, spread) = (median(&added), spread(&added));
     format!("{start} {middle:>7.1} {spread:>5.1} {least:>7.1}  {}", compared.unwrap_or_default())
@@ -50,16 +53,10 @@ pub(crate) fn print_sizes(sizes: &[(&Size, f64)]) {
     }
 }
 
-/// Prints what was reached.
-pub(crate) fn print_goals(goals: &[Goal]) {
-    println!("{:<58} {:<36} {:>6} {:>7}", "goal", "compared with", "limit", "figure");
-    for goal in goals {
-        let least =
-            goal.least.map_or_else(String::new, |least| format!(" ({least:.2} in the cheapest rounds)"));
-        let verdict = if goal.reached() { "reached" } else { "MISSED" };
-        println!(
-            "{:<58} {:<36} {:>6} {:>7.2} {:<2} {verdict}{least}",
-            goal.what, goal.compared_with, goal.limit, goal.figure, goal.unit
-        );
+/// Prints what was reached, as README has it.
+pub(crate) fn print_outcomes(outcomes: &[Outcome]) {
+    println!("| requests | ours | beside | ours / theirs | goal |\n| --- | --- | --- | ---: | ---: |");
+    for outcome in outcomes {
+        println!("{}", outcome.row());
     }
 }
