@@ -129,3 +129,51 @@ fn each_crate_has_its_home() {
         }
     }
 }
+
+/// What reaches outside: the proxy, clocks, files, the network, the terminal.
+const OUTSIDE: [&str; 13] = [
+    "extern \"C\"",
+    "SystemTime",
+    "Instant",
+    "std::fs",
+    "std::env",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "std::io",
+    "print!(",
+    "println!(",
+    "dbg!(",
+    "log::",
+];
+
+/// The layers below the skins: without them, and without tests.
+fn engine() -> Vec<(String, String)> {
+    let is_skin = |path: &str| ["filter", "tool"].iter().any(|skin| path.starts_with(skin));
+    let is_test = |path: &str| path.ends_with("tests.rs");
+    modules().into_iter().filter(|(path, _)| !is_skin(path) && !is_test(path)).collect()
+}
+
+#[test]
+fn nothing_below_the_skins_reaches_outside() {
+    let engine = engine();
+    assert!(engine.len() > 80, "only {} files were read", engine.len());
+    for (path, code) in &engine {
+        for word in OUTSIDE {
+            assert!(!code.contains(word), "{path} names {word}");
+        }
+    }
+    let callers: Vec<_> = modules().into_iter().filter(|(_, code)| code.contains(OUTSIDE[0])).collect();
+    assert!(!callers.is_empty() && callers.iter().all(|(path, _)| path.starts_with("filter/abi/")));
+}
+
+#[test]
+fn one_file_makes_permits() {
+    let makes = |code: &str| code.contains("Permit(()");
+    let makers: Vec<_> =
+        modules().into_iter().filter(|(_, code)| makes(code)).map(|(path, _)| path).collect();
+    assert_eq!(makers, ["policy/authorize.rs"]);
+    // It holds nothing that another file could fill in.
+    let (_, code) = engine().into_iter().find(|(path, _)| path == "policy/authorize.rs").unwrap();
+    assert!(code.contains("pub struct Permit(());"), "others can make one");
+}

@@ -1,6 +1,7 @@
 //! Secrets stand in no debug dump, note, event, message or output of the tool. What Envoy shows is in `tests/envoy`.
 #![cfg(test)]
 
+mod claims;
 mod tool;
 
 use std::rc::Rc;
@@ -123,6 +124,9 @@ fn a_debug_dump_shows_no_secret_of_a_policy_or_a_key() {
     }
 }
 
+/// What no log has: a dump of what a verdict knows.
+const DUMP: &str = "dump: ";
+
 /// Everything that comes out of a gate and has words in it.
 #[derive(Default)]
 struct Heard(Vec<String>);
@@ -130,14 +134,8 @@ struct Heard(Vec<String>);
 impl Heard {
     fn verdict(&mut self, verdict: &Verdict) {
         let note = verdict.note();
-        self.0.push(format!(
-            "{} {:?} {:?} {} {:?}",
-            note.reason,
-            note.rule,
-            note.issuer,
-            note.detail,
-            note.grant()
-        ));
+        self.0.push(format!("{} {:?} {:?} {}", note.reason, note.rule, note.issuer, note.detail));
+        self.0.push(format!("{DUMP}{:?}", note.grant()));
         match verdict {
             Verdict::Refuse { response, .. } => self.0.push(format!("{response:?}")),
             Verdict::Admit { edits, .. } => self.0.push(format!("{:?} {:?}", edits.remove, edits.set)),
