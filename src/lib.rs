@@ -1,7 +1,7 @@
 //! scopegate enforces OAuth 2.0 access tokens inside Envoy.
 //!
 //! A **decision engine with a thin proxy-wasm skin**: bytes of configuration become an immutable policy once; a
-//! request head goes in, a step comes out. Nothing in the engine calls the proxy, reads a clock or logs.
+//! request head goes in, a step comes out. Nothing in the engine calls the proxy, reads a clock or logs. <!-- shown by tests/layers.rs::nothing_below_the_skins_reaches_outside -->
 //!
 //! ```text
 //! config bytes ──► config ──► policy (immutable)
@@ -14,7 +14,7 @@
 //! # Layers
 //!
 //! A module imports only from layers above it in this table, and never from a sibling on its own line;
-//! `tests/layers.rs` reads the table and checks every import.
+//! `tests/layers.rs` reads the table and checks every import. <!-- shown by tests/layers.rs::imports_run_one_way -->
 //!
 //! | layer | modules | knows |
 //! | --- | --- | --- |
@@ -27,7 +27,7 @@
 //!
 //! # Why it is so
 //!
-//! [`manual::threats`] has every known attack, what stops it and which test notices; [`manual::defaults`] the reasons
+//! [`manual::threats`] has the attacks that we know, what stops them and which test notices; [`manual::defaults`] the reasons
 //! for each default; [`manual::operations`] counters, log lines and what to do.
 //!
 //! # Where to change what

@@ -9,6 +9,8 @@ use std::path::Path;
 use scopegate::config;
 use serde_json::Value;
 
+#[path = "vectors/counts.rs"]
+mod counts;
 #[path = "bench/proxy/figures.rs"]
 #[allow(dead_code, reason = "the benchmark has more use for it")]
 mod figures;
@@ -23,6 +25,8 @@ mod list;
 #[path = "mutations/reference.rs"]
 mod reference;
 
+#[path = "manual/claims.rs"]
+mod claims;
 #[path = "manual/figures.rs"]
 mod figures_tests;
 

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use libtest_mimic::Arguments;
 
+#[path = "../vectors/counts.rs"]
+mod counts;
 #[path = "../vectors/sets.rs"]
 mod sets;
 #[path = "../support/mod.rs"]
