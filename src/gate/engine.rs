@@ -199,12 +199,7 @@ impl Gate {
         self.clock.see(now);
         let mut asks = Vec::new();
         let steady = self.clock.steady(now);
-        let is_known = |topic| match topic {
-            Topic::Token(issuer, digest) => {
-                self.memory.standing(issuer, digest, steady) == Standing::ActiveLately
-            }
-            Topic::Keys(..) => true,
-        };
+        let is_known = |topic| standing(&self.memory, topic, steady) == Standing::ActiveLately;
         for topic in self.questions.take_wanted(steady, is_known) {
             if self.takes_turn(topic, now) {
                 asks.extend(self.ask(topic, now));
@@ -411,10 +406,11 @@ impl Gate {
             Ok(known) => return Some(self.decide(&mut case, known, now)),
             Err(stop) => stop,
         };
+        let steady = self.clock.steady(now);
+        let limit = self.policy.limits.waiting_requests;
         if let Stop::Wait(topic) = stop
-            && self.questions.has_room(topic, self.policy.limits.waiting_requests)
+            && self.questions.has_room(topic, standing(&self.memory, topic, steady), limit)
         {
-            let steady = self.clock.steady(now);
             let until = match case.deadline {
                 Some((waited_for, until)) if waited_for == topic => until,
                 Some(_) | None => steady.plus(self.patience(topic)),
@@ -486,5 +482,13 @@ impl Gate {
 
     pub(super) fn breaker_mut(&mut self, issuer: IssuerId) -> Option<&mut CircuitBreaker> {
         self.breakers.get_mut(usize::try_from(issuer.0).ok()?)
+    }
+}
+
+/// Who the token of `topic` is to its issuer. Keys are nobody's.
+fn standing(memory: &Memory, topic: Topic, now: UnixTime) -> Standing {
+    match topic {
+        Topic::Token(issuer, digest) => memory.standing(issuer, digest, now),
+        Topic::Keys(..) => Standing::ActiveLately,
     }
 }

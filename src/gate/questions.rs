@@ -44,10 +44,12 @@ const MOST_ABANDONED: usize = 512;
 const MANY_ABANDONED: usize = 32;
 const LASTING: Duration = Duration::from_millis(100);
 
-/// An issuer has at least this part of the room for waiting requests, and one token at most that, but for a few.
+/// An issuer has at least this part of the room for waiting requests, and one token at most that, but for a few. A token
+/// that was active lately may have more: all that a busy client sends waits while the answer about it is renewed.
 const ISSUERS_PART: usize = 5;
 const TOKENS_PART: usize = 10;
 const TOKENS_FEW: usize = 16;
+const KNOWN_TOKENS_PART: usize = 2;
 
 /// Parked requests and the questions that are out.
 #[derive(Default)]
@@ -116,13 +118,14 @@ impl Questions {
         self.parked.len()
     }
 
-    /// Whether one more request may wait for news about `topic`, where `limit` may wait in all.
-    pub(super) fn has_room(&self, topic: Topic, limit: usize) -> bool {
+    /// Whether one more request may wait for news about `topic`, where `limit` may wait in all. `standing`: the token's.
+    pub(super) fn has_room(&self, topic: Topic, standing: Standing, limit: usize) -> bool {
         let at_issuer = self.load.get(&topic.issuer()).map_or(0, |load| load.parked);
         let at_topic = self.waiting.get(&topic).map_or(0, Vec::len);
-        let most = match topic {
-            Topic::Token(..) => (limit / TOKENS_PART).max(TOKENS_FEW),
-            Topic::Keys(..) => limit,
+        let most = match (topic, standing) {
+            (Topic::Token(..), Standing::ActiveLately) => (limit / KNOWN_TOKENS_PART).max(TOKENS_FEW),
+            (Topic::Token(..), Standing::Unknown) => (limit / TOKENS_PART).max(TOKENS_FEW),
+            (Topic::Keys(..), _) => limit,
         };
         (self.len() < limit || at_issuer < limit / ISSUERS_PART) && at_topic < most
     }

@@ -181,7 +181,12 @@ fn observe(site: &Site, request: &request::Request, expect: &Expectation) -> Res
     let sent = site.upstream.count();
     let response = site.send(&as_bytes(request));
     let logged = site.logged(&response);
-    let by_us = logged.get("details").starts_with("scopegate_");
+    // The reason in the access log's own field is the one in the filter state.
+    let by_us = logged.get("details").strip_prefix("scopegate_");
+    if by_us.is_some_and(|reason| reason != logged.get("reason")) {
+        return Err(format!("the access log has two reasons: {logged:?}"));
+    }
+    let by_us = by_us.is_some();
     if !by_us && logged.get("details") != "via_upstream" {
         return Err(format!("Envoy itself answered: {logged:?}"));
     }

@@ -140,6 +140,27 @@ fn roomy() -> Gate {
 }
 
 #[test]
+fn requests_with_a_token_that_was_active_lately_take_half_of_the_waiting_room_at_most() {
+    let mut policy = asking();
+    policy["limits"]["waiting_requests"] = json!(300);
+    let mut gate = gate(&policy);
+    assert!(parked(&open(&mut gate, 0, "busy", at(0))));
+    let asks = ask(&mut gate, at(0));
+    answer(&mut gate, asks[0].0, &active(), at(0));
+    assert_eq!(reason(&settled(open(&mut gate, 0, "busy", at(59)))), "admitted");
+    // Its answer is over, and everything that its client sends waits for the next.
+    for id in 0..150 {
+        assert!(parked(&open(&mut gate, id, "busy", at(61))), "{id}");
+    }
+    assert_eq!(reason(&settled(open(&mut gate, 150, "busy", at(61)))), "overloaded");
+    for id in 150..300 {
+        assert!(parked(&open(&mut gate, id, &format!("token-{id}"), at(61))), "{id}");
+    }
+    let asks = ask(&mut gate, at(61));
+    assert_eq!(answer(&mut gate, asks[0].0, &active(), at(61)).len(), 150);
+}
+
+#[test]
 fn a_flood_of_new_tokens_leaves_places_for_those_that_were_active_lately() {
     let mut gate = roomy();
     for id in 1..=384 {

@@ -144,7 +144,8 @@ fn check(sentence: &Sentence, tests: &mut BTreeSet<String>, waived: &mut usize) 
         }
     }
     if sentence.is_absolute() && sentence.marks.is_empty() {
-        problems.push("no test is named behind it".to_owned());
+        problems
+            .push("no test is named behind it: <!-- shown by FILE::TEST -->, or it says too much".to_owned());
     }
     problems
 }
