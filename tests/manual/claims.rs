@@ -3,6 +3,7 @@
 //! which is advice, a definition or a word about others, says so: `<!-- no claim: why -->`.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use crate::counts::EXPECTED;
 use crate::{has_test, read};
@@ -85,8 +86,10 @@ fn sentences(block: &str) -> Vec<Sentence> {
     let (mut found, mut rest) = (Vec::new(), block);
     let mut sentence = Sentence { text: String::new(), marks: Vec::new() };
     let mut is_over = false;
+    let mut is_code = false;
     while let Some(next) = rest.chars().next() {
-        if let Some((mark, after)) = rest.strip_prefix("<!--").and_then(|rest| rest.split_once("-->")) {
+        let mark = rest.strip_prefix("<!--").filter(|_| !is_code).and_then(|rest| rest.split_once("-->"));
+        if let Some((mark, after)) = mark {
             sentence.marks.push(mark.trim().to_owned());
             rest = after;
             continue;
@@ -96,18 +99,19 @@ fn sentences(block: &str) -> Vec<Sentence> {
             sentence = Sentence { text: String::new(), marks: Vec::new() };
             is_over = false;
         }
+        is_code ^= next == '`';
         sentence.text.push(next);
         rest = rest.strip_prefix(next).unwrap();
         let ends = sentence.text.trim_end_matches([')', '"', '*']).ends_with(['.', '!', '?']);
-        let is_quoted = sentence.text.matches('`').count() % 2 == 1;
-        is_over = is_over
-            || (ends
-                && !is_quoted
-                && (rest.starts_with([' ', '\n']) || rest.starts_with("<!--") || rest.is_empty()));
+        is_over |= ends && !is_code && (rest.is_empty() || rest.starts_with(' ') || rest.starts_with("<!--"));
     }
     found.push(sentence);
     found.retain(|sentence| !sentence.text.trim().is_empty() || !sentence.marks.is_empty());
     found
+}
+
+fn is_file(path: &str) -> bool {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path).is_file()
 }
 
 fn prose(page: &str) -> String {
@@ -127,7 +131,8 @@ fn check(sentence: &Sentence, tests: &mut BTreeSet<String>, waived: &mut usize) 
     for mark in &sentence.marks {
         if let Some(names) = mark.strip_prefix("shown by ") {
             for name in names.split(", ") {
-                let is_there = name.split_once("::").is_some_and(|(file, test)| has_test(file, test));
+                let is_there =
+                    name.split_once("::").is_some_and(|(file, test)| is_file(file) && has_test(file, test));
                 if is_there {
                     tests.insert(name.to_owned());
                 } else {
@@ -206,7 +211,10 @@ fn sentences_are_told_apart_and_marks_belong_to_the_one_before() {
     assert_eq!(no_tests("Never.", "shown by tests/gate.rs::there_is_no_such_test"), 1);
     assert_eq!(no_tests("Never.", "shown by tests/layers.rs::imports_run_one_way"), 0);
     assert_eq!(no_tests("Sometimes.", "no claim: a wish"), 1);
+    assert_eq!(no_tests("Never.", "shown by tests/none.rs::no_such_file"), 1);
     assert_eq!(no_tests("Never.", "seen by me"), 1);
+    // In code it is none.
+    assert!(sentences("Write `<!-- shown by a::b -->`.").iter().all(|sentence| sentence.marks.is_empty()));
 }
 
 #[test]
