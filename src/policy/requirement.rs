@@ -182,10 +182,15 @@ impl Requirement {
     /// Whether `holder` satisfies this at `now`. Cheap and general questions come first, so that the answer is the
     /// most general one.
     pub(super) fn check(&self, holder: &Holder, now: UnixTime) -> Result<(), Denial> {
-        self.check_once(holder, now, &mut Failed::new())
+        self.check_itself(holder, now)?;
+        if self.wanted.any_of.is_empty() {
+            return Ok(());
+        }
+        self.check_any_of(holder, now, &mut Failed::new())
     }
 
-    fn check_once(&self, holder: &Holder, now: UnixTime, failed: &mut Failed) -> Result<(), Denial> {
+    /// Everything but the members.
+    fn check_itself(&self, holder: &Holder, now: UnixTime) -> Result<(), Denial> {
         let (wanted, grant) = (&self.wanted, &holder.grant);
         if wanted.issuers.as_ref().is_some_and(|issuers| !issuers.contains(&grant.issuer())) {
             return Err(Denial::IssuerNotAllowed);
@@ -211,8 +216,7 @@ impl Requirement {
         if !wanted.authorization_details.iter().all(|detail| detail.is_held(grant)) {
             return Err(Denial::AuthorizationDetailsInsufficient { scope: self.scope_text("") });
         }
-        self.check_login(grant, now)?;
-        self.check_any_of(holder, now, failed)
+        self.check_login(grant, now)
     }
 
     fn check_login(&self, grant: &Grant, now: UnixTime) -> Result<(), Denial> {
@@ -234,7 +238,7 @@ impl Requirement {
         Login { acr_values: self.wanted.acr.join(" "), max_age, scope: self.scope_text("") }
     }
 
-    /// As [`Self::check_once`], for a member: the answer to one that others share is remembered.
+    /// As [`Self::check`], for a member: the answer to one that others share is remembered.
     fn check_member(
         member: &Rc<Self>,
         holder: &Holder,
@@ -244,7 +248,8 @@ impl Requirement {
         if let Some(denial) = failed.get(&Rc::as_ptr(member)) {
             return Err(denial.clone());
         }
-        let checked = member.check_once(holder, now, failed);
+        let own = member.check_itself(holder, now);
+        let checked = own.and_then(|()| member.check_any_of(holder, now, failed));
         if let Err(denial) = &checked
             && Rc::strong_count(member) > 1
         {
