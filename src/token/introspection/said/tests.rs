@@ -1,0 +1,254 @@
+use super::super::examples::{Heard, NOW, answers, expect, heard, object, terms};
+use super::*;
+use crate::base::base64url;
+use crate::base::time::UnixTime;
+use crate::token::expect::{Expect, IssuerId};
+use serde_json::json;
+
+fn heard_for(claims: Value, lifetime: Option<Duration>) -> Heard {
+    let said = Said { claims: object(claims), lifetime, ..Said::default() };
+    heard(word(said, &terms(&expect(), &answers())))
+}
+
+/// An answer of RFC 7662 under a policy that lets it leave nothing out.
+fn strictly(claims: Value, expect: &Expect) -> Heard {
+    let answers = Answers { aud_optional: false, iss_optional: false, ..answers() };
+    let said = Said { claims: object(claims), has_issuer: true, ..Said::default() };
+    heard(word(said, &terms(expect, &answers)))
+}
+
+#[test]
+fn the_earlier_end_counts() {
+    let end = |exp: i64, lifetime: u64| {
+        let grant =
+            heard_for(json!({"exp": NOW.as_secs() + exp}), Some(Duration::from_secs(lifetime))).grant();
+        grant.window().until.map(|until| until.since(NOW).as_secs())
+    };
+    assert_eq!(end(10, 20), Some(10));
+    assert_eq!(end(20, 10), Some(10));
+}
+
+#[test]
+fn our_own_checks_apply_whatever_the_issuer_calls_good() {
+    for (claims, code) in [
+        (json!({"exp": NOW.as_secs()}), "token_expired"),
+        (json!({"nbf": NOW.as_secs() + 1}), "token_not_yet_valid"),
+        (json!({"iss": "https://other.test"}), "issuer_unknown"),
+        (json!({"aud": "other"}), "audience_mismatch"),
+        (json!({"token_type": "refresh_token"}), "token_inactive"),
+        (json!({"token_use": "refresh"}), "token_inactive"),
+        (json!({"typ": "ID"}), "token_inactive"),
+    ] {
+        assert_eq!(heard_for(claims.clone(), None), Heard::Refused(code), "{claims}");
+    }
+    heard_for(json!({"aud": ["x", "ours"], "iss": "https://idp.test"}), None).grant();
+    assert_eq!(heard_for(json!({}), Some(Duration::ZERO)), Heard::Refused("token_expired"));
+}
+
+#[test]
+fn what_has_to_be_compared_has_to_be_there() {
+    let whole = json!({"aud": "ours", "iss": "https://idp.test"});
+    strictly(whole.clone(), &expect()).grant();
+    for (member, code) in [("aud", "audience_mismatch"), ("iss", "issuer_unknown")] {
+        for absent in [None, Some(json!(null))] {
+            let mut claims = object(whole.clone());
+            claims.shift_remove(member);
+            claims.extend(absent.clone().map(|value| (member.to_owned(), value)));
+            let claims = Value::Object(claims);
+            assert_eq!(strictly(claims.clone(), &expect()), Heard::Refused(code), "{claims}");
+            heard_for(claims, None).grant();
+        }
+    }
+    let empty = json!({"aud": [], "iss": "https://idp.test"});
+    assert_eq!(strictly(empty.clone(), &expect()), Heard::Refused("audience_mismatch"));
+    heard_for(empty, None).grant();
+    let anyone = Expect { issuer: None, audiences: Audiences::Any, ..expect() };
+    strictly(json!({}), &anyone).grant();
+}
+
+#[test]
+fn a_member_that_cannot_be_read_is_the_issuers_fault_and_named() {
+    for (member, value) in [
+        ("exp", json!("soon")),
+        ("exp", json!("1800000060")),
+        ("nbf", json!([])),
+        ("sub", json!(["a"])),
+        ("sub", json!(42)),
+        ("client_id", json!(4242)),
+        ("scope", json!(1)),
+        ("scope", json!(["a", null])),
+        ("aud", json!({})),
+        ("aud", json!(["ours", 1])),
+        ("iss", json!(7)),
+        ("cnf", json!("x")),
+        ("token_use", json!(1)),
+    ] {
+        let said = Said { claims: object(json!({member: value})), ..Said::default() };
+        let malformed = Word::Unknown(Silence::Malformed(member.to_owned()));
+        assert_eq!(word(said, &terms(&expect(), &answers())), malformed, "{member} {value}");
+    }
+}
+
+#[test]
+fn null_is_absence() {
+    let claims = json!({
+        "exp": null, "nbf": null, "iat": null, "sub": null, "scope": null, "client_id": null, "aud": null,
+        "iss": null, "cnf": null, "token_type": null, "username": null, "jti": null,
+    });
+    let grant = heard_for(claims, None).grant();
+    assert!(grant.claims().is_empty() && grant.scopes().is_empty() && grant.client().is_none());
+    assert_eq!((grant.subject(), grant.window()), (None, Window::default()));
+    let expect = Expect { required_claims: vec!["sub".into()], ..expect() };
+    let said = Said { claims: object(json!({"sub": null})), ..Said::default() };
+    assert_eq!(heard(word(said, &terms(&expect, &answers()))), Heard::Refused("claim_missing"));
+}
+
+#[test]
+fn no_token_becomes_a_claim() {
+    let said = json!({"access_token": "hunter2", "refresh_token": "hunter2", "id_token": "hunter2", "a": 1});
+    assert_eq!(heard_for(said, None).grant().claims(), &object(json!({"a": 1})));
+}
+
+/// What a verified token says of itself, but for `changes`.
+fn token(changes: Value) -> Grant {
+    let mut claims = object(json!({
+        "iss": "https://idp.test", "aud": "ours", "sub": "alice", "client_id": "app", "scope": "read write",
+        "exp": NOW.as_secs() + 100, "tenant": "a", "realm": {"roles": ["x"], "id": 1},
+    }));
+    claims.extend(object(changes));
+    claims.retain(|_, value| !value.is_null());
+    let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
+    Grant {
+        issuer: IssuerId(0),
+        subject: text("sub"),
+        client: text("client_id"),
+        scopes: claims.get("scope").and_then(Scopes::from_claim).unwrap_or_default(),
+        audiences: claims::audiences(&claims).unwrap(),
+        window: Window {
+            from: None,
+            until: claims.get("exp").and_then(Value::as_i64).map(UnixTime::from_secs),
+        },
+        claims,
+    }
+}
+
+fn strict() -> Answers {
+    Answers { aud_optional: false, iss_optional: false, ..answers() }
+}
+
+fn over_as(token: &Grant, claims: Value, answers: &Answers) -> Heard {
+    let said = Said { claims: object(claims), has_issuer: true, ..Said::default() };
+    let expect = Expect { scope_claims: vec!["scope".into(), "scp".into()], ..expect() };
+    heard(word(said, &Terms { verified: Some(token), ..terms(&expect, answers) }))
+}
+
+fn over(changes: Value, claims: Value) -> Heard {
+    over_as(&token(changes), claims, &strict())
+}
+
+#[test]
+fn an_answer_replaces_completes_and_withdraws_what_a_verified_token_says() {
+    let grant = over(json!({}), json!({})).grant();
+    assert_eq!(grant, token(json!({})), "an answer that says nothing changes nothing");
+    let said = json!({"active": true, "tenant": null, "realm": {"roles": []}, "email": "a@x.test"});
+    let grant = over(json!({}), said).grant();
+    assert_eq!((grant.claim("tenant"), grant.claim("email")), (None, Some(&json!("a@x.test"))));
+    assert_eq!(grant.claim("realm"), Some(&json!({"roles": []})), "whole, and not member by member");
+    assert_eq!((grant.subject(), grant.client()), (Some("alice"), Some("app")));
+    assert_eq!(grant.audiences(), ["ours"]);
+    let lightweight = json!({"aud": null, "sub": null, "scope": null, "client_id": null, "tenant": null});
+    let said = json!({"aud": ["ours", "x"], "sub": "alice", "scope": "read", "client_id": "web"});
+    let grant = over(lightweight, said).grant();
+    assert_eq!((grant.subject(), grant.client()), (Some("alice"), Some("web")));
+    assert_eq!((grant.scopes().to_text().as_str(), grant.audiences().len()), ("read", 2));
+    let grant = over(json!({}), json!({"sub": null, "client_id": null})).grant();
+    assert_eq!((grant.subject(), grant.client()), (None, None));
+}
+
+#[test]
+fn scopes_are_those_of_the_answer_where_it_has_any() {
+    let scopes = |token: Value, answer: Value| over(token, answer).grant().scopes().to_text();
+    assert_eq!(scopes(json!({}), json!({"scope": "read"})), "read");
+    assert_eq!(scopes(json!({"scp": ["admin"]}), json!({"scope": "read"})), "read");
+    assert_eq!(scopes(json!({}), json!({"scope": ""})), "");
+    assert_eq!(scopes(json!({}), json!({"scope": []})), "");
+    assert_eq!(scopes(json!({}), json!({"scope": null})), "");
+    assert_eq!(scopes(json!({}), json!({})), "read write");
+    // In this issuer's answers `scp` is no scope, whatever it is in its tokens.
+    assert_eq!(scopes(json!({}), json!({"scp": "admin"})), "read write");
+    assert_eq!(scopes(json!({"scp": ["x"]}), json!({"scp": "admin"})), "read write x");
+}
+
+#[test]
+fn an_attribute_that_says_no_scopes_and_no_client_hides_none() {
+    let profile = Answers { scope_claims: Vec::new(), client_claims: Vec::new(), ..strict() };
+    let attributes = json!({"scope": "admin", "client_id": 7, "name": "Alice"});
+    let grant = over_as(&token(json!({})), attributes, &profile).grant();
+    assert_eq!((grant.scopes().to_text().as_str(), grant.client()), ("read write", Some("app")));
+    assert_eq!((grant.claim("scope"), grant.claim("client_id")), (Some(&json!("admin")), Some(&json!(7))));
+}
+
+#[test]
+fn a_member_in_which_scopes_may_lie_hides_those_that_lay_there() {
+    let roles = |claims: Value| {
+        let answers = Answers { scope_claims: vec!["/realm/roles".into()], ..strict() };
+        let said = Said { claims: object(claims), has_issuer: true, ..Said::default() };
+        let expect = Expect { scope_claims: answers.scope_claims.clone(), ..expect() };
+        let terms = Terms { verified: Some(&token(json!({}))), ..terms(&expect, &answers) };
+        heard(word(said, &terms)).grant().scopes().to_text()
+    };
+    assert_eq!(roles(json!({})), "x");
+    assert_eq!(roles(json!({"realm": {"roles": ["y"]}})), "y");
+    assert_eq!(roles(json!({"realm": {"id": 2}})), "");
+}
+
+#[test]
+fn the_earlier_end_of_token_and_answer_counts() {
+    let end = |exp: Value| {
+        over(json!({}), json!({"exp": exp})).grant().window().until.map(|until| until.since(NOW).as_secs())
+    };
+    assert_eq!(end(json!(NOW.as_secs() + 50)), Some(50));
+    assert_eq!(end(json!(NOW.as_secs() + 500)), Some(100));
+    assert_eq!(end(json!(null)), Some(100));
+}
+
+#[test]
+fn an_answer_about_another_token_is_refused() {
+    for (answer, code) in [
+        (json!({"sub": "bob"}), "token_inactive"),
+        (json!({"client_id": "other"}), "token_inactive"),
+        (json!({"iss": "https://other.test"}), "issuer_unknown"),
+        (json!({"aud": "other"}), "audience_mismatch"),
+        (json!({"token_use": "refresh_token"}), "token_inactive"),
+    ] {
+        assert_eq!(over(json!({}), answer.clone()), Heard::Refused(code), "{answer}");
+    }
+    // Nobody is no other.
+    over(json!({}), json!({"sub": "", "client_id": ""})).grant();
+}
+
+#[test]
+fn what_the_answer_takes_away_is_missing_unless_it_may_be() {
+    for aud in [json!(null), json!([])] {
+        assert_eq!(over(json!({}), json!({"aud": aud})), Heard::Refused("audience_mismatch"));
+        let grant = over_as(&token(json!({})), json!({"aud": aud}), &answers()).grant();
+        assert_eq!((grant.audiences(), grant.claim("aud")), (&["ours".to_owned()][..], Some(&json!("ours"))));
+    }
+    assert_eq!(over(json!({}), json!({"iss": null})), Heard::Refused("issuer_unknown"));
+    over_as(&token(json!({})), json!({"iss": null}), &answers()).grant();
+    // `aud: optional` is for answers: a signed token that names nobody is for nobody.
+    let nobody = token(json!({"aud": null}));
+    assert_eq!(over_as(&nobody, json!({}), &answers()), Heard::Refused("audience_mismatch"));
+}
+
+#[test]
+fn a_binding_comes_from_either_and_is_never_taken_away() {
+    let bound = |byte: u8| json!({"jkt": base64url::encode([byte; 32])});
+    let binding = |token: Value, answer: Value| over(token, answer).grant().claim("cnf").cloned();
+    assert_eq!(binding(json!({}), json!({"cnf": bound(7)})), Some(bound(7)));
+    for answer in [json!({}), json!({"cnf": null}), json!({"cnf": bound(7)})] {
+        assert_eq!(binding(json!({"cnf": bound(7)}), answer), Some(bound(7)));
+    }
+    let other = over(json!({"cnf": bound(7)}), json!({"cnf": bound(8)}));
+    assert_eq!(other, Heard::Refused("binding_unproven"));
+}
