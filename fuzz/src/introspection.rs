@@ -7,6 +7,7 @@
 //! `=` is the payload of a signed reply.
 
 mod oracle;
+mod values;
 
 use core::time::Duration;
 
@@ -43,7 +44,7 @@ thread_local! {
 /// What the token says of itself about which a reply may be.
 fn token() -> Value {
     json!({
-        "iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "client_id": "app", "azp": "app", "scope": "read write",
+        "iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "client_id": "app", "azp": "web", "scope": "read write",
         "exp": NOW + 100, "tenant": "a",
     })
 }
@@ -62,7 +63,7 @@ fn expect() -> Expect {
         audiences: Audiences::OneOf(vec![AUDIENCE.into()]),
         required_claims: Vec::new(),
         scope_claims: vec!["scope".into()],
-        client_claims: vec!["client_id".into()],
+        client_claims: vec!["client_id".into(), "azp".into()],
         clock_skew: Duration::ZERO,
         max_lifetime: None,
         allow_missing_exp: false,
@@ -108,20 +109,20 @@ fn sign(payload: &[u8]) -> (Vec<u8>, Option<Value>) {
 
 fn check(said: &Said, keys: &KeySet, verified: &Grant) {
     let client = ClientAuthentication::Basic { id: CLIENT.into(), secret: Secret::new("secret".into()) };
-    let (protocol, scopes, clients): (_, &[&str], &[&str]) = match said.letter {
-        b'p' => (Protocol::PingFederate { client }, &[], &[]),
-        b'o' => (Protocol::OpenAm { token_in: TokenIn::Query }, &["scope"], &["client_id"]),
-        b'm' => (Protocol::Mule { token_in: TokenIn::Header, send_scopes: true }, &["scope"], &["client_id"]),
-        b'g' => (Protocol::GoogleTokenInfo, &["scope"], &["azp"]),
-        b'u' => (Protocol::UserInfo, &[], &["client_id"]),
-        _ => (Protocol::Rfc7662 { client }, &["scope"], &["client_id"]),
+    let (protocol, scopes): (_, &[&str]) = match said.letter {
+        b'p' => (Protocol::PingFederate { client }, &[]),
+        b'o' => (Protocol::OpenAm { token_in: TokenIn::Query }, &["scope"]),
+        b'm' => (Protocol::Mule { token_in: TokenIn::Header, send_scopes: true }, &["scope"]),
+        b'g' => (Protocol::GoogleTokenInfo, &["scope"]),
+        b'u' => (Protocol::UserInfo, &[]),
+        _ => (Protocol::Rfc7662 { client }, &["scope"]),
     };
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let answers = Answers {
         aud_optional: !said.is_strict,
         iss_optional: !said.is_strict,
         scope_claims: owned(scopes),
-        client_claims: owned(clients),
+        client_claims: owned(said.clients()),
     };
     let endpoint = Endpoint {
         protocol,

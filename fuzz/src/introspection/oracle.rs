@@ -4,6 +4,10 @@ use scopegate::base::json;
 use scopegate::token::grant::Grant;
 use serde_json::{Map, Value, json};
 
+use super::values::{
+    ID_TOKEN, KINDS, in_range, is_no_access_token, is_signed_answer, milliseconds, names_somebody, own,
+    seconds, texts, whole,
+};
 use super::{AUDIENCE, CLIENT, ISSUER, NOW, SIGNED, token};
 
 type Members = Map<String, Value>;
@@ -66,10 +70,6 @@ impl Good {
     }
 }
 
-fn milliseconds(seconds: f64) -> i128 {
-    seconds.floor() as i128 * 1000 + ((seconds - seconds.floor()) * 1000.0) as i128
-}
-
 /// What the protocol calls good: members, and what the server itself says beside them.
 struct Told {
     members: Members,
@@ -82,6 +82,9 @@ impl Said {
     pub(super) fn expected(&self) -> Expected {
         if self.status >= 500 || self.status == 429 || self.body.len() > 64 * 1024 {
             return Expected::Unknown;
+        }
+        if let Some(taken_back) = self.taken_back() {
+            return taken_back;
         }
         if let Some(told) = self.told() {
             return self.judge(told);
@@ -115,12 +118,64 @@ impl Said {
             }
             (b'p' | b'o' | b'm' | b'g' | b'u', _) => Expected::Unknown,
             (_, 400) if self.error() == "unsupported_token_type" => Expected::Inactive,
-            (_, 200)
-                if self.answered().is_some_and(|members| members.get("active") == Some(&json!(false))) =>
-            {
-                Expected::Inactive
-            }
             _ => Expected::Unknown,
+        }
+    }
+
+    /// What the body of an answer with status 200 comes to that does not call the token good, in whatever protocol.
+    fn taken_back(&self) -> Option<Expected> {
+        let members = self.answered().filter(|_| self.status == 200)?;
+        match members.get("active") {
+            Some(Value::Bool(false)) => return Some(Expected::Inactive),
+            None | Some(Value::Null | Value::Bool(true)) => {}
+            Some(_) => return Some(Expected::Unknown),
+        }
+        let nothing = [json!(null), json!(false), json!("")];
+        let is_error = |name: &&str| members.get(*name).is_some_and(|value| !nothing.contains(value));
+        if ["error", "error_description"].iter().any(is_error) {
+            return Some(Expected::Unknown);
+        }
+        // What Google says of ID tokens alone.
+        let is_there = |name: &&str| own(&members, name).is_some();
+        let is_of_id_token = self.letter == b'g' && ID_TOKEN.iter().any(is_there);
+        is_of_id_token.then_some(Expected::Inactive)
+    }
+
+    /// The members that are the server's own where others are a user's attributes.
+    fn own_in_profile(&self) -> Option<&'static [&'static str]> {
+        match self.letter {
+            b'p' => Some(&["scope", "client_id", "expires_in"]),
+            b'o' => Some(&["scope", "client_id", "token_type", "tokenName", "expires_in"]),
+            b'u' => Some(&["sub", "client_id"]),
+            _ => None,
+        }
+    }
+
+    /// The members that name the client.
+    pub(super) fn clients(&self) -> &'static [&'static str] {
+        match self.letter {
+            b'p' => &[],
+            b'o' | b'u' => &["client_id"],
+            b'g' => &["azp"],
+            _ => &["client_id", "azp"],
+        }
+    }
+
+    /// Whether the member of an answer about a verified token says nothing about that: what says scopes and client in the
+    /// token, and not in answers, and attributes of a user with the name of a claim about a token.
+    fn is_foreign(&self, name: &str, value: &Value) -> bool {
+        let own = self.own_in_profile();
+        if self.clients().contains(&name) || own.is_some_and(|own| own.contains(&name)) {
+            return false;
+        }
+        match name {
+            "client_id" | "azp" => true,
+            "scope" => self.letter == b'u',
+            _ if own.is_none() => false,
+            "iss" => !value.is_string(),
+            "aud" => texts(value, false).is_none(),
+            "exp" | "nbf" | "iat" | "jti" | "auth_time" | "acr" | "amr" | "authorization_details" => true,
+            _ => KINDS.contains(&name),
         }
     }
 
@@ -130,7 +185,7 @@ impl Said {
         let plain = |members, lifetime| Some(Told { members, lifetime, own_scope: None, own_client: None });
         match self.letter {
             b'p' => {
-                let lifetime = seconds(&members).filter(|span| *span >= 0.0)?;
+                let lifetime = seconds(&members)?;
                 if members.get("token_type") != Some(&json!("urn:pingidentity.com:oauth2:validated_token")) {
                     return None;
                 }
@@ -148,12 +203,12 @@ impl Said {
                 plain(members, Some(lifetime))
             }
             b'm' => {
-                let lifetime = own(&members, "expires_in").map(|_| seconds(&members));
-                let readable = lifetime.is_none_or(|span| span.is_some_and(|span| span >= 0.0))
-                    && own(&members, "username").is_none_or(|name| name.is_string());
-                if readable { plain(members, lifetime.flatten()) } else { None }
+                let lifetime = seconds(&members)?;
+                let readable = own(&members, "username").is_none_or(|name| name.is_string());
+                if readable { plain(members, Some(lifetime)) } else { None }
             }
             b'g' => {
+                own(&members, "scope")?;
                 for name in ["exp", "expires_in"] {
                     let text = members.get(name).and_then(Value::as_str).map(str::to_owned);
                     if let Some(text) = text {
@@ -166,7 +221,7 @@ impl Said {
                 }
                 let is_number = |name| own(&members, name).is_none_or(|value| value.is_number());
                 let lifetime = own(&members, "expires_in").map(|_| seconds(&members));
-                let readable = lifetime.is_none_or(|span| span.is_some_and(|span| span >= 0.0));
+                let readable = lifetime.is_none_or(|span| span.is_some());
                 if readable && is_number("exp") { plain(members, lifetime.flatten()) } else { None }
             }
             b'u' => {
@@ -177,7 +232,13 @@ impl Said {
                 }
                 if names_somebody(&members) { plain(members, None) } else { None }
             }
-            _ if members.get("active") == Some(&json!(true)) => plain(members, None),
+            _ if members.get("active") == Some(&json!(true)) => {
+                let lifetime = match own(&members, "expires_in") {
+                    Some(_) => Some(seconds(&members)?),
+                    None => None,
+                };
+                plain(members, lifetime)
+            }
             _ => None,
         }
     }
@@ -195,37 +256,42 @@ impl Said {
         let base = if self.is_about_verified { token() } else { json!({}) };
         let base = base.as_object().expect("an object").clone();
 
-        let (scope_name, client_name) = match self.letter {
-            b'p' => (None, None),
-            b'u' => (None, Some("client_id")),
-            b'g' => (Some("scope"), Some("azp")),
-            _ => (Some("scope"), Some("client_id")),
-        };
+        let scope_name = if b"pu".contains(&self.letter) { None } else { Some("scope") };
         let scope = own_scope.or_else(|| claims.get(scope_name?).cloned());
-        let client = own_client.or_else(|| claims.get(client_name?).cloned());
+        let named = self.clients().iter().find_map(|name| claims.get(*name).cloned());
+        let client = own_client.clone().or(named);
+        let is_profile = self.own_in_profile().is_some();
         let is_time = |name: &str| claims.get(name).is_none_or(|value| value.as_f64().is_some_and(in_range));
         let is_text = |name: &str| claims.get(name).is_none_or(Value::is_string);
-        let readable = ["exp", "nbf"].into_iter().all(is_time)
-            && ["sub", "iss", "token_use", "token_type", "typ", "tokenName", "purpose"]
-                .into_iter()
-                .all(is_text)
-            && claims.get("aud").is_none_or(|aud| texts(aud, false).is_some())
+        let kinds: &[&str] = match self.letter {
+            b'o' => &["token_type", "tokenName"],
+            b'p' | b'u' => &[],
+            _ => &KINDS,
+        };
+        let readable = (is_profile
+            || ["exp", "nbf"].into_iter().all(is_time)
+                && is_text("iss")
+                && claims.get("aud").is_none_or(|aud| texts(aud, false).is_some()))
+            && is_text("sub")
+            && kinds.iter().all(|name| is_text(name))
             && scope.as_ref().is_none_or(|scope| texts(scope, true).is_some())
             && client.as_ref().is_none_or(Value::is_string)
+            && self.clients().iter().all(|name| is_text(name))
             && claims.get("cnf").is_none_or(Value::is_object);
 
         let now = NOW as f64;
-        let exp = claims.get("exp").and_then(Value::as_f64);
-        let end = [exp, lifetime.map(|span| now + span)].into_iter().flatten().reduce(f64::min);
-        let nbf = claims.get("nbf").and_then(Value::as_f64);
+        let time = |name: &str| claims.get(name).filter(|_| !is_profile).and_then(Value::as_f64);
+        let exp = time("exp");
+        let end = [exp, lifetime.map(|span| now + span.max(0.0))].into_iter().flatten().reduce(f64::min);
+        let nbf = time("nbf");
         let near = |time: Option<f64>| time.is_some_and(|time| (time - now).abs() < 0.002 && time != now);
         let mut against = end.is_some_and(|end| end <= now) || nbf.is_some_and(|nbf| nbf > now);
-        against |= claims.get("iss").is_some_and(|iss| iss != ISSUER);
-        against |= ["token_use", "token_type", "typ", "tokenName", "purpose"]
-            .into_iter()
-            .any(|name| claims.get(name).and_then(Value::as_str).is_some_and(is_no_access_token));
+        against |= claims.get("iss").is_some_and(|iss| iss != ISSUER && (iss.is_string() || !is_profile));
+        against |= kinds
+            .iter()
+            .any(|name| claims.get(*name).and_then(Value::as_str).is_some_and(is_no_access_token));
         let aud = claims.get("aud").and_then(|aud| texts(aud, false)).unwrap_or_default();
-        let leaves_out = |name: &str| !members.contains_key(name);
+        let leaves_out = |name: &str| members.get(name).is_none_or(|value| self.is_foreign(name, value));
         against |= if aud.is_empty() {
             self.is_strict && !(self.is_about_verified && leaves_out("aud"))
         } else {
@@ -239,7 +305,16 @@ impl Said {
             own.zip(other).is_some_and(|(own, other)| !own.is_empty() && own != other)
         };
         against |= differs("sub", claims.get("sub").and_then(Value::as_str));
-        against |= differs("client_id", client.as_ref().and_then(Value::as_str));
+        let text = |members: &Members, name: &str| {
+            members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+        };
+        let both = self.clients().iter().filter_map(|name| Some((text(&claims, name)?, text(&base, name)?)));
+        let agree: Vec<bool> = both.map(|(own, other)| own == other).collect();
+        against |= if agree.is_empty() || own_client.is_some() {
+            differs("client_id", client.as_ref().and_then(Value::as_str))
+        } else {
+            agree.contains(&false)
+        };
         match (readable, against) {
             (false, false) => return Expected::Unknown,
             (or_unknown, true) => return Expected::Refused { or_unknown: !or_unknown },
@@ -249,10 +324,15 @@ impl Said {
             return Expected::Anything;
         }
 
+        if self.is_about_verified {
+            claims.retain(|name, value| !self.is_foreign(name, value));
+        }
         let mut merged = base.clone();
         for name in &null {
-            let stays =
-                (name == "aud" && !self.is_strict) || (name == "iss" && !wants_issuer) || name == "cnf";
+            let stays = (name == "aud" && !self.is_strict)
+                || (name == "iss" && !wants_issuer)
+                || name == "cnf"
+                || self.is_foreign(name, &Value::Null);
             if !stays {
                 merged.remove(name);
             }
@@ -268,7 +348,9 @@ impl Said {
             merged.remove("cnf");
         }
         let scopes = scope.or_else(|| kept.get("scope").cloned());
-        let client = client.or_else(|| kept.get("client_id").cloned());
+        // Of the members that name the client the first that is there, whoever says it.
+        let first = ["client_id", "azp"].iter().find_map(|name| merged.get(*name).cloned());
+        let client = own_client.or(if self.is_about_verified { first } else { None }).or(client);
         let base_end = base.get("exp").and_then(Value::as_f64);
         Expected::Good(Box::new(Good {
             claims: merged,
@@ -303,91 +385,14 @@ impl Said {
         let for_us = texts(claims.get("aud")?, false)?.iter().any(|audience| audience == CLIENT);
         let issued = claims.get("iat")?.as_f64()?;
         let fresh = issued < (NOW + 1) as f64 && issued >= NOW as f64;
-        let whole = claims.get("iss")? == ISSUER && for_us && fresh && self.typ_is_right();
+        let whole = claims.get("iss")? == ISSUER && for_us && fresh && is_signed_answer(&self.body);
         let mut members = claims.get("token_introspection").filter(|_| whole)?.as_object()?.clone();
         members.values_mut().for_each(json::drop_nulls);
         Some(members)
-    }
-
-    /// Whether the header of a signed reply says what it is.
-    fn typ_is_right(&self) -> bool {
-        let header = self.body.split(|byte| *byte == b'.').next().and_then(crate::naive::base64url);
-        let header =
-            header.and_then(|header| serde_json::from_slice::<Value>(&header).ok()).unwrap_or_default();
-        let typ = header["typ"].as_str().unwrap_or_default().to_ascii_lowercase();
-        typ.strip_prefix("application/").unwrap_or(&typ) == "token-introspection+jwt"
     }
 
     fn media_type(&self) -> String {
         let text = core::str::from_utf8(&self.kind).unwrap_or_default();
         text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
     }
-}
-
-/// The member `name`, unless it is absent or `null`.
-fn own(members: &Members, name: &str) -> Option<Value> {
-    members.get(name).filter(|value| !value.is_null()).cloned()
-}
-
-/// `expires_in`, where it is a number that can be a time.
-fn seconds(members: &Members) -> Option<f64> {
-    members.get("expires_in")?.as_f64().filter(|span| in_range(*span))
-}
-
-fn in_range(seconds: f64) -> bool {
-    seconds.abs() <= 9_007_199_254_740_992.0
-}
-
-fn whole(value: &Value) -> Option<String> {
-    (value.is_i64() || value.is_u64()).then(|| value.to_string())
-}
-
-/// One text or several, each once where `split` says that one is several with spaces between.
-fn texts(value: &Value, split: bool) -> Option<Vec<String>> {
-    let list: Vec<String> = match value {
-        Value::String(text) if split => text.split(' ').map(str::to_owned).collect(),
-        Value::String(text) => vec![text.clone()],
-        Value::Array(members) => {
-            members.iter().map(|member| member.as_str().map(str::to_owned)).collect::<Option<_>>()?
-        }
-        _ => return None,
-    };
-    if !split {
-        return Some(list);
-    }
-    let mut once: Vec<String> = Vec::new();
-    for text in list {
-        if !text.is_empty() && !once.contains(&text) {
-            once.push(text);
-        }
-    }
-    Some(once)
-}
-
-fn is_no_access_token(kind: &str) -> bool {
-    let folded: String =
-        kind.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_lowercase();
-    let others =
-        ["refresh", "refreshtoken", "offline", "offlinetoken", "idtoken", "code", "logout", "logouttoken"];
-    let letters: Vec<char> = kind.chars().collect();
-    let end = letters.iter().rposition(char::is_ascii_alphabetic).map_or(0, |last| last + 1);
-    let is_word = match &letters[..end] {
-        [] | [_] => false,
-        [first, last] => first.eq_ignore_ascii_case(&'i') && last.eq_ignore_ascii_case(&'d'),
-        [.., before, first, last] => {
-            let begins = !before.is_ascii_alphabetic() || (before.is_ascii_lowercase() && *first == 'I');
-            begins && first.eq_ignore_ascii_case(&'i') && last.eq_ignore_ascii_case(&'d')
-        }
-    };
-    is_word || others.iter().any(|other| folded.ends_with(other))
-}
-
-fn names_somebody(members: &Members) -> bool {
-    let named = |value: Option<&Value>| value.and_then(Value::as_str).is_some_and(|text| !text.is_empty());
-    let profile = |value: &Members| {
-        value.get("id").and_then(whole).is_some() || named(value.get("id")) || named(value.get("username"))
-    };
-    named(members.get("sub"))
-        || profile(members)
-        || members.get("user").and_then(Value::as_object).is_some_and(profile)
 }

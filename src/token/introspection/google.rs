@@ -9,22 +9,32 @@ use crate::base::json::Object;
 use crate::http::message::{Answer, Callout};
 use crate::token::fault::TokenFault;
 
+/// What Google says of ID tokens alone, for which the same endpoint is there: their header and their own claims.
+const OF_ID_TOKENS: [&str; 9] = ["iss", "iat", "nbf", "at_hash", "c_hash", "nonce", "alg", "kid", "typ"];
+
 /// The request.
 pub(super) fn question(endpoint: &Endpoint, question: &Question<'_>) -> Callout {
     endpoint.get(TokenIn::Query, question.token, "")
 }
 
 /// The response: client (`azp`), audience (a client too), scopes, times, and whose token it is where it may be known.
-pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word, Silence> {
+pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word, Word> {
     match answer.status {
         200 => {}
         400 if is_invalid_token(answer) => return Ok(Word::Refused(TokenFault::Inactive)),
-        _ => return Err(reply::STATUS),
+        _ => return Err(reply::STATUS.into()),
     }
-    let mut claims = reply::object(answer)?;
+    let mut claims = reply::good(answer)?;
+    let is_there = |name: &str| claims.get(name).is_some_and(|value| !value.is_null());
+    if let Some(mark) = OF_ID_TOKENS.into_iter().find(|name| is_there(name)) {
+        return Ok(Word::Refused(TokenFault::OtherKind(mark)));
+    }
+    if !is_there("scope") {
+        return Err(Silence::Misbehaved("its answer has no `scope`").into());
+    }
     let ends = [number(&mut claims, "exp")?, number(&mut claims, "expires_in")?];
     if !ends.contains(&true) {
-        return Err(Silence::Misbehaved("its answer has neither `exp` nor `expires_in`"));
+        return Err(Silence::Misbehaved("its answer has neither `exp` nor `expires_in`").into());
     }
     let lifetime = reply::lifetime(&claims)?;
     Ok(word(Said { claims, lifetime, ..Said::default() }, terms))
@@ -113,11 +123,27 @@ mod tests {
     }
 
     #[test]
+    fn an_id_token_is_no_access_token() {
+        let id_token = json!({
+            "iss": "https://accounts.google.com", "azp": "ours", "aud": "ours", "sub": "1114613", "at_hash": "x",
+            "iat": NOW.as_secs().to_string(), "exp": (NOW.as_secs() + 600).to_string(), "alg": "RS256", "kid": "1",
+            "typ": "JWT", "nonce": "n",
+        });
+        assert_eq!(hear(GOOGLE, 200, &id_token.to_string()), Heard::Refused("token_inactive"));
+        for mark in super::OF_ID_TOKENS {
+            let heard = hear(GOOGLE, 200, &answer(mark, id_token.get(mark).unwrap_or(&json!("x")).clone()));
+            assert_eq!(heard, Heard::Refused("token_inactive"), "{mark}");
+            hear(GOOGLE, 200, &answer(mark, json!(null))).grant();
+        }
+    }
+
+    #[test]
     fn everything_else_says_nothing() {
         let invalid = json!({"error": "invalid_token"}).to_string();
         for (status, body) in [
             (200, "{}".to_owned()),
-            (200, json!({"aud": "ours"}).to_string()),
+            (200, json!({"aud": "ours", "scope": "a"}).to_string()),
+            (200, answer("scope", json!(null))),
             (200, answer("exp", json!("soon"))),
             (200, answer("exp", json!(""))),
             (200, answer("exp", json!("-1"))),

@@ -6,19 +6,20 @@ use crate::base::json::Object;
 use crate::token::fault::TokenFault;
 
 /// Where issuers say it: Hydra and Cognito, RFC 7662, Keycloak, ForgeRock, Curity.
-const MEMBERS: [&str; 5] = ["token_use", "token_type", "typ", "tokenName", "purpose"];
+pub(super) const MEMBERS: [&str; 5] = ["token_use", "token_type", "typ", "tokenName", "purpose"];
 
 /// What no access token is called, in lower-case letters.
 const OTHERS: [&str; 8] =
     ["refresh", "refreshtoken", "offline", "offlinetoken", "idtoken", "code", "logout", "logouttoken"];
 
 /// Whether `claims` say that the token is an access token, or nothing about it. Only these members say which kind it
-/// is, and only the kinds that are listed are no access tokens: what access tokens are called has no end.
+/// is, those of them that `is_read` in the protocol, and only the kinds that are listed are no access tokens: what access
+/// tokens are called has no end.
 ///
 /// # Errors
 /// `OtherKind`, or `ClaimMalformed` for a member of a wrong type.
-pub(super) fn check(claims: &Object) -> Result<(), TokenFault> {
-    for member in MEMBERS {
+pub(super) fn check(claims: &Object, is_read: &dyn Fn(&str) -> bool) -> Result<(), TokenFault> {
+    for member in MEMBERS.into_iter().filter(|member| is_read(member)) {
         let is_other = match claims.get(member) {
             None | Some(Value::Null) => false,
             Some(Value::String(kind)) => is_other(kind),
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn each_member_that_says_the_kind_is_looked_at_and_no_other() {
-        let checked = |claims: serde_json::Value| check(claims.as_object().unwrap());
+        let checked = |claims: serde_json::Value| check(claims.as_object().unwrap(), &|_| true);
         for member in MEMBERS {
             assert_eq!(checked(json!({member: "refresh_token"})), Err(TokenFault::OtherKind(member)));
             assert_eq!(checked(json!({member: "Bearer"})), Ok(()));

@@ -9,6 +9,7 @@ pub mod endpoint;
 mod examples;
 mod google;
 mod kind;
+mod members;
 mod mule;
 mod openam;
 mod pingfederate;
@@ -44,6 +45,12 @@ pub enum Word {
     Refused(TokenFault),
     /// The issuer did not say.
     Unknown(Silence),
+}
+
+impl From<Silence> for Word {
+    fn from(silence: Silence) -> Self {
+        Self::Unknown(silence)
+    }
 }
 
 /// Why an issuer's reply says nothing about the token.
@@ -159,13 +166,15 @@ pub fn understand(endpoint: &Endpoint, reply: &Reply<'_>, terms: &Terms<'_>) -> 
         Protocol::GoogleTokenInfo => google::understand(answer, terms),
         Protocol::UserInfo => userinfo::understand(answer, terms),
     };
-    word.unwrap_or_else(Word::Unknown)
+    word.unwrap_or_else(|word| word)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::examples::{Heard, answers, endpoint, expect, hear, heard, terms};
+    use super::examples::{Heard, NOW, answers, endpoint, expect, hear, heard, terms};
     use super::*;
+    use crate::http::message::Answer;
+    use serde_json::{Value, json};
 
     fn protocols() -> [Protocol; 6] {
         [
@@ -176,6 +185,143 @@ mod tests {
             Protocol::GoogleTokenInfo,
             Protocol::UserInfo,
         ]
+    }
+
+    /// A good answer, as the servers give it.
+    fn good(protocol: &Protocol) -> Value {
+        match protocol {
+            Protocol::Rfc7662 { .. } => json!({"active": true, "sub": "s", "scope": "a", "client_id": "app"}),
+            Protocol::PingFederate { .. } => json!({
+                "token_type": "urn:pingidentity.com:oauth2:validated_token", "expires_in": 60, "scope": "a",
+                "client_id": "app", "access_token": {"sub": "s"},
+            }),
+            Protocol::OpenAm { .. } => json!({
+                "access_token": "t", "uid": "s", "scope": ["a"], "realm": "/", "token_type": "Bearer", "expires_in": 60,
+                "client_id": "app", "grant_type": "password", "auth_level": 0,
+            }),
+            Protocol::Mule { .. } => {
+                json!({"expires_in": 60, "scope": "a", "client_id": "app", "username": "s"})
+            }
+            Protocol::GoogleTokenInfo => json!({
+                "azp": "app", "aud": "ours", "sub": "s", "scope": "a", "exp": (NOW.as_secs() + 60).to_string(),
+                "expires_in": "60", "access_type": "online",
+            }),
+            Protocol::UserInfo => json!({"sub": "s", "client_id": "app"}),
+        }
+    }
+
+    fn with(protocol: &Protocol, name: &str, value: &Value) -> String {
+        let mut body = good(protocol);
+        body[name] = value.clone();
+        body.to_string()
+    }
+
+    #[test]
+    fn a_body_that_takes_back_what_the_status_says_is_no_good_answer() {
+        for protocol in protocols() {
+            let hear = |name, value| hear(protocol.clone(), 200, &with(&protocol, name, &value));
+            assert_eq!(hear("x", json!(1)).grant().subject(), Some("s"), "{protocol:?}");
+            assert_eq!(hear("active", json!(false)), Heard::Refused("token_inactive"), "{protocol:?}");
+            for (name, value) in [
+                ("active", json!("false")),
+                ("active", json!(0)),
+                ("error", json!("invalid_token")),
+                ("error", json!({"code": 401})),
+                ("error", json!(true)),
+                ("error_description", json!("Invalid Value")),
+            ] {
+                assert_eq!(hear(name, value.clone()), Heard::Misbehaved, "{protocol:?} {name} {value}");
+            }
+            for (name, value) in [
+                ("active", json!(true)),
+                ("error", json!(null)),
+                ("error", json!(false)),
+                ("error", json!("")),
+            ] {
+                hear(name, value).grant();
+            }
+            let refused = super::understand(
+                &endpoint(protocol.clone()),
+                &Reply::Answered(Answer {
+                    status: 200,
+                    fields: &[("content-type".to_owned(), b"application/json".to_vec())],
+                    body: br#"{"error":"invalid_token"}"#,
+                }),
+                &terms(&expect(), &answers()),
+            );
+            assert_eq!(heard(refused), Heard::Misbehaved, "{protocol:?}");
+        }
+    }
+
+    /// What a directory or a user may call an attribute, with a value that the claim of this name cannot have.
+    const ATTRIBUTES: [(&str, &str); 14] = [
+        ("purpose", r#""promo-code""#),
+        ("purpose", "[1]"),
+        ("typ", r#""ID""#),
+        ("typ", "7"),
+        ("token_use", r#""refresh""#),
+        ("token_type", r#"["x"]"#),
+        ("tokenName", r#"{"a":1}"#),
+        ("exp", r#""2030-01-01""#),
+        ("exp", "5"),
+        ("nbf", "99999999999"),
+        ("nbf", "[]"),
+        ("iss", "7"),
+        ("aud", "true"),
+        ("aud", r#"["ours",1]"#),
+    ];
+
+    #[test]
+    fn a_users_attribute_says_nothing_about_the_token_whatever_it_is_called() {
+        let client = || ClientAuthentication::None;
+        for (protocol, is_profile) in [
+            (Protocol::UserInfo, true),
+            (Protocol::PingFederate { client: client() }, true),
+            (Protocol::OpenAm { token_in: TokenIn::Query }, true),
+            (Protocol::Rfc7662 { client: client() }, false),
+            (Protocol::Mule { token_in: TokenIn::Query, send_scopes: false }, false),
+            (Protocol::GoogleTokenInfo, false),
+        ] {
+            for (name, text) in ATTRIBUTES {
+                let value: Value = serde_json::from_str(text).unwrap();
+                let mut body = good(&protocol);
+                match &protocol {
+                    Protocol::PingFederate { .. } => body["access_token"][name] = value.clone(),
+                    _ => body[name] = value.clone(),
+                }
+                let heard = hear(protocol.clone(), 200, &body.to_string());
+                // OpenAM says these two itself.
+                let is_own = matches!(protocol, Protocol::OpenAm { .. })
+                    && ["token_type", "tokenName"].contains(&name);
+                if is_profile && !is_own {
+                    let grant = heard.grant();
+                    assert_eq!(
+                        (grant.subject(), grant.audiences().len()),
+                        (Some("s"), 0),
+                        "{protocol:?} {name}"
+                    );
+                    if name != "token_type" {
+                        assert_eq!(grant.claim(name), Some(&value), "{protocol:?} {name} is a plain claim");
+                    }
+                } else {
+                    assert!(!matches!(heard, Heard::Active(_)), "{protocol:?} {name} {text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_audience_and_an_issuer_that_a_profile_names_are_compared_all_the_same() {
+        for protocol in [Protocol::UserInfo, Protocol::OpenAm { token_in: TokenIn::Query }] {
+            for (name, value, code) in [
+                ("aud", json!("other"), "audience_mismatch"),
+                ("aud", json!(["other"]), "audience_mismatch"),
+                ("iss", json!("https://other.test"), "issuer_unknown"),
+            ] {
+                assert_eq!(hear(protocol.clone(), 200, &with(&protocol, name, &value)), Heard::Refused(code));
+            }
+            hear(protocol.clone(), 200, &with(&protocol, "aud", &json!(["other", "ours"]))).grant();
+        }
     }
 
     #[test]

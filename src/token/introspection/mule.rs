@@ -14,21 +14,24 @@ pub(super) fn question(endpoint: &Endpoint, token_in: TokenIn, question: &Questi
     endpoint.get(token_in, question.token, scopes)
 }
 
-/// The response: the status says whether the token is good, and for the scopes that were asked for.
-pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word, Silence> {
+/// The response: the status says whether the token is good, and for the scopes that were asked for; the provider says of
+/// a good one how long it lives.
+pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word, Word> {
     match answer.status {
         200 => {
-            let claims = reply::object(answer)?;
-            let lifetime = reply::lifetime(&claims)?;
+            let claims = reply::good(answer)?;
+            let Some(lifetime) = reply::lifetime(&claims)? else {
+                return Err(Silence::Misbehaved("its answer has no `expires_in`").into());
+            };
             let subject = match claims.get("username") {
                 None | Some(Value::Null) => None,
                 Some(Value::String(name)) => Some(name.clone()).filter(|name| !name.is_empty()),
-                Some(_) => return Err(reply::malformed("username")),
+                Some(_) => return Err(reply::malformed("username").into()),
             };
-            Ok(word(Said { claims, lifetime, subject, ..Said::default() }, terms))
+            Ok(word(Said { claims, lifetime: Some(lifetime), subject, ..Said::default() }, terms))
         }
         400 | 401 | 403 => Ok(Word::Refused(TokenFault::Inactive)),
-        _ => Err(reply::STATUS),
+        _ => Err(reply::STATUS.into()),
     }
 }
 
@@ -59,8 +62,12 @@ mod tests {
         assert_eq!((grant.subject(), grant.client()), (Some("john"), Some("app")));
         assert_eq!(grant.scopes().to_text(), "READ WRITE");
         assert_eq!(grant.window().until, Some(UnixTime::from_secs(NOW.as_secs() + 60)));
-        let grant = hear(PLAIN, 200, "{}").grant();
-        assert!(grant.window().until.is_none() && grant.scopes().is_empty());
+        let grant = hear(PLAIN, 200, r#"{"expires_in":60}"#).grant();
+        assert!(grant.subject().is_none() && grant.scopes().is_empty());
+        for over in ["0", "-1"] {
+            let body = format!(r#"{{"expires_in":{over},"scope":"READ"}}"#);
+            assert_eq!(hear(PLAIN, 200, &body), Heard::Refused("token_expired"), "{body}");
+        }
     }
 
     #[test]
@@ -79,11 +86,14 @@ mod tests {
         for (status, body) in [
             (200, ""),
             (200, "true"),
-            (200, r#"{"expires_in":-1}"#),
+            // Any server at all may answer 200; this one says how long the token lives.
+            (200, "{}"),
+            (200, r#"{"expires_in":null,"scope":"READ","client_id":"app","username":"john"}"#),
+            (200, r#"{"expires_in":-1e300}"#),
             (200, r#"{"expires_in":"60"}"#),
             (200, r#"{"expires_in":1e300}"#),
             (200, r#"{"expires_in":60"#),
-            (200, r#"{"username":7}"#),
+            (200, r#"{"expires_in":60,"username":7}"#),
             (201, "{}"),
             (204, ""),
             (302, "{}"),

@@ -1,5 +1,6 @@
 //! OpenAM and its heirs: `tokeninfo`, which is asked with the token alone.
 
+use super::members::Members;
 use super::reply;
 use super::said::{Said, word};
 use super::{Endpoint, Question, Silence, Terms, TokenIn, Word};
@@ -9,31 +10,36 @@ use crate::token::fault::TokenFault;
 /// What the subject is called where there is no `sub`: the profile's name attribute.
 const SUBJECTS: &[&str] = &["uid"];
 
+/// What the server says of itself, beside attributes of the profile.
+const MEMBERS: Members = Members::Profile(&["scope", "client_id", "token_type", "tokenName", "expires_in"]);
+
 /// The request.
 pub(super) fn question(endpoint: &Endpoint, token_in: TokenIn, question: &Question<'_>) -> Callout {
     endpoint.get(token_in, question.token, "")
 }
 
 /// The response: the token's scopes, realm and time, and those attributes of the profile that the scopes name.
-pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word, Silence> {
+pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word, Word> {
     match answer.status {
         200 => {}
         400 | 401 => {
             return match reply::error(answer)?.as_str() {
                 "invalid_token" | "invalid_request" => Ok(Word::Refused(TokenFault::Inactive)),
-                _ => Err(Silence::Misbehaved("its answer is an error that the protocol does not have")),
+                _ => {
+                    Err(Silence::Misbehaved("its answer is an error that the protocol does not have").into())
+                }
             };
         }
-        _ => return Err(reply::STATUS),
+        _ => return Err(reply::STATUS.into()),
     }
-    let claims = reply::object(answer)?;
+    let claims = reply::good(answer)?;
     match reply::expires_in(&claims)? {
-        None => Err(Silence::Misbehaved("its answer has no `expires_in`")),
+        None => Err(Silence::Misbehaved("its answer has no `expires_in`").into()),
         Some(seconds) if seconds <= 0.0 => Ok(Word::Refused(TokenFault::Inactive)),
         Some(_) => {
             let lifetime = reply::lifetime(&claims)?;
             let subject = reply::first_text(&claims, SUBJECTS);
-            Ok(word(Said { claims, lifetime, subject, ..Said::default() }, terms))
+            Ok(word(Said { claims, members: MEMBERS, lifetime, subject, ..Said::default() }, terms))
         }
     }
 }

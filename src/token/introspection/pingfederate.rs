@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::members::Members;
 use super::reply;
 use super::said::{Said, word};
 use super::{ClientAuthentication, Endpoint, Question, Silence, Terms, Word};
@@ -17,6 +18,9 @@ const TOKEN_TYPE: &str = "urn:pingidentity.com:oauth2:validated_token";
 /// What the subject is called where the attribute contract has no `sub`.
 const SUBJECTS: &[&str] = &["subject", "username", "uid"];
 
+/// What the server says of itself, beside attributes from a directory.
+const MEMBERS: Members = Members::Profile(&["scope", "client_id", "expires_in"]);
+
 /// The request: a token request whose grant is the token.
 pub(super) fn question(
     endpoint: &Endpoint,
@@ -30,16 +34,16 @@ pub(super) fn question(
 }
 
 /// The response: a token response whose `access_token` is an object of attributes, or an error (RFC 6749 section 5.2).
-pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word, Silence> {
+pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word, Word> {
     match answer.status {
-        200 => Ok(word(said(reply::object(answer)?)?, terms)),
-        401 => Err(Silence::CredentialsRefused(401)),
+        200 => Ok(word(said(reply::good(answer)?)?, terms)),
+        401 => Err(Silence::CredentialsRefused(401).into()),
         400 => match reply::error(answer)?.as_str() {
             "invalid_grant" => Ok(Word::Refused(TokenFault::Inactive)),
-            "invalid_client" | "unauthorized_client" => Err(Silence::CredentialsRefused(400)),
-            _ => Err(Silence::Misbehaved("it found fault with our question")),
+            "invalid_client" | "unauthorized_client" => Err(Silence::CredentialsRefused(400).into()),
+            _ => Err(Silence::Misbehaved("it found fault with our question").into()),
         },
-        _ => Err(reply::STATUS),
+        _ => Err(reply::STATUS.into()),
     }
 }
 
@@ -72,7 +76,7 @@ fn said(mut outer: Object) -> Result<Said, Silence> {
         };
     }
     let subject = reply::first_text(&claims, SUBJECTS);
-    Ok(Said { claims, lifetime, subject, scopes, client, ..Said::default() })
+    Ok(Said { claims, members: MEMBERS, lifetime, subject, scopes, client, ..Said::default() })
 }
 
 #[cfg(test)]
@@ -205,7 +209,6 @@ mod tests {
             json!({"access_token": null}),
             json!({"expires_in": null}),
             json!({"expires_in": "60"}),
-            json!({"expires_in": -1}),
             json!({"expires_in": 1e300}),
         ] {
             assert_eq!(hear(protocol(), 200, &answer(changes.clone())), Heard::Misbehaved, "{changes}");
@@ -213,6 +216,11 @@ mod tests {
         let mut without = object(serde_json::from_str(&answer(json!({}))).unwrap());
         without.remove("expires_in");
         assert_eq!(hear(protocol(), 200, &Value::Object(without).to_string()), Heard::Misbehaved);
-        assert_eq!(hear(protocol(), 200, &answer(json!({"expires_in": 0}))), Heard::Refused("token_expired"));
+        for over in [json!(0), json!(-1)] {
+            assert_eq!(
+                hear(protocol(), 200, &answer(json!({"expires_in": over}))),
+                Heard::Refused("token_expired")
+            );
+        }
     }
 }

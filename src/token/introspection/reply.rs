@@ -4,10 +4,11 @@ use core::time::Duration;
 
 use serde_json::Value;
 
-use super::Silence;
+use super::{Silence, Word};
 use crate::base::json::{self, Object};
 use crate::base::time::UnixTime;
 use crate::http::message::Answer;
+use crate::token::fault::TokenFault;
 
 /// The answer has a status that the protocol gives no meaning.
 pub(super) const STATUS: Silence =
@@ -21,6 +22,34 @@ pub(super) fn object(answer: &Answer<'_>) -> Result<Object, Silence> {
     json::object_with_nulls(answer.body).map_err(|_| Silence::Misbehaved("its answer is not a JSON object"))
 }
 
+/// The JSON object in an answer whose status calls the token good.
+///
+/// # Errors
+/// What [`is_no_refusal`] makes of it.
+pub(super) fn good(answer: &Answer<'_>) -> Result<Object, Word> {
+    let members = object(answer)?;
+    is_no_refusal(&members)?;
+    Ok(members)
+}
+
+/// Whether an answer does not take back in its `members` what its status says: by `active` (RFC 7662 section 2.2) or as an
+/// error (RFC 6749 section 5.2), whether the protocol has these or not. There are servers that answer 200 to everything.
+///
+/// # Errors
+/// `Inactive` for `active: false`, else that nobody knows what it means.
+pub(super) fn is_no_refusal(members: &Object) -> Result<(), Word> {
+    match members.get("active") {
+        None | Some(Value::Null | Value::Bool(true)) => {}
+        Some(Value::Bool(false)) => return Err(Word::Refused(TokenFault::Inactive)),
+        Some(_) => return Err(malformed("active").into()),
+    }
+    let is_said = |value: &Value| !(value.is_null() || *value == Value::Bool(false) || value == "");
+    if ["error", "error_description"].iter().any(|name| members.get(*name).is_some_and(is_said)) {
+        return Err(Silence::Misbehaved("its answer is an error, and its status says that it is none").into());
+    }
+    Ok(())
+}
+
 /// The `error` of an error response (RFC 6749 section 5.2).
 pub(super) fn error(answer: &Answer<'_>) -> Result<String, Silence> {
     match object(answer)?.remove("error") {
@@ -29,7 +58,7 @@ pub(super) fn error(answer: &Answer<'_>) -> Result<String, Silence> {
     }
 }
 
-/// `expires_in` (RFC 6749 section 5.1) in seconds, fractions allowed; may be negative.
+/// `expires_in` (RFC 6749 section 5.1) in seconds, fractions allowed; may be negative, which is over.
 pub(super) fn expires_in(members: &Object) -> Result<Option<f64>, Silence> {
     let Some(value) = members.get("expires_in").filter(|value| !value.is_null()) else { return Ok(None) };
     match value.as_f64().filter(|seconds| UnixTime::from_numeric_date(*seconds).is_some()) {
@@ -43,9 +72,10 @@ pub(super) fn malformed(name: &str) -> Silence {
     Silence::Malformed(name.to_owned())
 }
 
-/// `expires_in` as a span of time.
+/// `expires_in` as a span of time: none is left of one that is over.
 pub(super) fn lifetime(members: &Object) -> Result<Option<Duration>, Silence> {
-    let span = |seconds| Duration::try_from_secs_f64(seconds).map_err(|_| malformed("expires_in"));
+    let span =
+        |seconds: f64| Duration::try_from_secs_f64(seconds.max(0.0)).map_err(|_| malformed("expires_in"));
     expires_in(members)?.map(span).transpose()
 }
 
@@ -65,10 +95,12 @@ mod tests {
     fn expires_in_is_a_number_of_seconds() {
         let read = |value: Value| lifetime(&object(json!({"expires_in": value})));
         assert_eq!(read(json!(1.5)), Ok(Some(Duration::from_millis(1500))));
-        assert_eq!(read(json!(0)), Ok(Some(Duration::ZERO)));
+        for over in [json!(0), json!(-1), json!(-0.5), json!(-0.0)] {
+            assert_eq!(read(over.clone()), Ok(Some(Duration::ZERO)), "{over}");
+        }
         assert_eq!(read(json!(null)), Ok(None));
         assert_eq!(lifetime(&Object::new()), Ok(None));
-        for bad in [json!(-1), json!("60"), json!(true), json!([60]), json!(1e300), json!(u64::MAX)] {
+        for bad in [json!(-1e300), json!("60"), json!(true), json!([60]), json!(1e300), json!(u64::MAX)] {
             assert_eq!(read(bad.clone()), Err(malformed("expires_in")), "{bad}");
         }
     }

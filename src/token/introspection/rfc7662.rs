@@ -32,30 +32,32 @@ pub(super) fn understand(
     answer: &Answer<'_>,
     client: &ClientAuthentication,
     terms: &Terms<'_>,
-) -> Result<Word, Silence> {
+) -> Result<Word, Word> {
     let claims = match answer.status {
         200 if answer.media_type().as_deref() == Some(signed::MEDIA_TYPE) => {
             signed::open(answer, client, terms)?
         }
         200 => reply::object(answer)?,
-        status @ (401 | 403) => return Err(Silence::CredentialsRefused(status)),
+        status @ (401 | 403) => return Err(Silence::CredentialsRefused(status).into()),
         // RFC 7009 section 2.2.1: it has no such tokens.
         400 if reply::error(answer).is_ok_and(|error| error == "unsupported_token_type") => {
             return Ok(Word::Refused(TokenFault::Inactive));
         }
-        _ => return Err(reply::STATUS),
+        _ => return Err(reply::STATUS.into()),
     };
-    match claims.get("active") {
-        Some(Value::Bool(true)) => Ok(word(Said { claims, has_issuer: true, ..Said::default() }, terms)),
-        Some(Value::Bool(false)) => Ok(Word::Refused(TokenFault::Inactive)),
-        _ => Err(Silence::Misbehaved("its answer's `active` is neither true nor false")),
+    if !claims.get("active").is_some_and(Value::is_boolean) {
+        return Err(Silence::Misbehaved("its answer's `active` is neither true nor false").into());
     }
+    reply::is_no_refusal(&claims)?;
+    // Not of the RFC, and what some servers say instead of `exp`.
+    let lifetime = reply::lifetime(&claims)?;
+    Ok(word(Said { claims, lifetime, has_issuer: true, ..Said::default() }, terms))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::Protocol;
-    use super::super::examples::{Heard, asked, hear};
+    use super::super::examples::{Heard, NOW, asked, hear};
     use super::*;
     use crate::base::secret::Secret;
 
@@ -91,6 +93,27 @@ mod tests {
             r#"{"active":null}"#,
         ] {
             assert_eq!(hear(protocol(), 200, body), Heard::Misbehaved, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_says_of_the_rest_of_its_life_ends_a_token_too() {
+        let told = |expires_in: &str| {
+            hear(
+                protocol(),
+                200,
+                &format!(r#"{{"active":true,"exp":{},"expires_in":{expires_in}}}"#, NOW.as_secs() + 100),
+            )
+        };
+        let end = |expires_in: &str| {
+            told(expires_in).grant().window().until.map(|until| until.since(NOW).as_secs())
+        };
+        assert_eq!((end("60"), end("600"), end("null")), (Some(60), Some(100), Some(100)));
+        for over in ["0", "-1"] {
+            assert_eq!(told(over), Heard::Refused("token_expired"), "{over}");
+        }
+        for unreadable in ["true", "\"soon\"", "[60]", "1e300"] {
+            assert_eq!(told(unreadable), Heard::Misbehaved, "{unreadable}");
         }
     }
 

@@ -7,7 +7,8 @@ use core::time::Duration;
 
 use serde_json::Value;
 
-use super::{Silence, Terms, Word, kind};
+use super::members::Members;
+use super::{Silence, Terms, Word};
 use crate::base::json::Object;
 use crate::token::binding::{Confirmation, Proof};
 use crate::token::claims;
@@ -34,6 +35,8 @@ pub struct Answers {
 pub(super) struct Said {
     /// Its members.
     pub(super) claims: Object,
+    /// Whose they are.
+    pub(super) members: Members,
     /// How long the token lives from now on, where the dialect says that besides or instead of `exp`.
     pub(super) lifetime: Option<Duration>,
     /// Whose token it is, where `sub` does not say it.
@@ -69,12 +72,17 @@ fn grant(said: Said, terms: &Terms<'_>) -> Result<Grant, TokenFault> {
 struct Spoken {
     /// The members that are there.
     claims: Object,
+    /// Whose they are.
+    members: Members,
     /// Those that are `null`.
     withdrawn: Vec<String>,
     window: Window,
     audiences: Vec<String>,
     scopes: Option<Scopes>,
     client: Option<String>,
+    /// The server itself names the client, beside the members.
+    client_is_apart: bool,
+    issuer: Option<String>,
     /// `sub`, where it names somebody.
     subject: Option<String>,
     /// Whose token it is, where no `sub` says it.
@@ -94,14 +102,14 @@ impl Spoken {
         let withdrawn = absent.map(|(name, _)| name.clone()).collect();
         claims.retain(|_, value| !value.is_null());
 
-        kind::check(&claims)?;
-        let (wanted, found) = (terms.expect.issuer.as_deref(), claims::text(&claims, "iss")?);
-        if wanted.is_some() && found.is_some() && found != wanted {
+        let registered = said.members.registered(&claims)?;
+        let wanted = terms.expect.issuer.as_deref();
+        if registered.issuer.as_deref().is_some_and(|found| wanted.is_some_and(|wanted| found != wanted)) {
             return Err(TokenFault::IssuerUnknown);
         }
-        let ends = [claims::time(&claims, "exp")?, said.lifetime.map(|lifetime| terms.now.plus(lifetime))];
+        let ends = [registered.expires, said.lifetime.map(|lifetime| terms.now.plus(lifetime))];
         let window = Window {
-            from: claims::time(&claims, "nbf")?.map(|from| from.minus(terms.expect.clock_skew)),
+            from: registered.begins.map(|from| from.minus(terms.expect.clock_skew)),
             // No allowance: the issuer has just looked at its own clock.
             until: ends.into_iter().flatten().min(),
         };
@@ -109,6 +117,7 @@ impl Spoken {
         if !claims.get("cnf").is_none_or(Value::is_object) {
             return Err(TokenFault::ClaimMalformed("cnf".to_owned()));
         }
+        let client_is_apart = said.client.is_some();
         let scopes = match said.scopes {
             Some(scopes) => Some(scopes),
             None => claims::scopes(&claims, &terms.answers.scope_claims)?,
@@ -119,14 +128,17 @@ impl Spoken {
         };
         let subject = claims::text(&claims, "sub")?.filter(|subject| !subject.is_empty()).map(str::to_owned);
         Ok(Self {
-            audiences: claims::audiences(&claims)?,
+            audiences: registered.audiences,
+            issuer: registered.issuer,
             wants_issuer: wanted.is_some() && said.has_issuer && !terms.answers.iss_optional,
             stand_in: said.subject,
+            members: said.members,
             claims,
             withdrawn,
             window,
             scopes,
             client,
+            client_is_apart,
             subject,
         })
     }
@@ -156,18 +168,16 @@ impl Spoken {
 
     /// The grant of a token whose signature was verified here, and which says `token` of itself.
     fn over(mut self, token: &Grant, terms: &Terms<'_>) -> Result<Grant, TokenFault> {
-        let differ = |own: Option<&str>, other: Option<&str>| {
-            own.zip(other).is_some_and(|(own, other)| !own.is_empty() && !other.is_empty() && own != other)
-        };
-        if differ(claims::text(token.claims(), "iss")?, claims::text(&self.claims, "iss")?) {
+        if differ(claims::text(token.claims(), "iss")?, self.issuer.as_deref()) {
             return Err(TokenFault::IssuerUnknown);
         }
         if differ(token.subject(), self.subject.as_deref()) {
             return Err(TokenFault::Contradicted("sub"));
         }
-        if differ(token.client(), self.client.as_deref()) {
+        if self.names_another_client(token, terms) {
             return Err(TokenFault::Contradicted("client"));
         }
+        self.leave_what_is_not_its_own(terms);
         if terms.answers.aud_optional && self.audiences.is_empty() {
             self.leave("aud");
         }
@@ -182,22 +192,14 @@ impl Spoken {
             return Err(TokenFault::BindingUnproven);
         }
 
-        let scopes = match self.scopes.take() {
-            Some(scopes) => scopes,
-            None => {
-                let unsaid = self.unsaid(token, &terms.answers.scope_claims);
-                claims::scopes(&unsaid, &terms.expect.scope_claims)?.unwrap_or_default()
-            }
-        };
-        let client = match self.client.take() {
-            Some(client) => Some(client),
-            None => {
-                let unsaid = self.unsaid(token, &terms.answers.client_claims);
-                claims::client(&unsaid, &terms.expect.client_claims)?.map(str::to_owned)
-            }
-        };
+        // What the answer does not speak of. Scopes and client may lie deep within a member.
         let mut claims = token.claims().clone();
         claims.retain(|name, _| !self.claims.contains_key(name) && !self.withdrawn.contains(name));
+        let scopes = match self.scopes.take() {
+            Some(scopes) => scopes,
+            None => claims::scopes(&claims, &terms.expect.scope_claims)?.unwrap_or_default(),
+        };
+        let client = self.client_over(&claims, terms)?;
         let subject = self.subject.or(claims::text(&claims, "sub")?.map(str::to_owned)).or(self.stand_in);
         claims.extend(self.claims);
 
@@ -217,15 +219,50 @@ impl Spoken {
         Ok(Grant { issuer: terms.issuer, subject, client, scopes, audiences, window, claims })
     }
 
-    /// What the answer leaves to `token`, where the members `places` of answers are those that speak of it: another
-    /// member of the answer is somebody's attribute, whatever it is called.
-    fn unsaid(&self, token: &Grant, places: &[String]) -> Object {
-        let is_place = |name: &str| places.iter().any(|place| claims::is_within(place, name));
-        let mut claims = token.claims().clone();
-        claims.retain(|name, _| {
-            !(self.withdrawn.contains(name) || self.claims.contains_key(name) && is_place(name))
-        });
-        claims
+    /// Whether the answer is about a token of another client: a member that both have differs, or, where they have none in
+    /// common, the client that each names first. Some issuers put two clients into a token (`azp`, and for whom it is) and
+    /// repeat one of them.
+    fn names_another_client(&self, token: &Grant, terms: &Terms<'_>) -> bool {
+        if self.client_is_apart {
+            return differ(token.client(), self.client.as_deref());
+        }
+        let text = |claims: &Object, name: &str| {
+            claims::find(claims, name)
+                .and_then(Value::as_str)
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned)
+        };
+        let places = terms.answers.client_claims.iter();
+        let both = places.filter_map(|name| text(token.claims(), name).zip(text(&self.claims, name)));
+        match both.map(|(own, other)| own != other).reduce(|one, other| one || other) {
+            Some(differs) => differs,
+            None => differ(token.client(), self.client.as_deref()),
+        }
+    }
+
+    /// The client of a verified token, of whose claims `rest` is what the answer does not speak of: what the first of the
+    /// members says that name it, in the answer where that has it.
+    fn client_over(&self, rest: &Object, terms: &Terms<'_>) -> Result<Option<String>, TokenFault> {
+        if self.client_is_apart {
+            return Ok(self.client.clone());
+        }
+        let mut named = rest.clone();
+        let told = self.claims.iter().filter(|(name, _)| is_place(&terms.answers.client_claims, name));
+        named.extend(told.map(|(name, value)| (name.clone(), value.clone())));
+        Ok(claims::client(&named, &terms.expect.client_claims)?.map(str::to_owned).or(self.client.clone()))
+    }
+
+    /// Has everything stay as the token says it that is not this answer's to say: what says scopes and client in tokens, and
+    /// not in answers, and attributes of a user with the name of a claim about the token.
+    fn leave_what_is_not_its_own(&mut self, terms: &Terms<'_>) {
+        let (expect, answers, members) = (terms.expect, terms.answers, self.members);
+        let is_foreign = |name: &str, value: Option<&Value>| {
+            let is_told = is_place(&answers.scope_claims, name) || is_place(&answers.client_claims, name);
+            let is_tokens = is_place(&expect.scope_claims, name) || is_place(&expect.client_claims, name);
+            !is_told && !members.is_own(name) && (is_tokens || members.is_namesake(name, value))
+        };
+        self.claims.retain(|name, value| !is_foreign(name, Some(value)));
+        self.withdrawn.retain(|name| !is_foreign(name, None));
     }
 
     /// Has the token's own `name` stay.
@@ -233,6 +270,16 @@ impl Spoken {
         self.claims.shift_remove(name);
         self.withdrawn.retain(|withdrawn| withdrawn != name);
     }
+}
+
+/// Whether two who name somebody name each somebody else.
+fn differ(own: Option<&str>, other: Option<&str>) -> bool {
+    own.zip(other).is_some_and(|(own, other)| !own.is_empty() && !other.is_empty() && own != other)
+}
+
+/// Whether `name` is, or holds, one of `places`: names of members or JSON pointers.
+fn is_place(places: &[String], name: &str) -> bool {
+    places.iter().any(|place| claims::is_within(place, name))
 }
 
 #[cfg(test)]

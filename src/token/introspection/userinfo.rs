@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::members::Members;
 use super::reply;
 use super::said::{Said, word};
 use super::{Endpoint, Question, Silence, Terms, TokenIn, Word};
@@ -14,16 +15,19 @@ use crate::token::fault::TokenFault;
 /// What the subject is called in a profile, which may stand in a member `user`.
 const SUBJECTS: &[&str] = &["id", "username"];
 
+/// What the server says of itself, beside what the user's profile holds.
+const MEMBERS: Members = Members::Profile(&["sub", "client_id"]);
+
 /// The request.
 pub(super) fn question(endpoint: &Endpoint, question: &Question<'_>) -> Callout {
     endpoint.get(TokenIn::Header, question.token, "")
 }
 
 /// The response: an object that names somebody.
-pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word, Silence> {
+pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word, Word> {
     match answer.status {
         200 => {
-            let mut claims = reply::object(answer)?;
+            let mut claims = reply::good(answer)?;
             for name in ["sub", "client_id"] {
                 if let Some(number) = claims.get(name).and_then(whole_number) {
                     claims.insert(name.to_owned(), Value::String(number));
@@ -31,9 +35,9 @@ pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word,
             }
             let Some(subject) = subject(&claims) else {
                 // Any endpoint at all may answer 200; one that knows whom it answers does more.
-                return Err(Silence::Misbehaved("its answer names nobody"));
+                return Err(Silence::Misbehaved("its answer names nobody").into());
             };
-            Ok(word(Said { claims, subject: Some(subject), ..Said::default() }, terms))
+            Ok(word(Said { claims, members: MEMBERS, subject: Some(subject), ..Said::default() }, terms))
         }
         403 if error(answer).as_deref() == Some("insufficient_scope") => {
             Ok(Word::Refused(TokenFault::LacksScope))
@@ -42,7 +46,7 @@ pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word,
         400 if matches!(error(answer).as_deref(), Some("invalid_token" | "invalid_scope")) => {
             Ok(Word::Refused(TokenFault::Inactive))
         }
-        _ => Err(reply::STATUS),
+        _ => Err(reply::STATUS.into()),
     }
 }
 

@@ -185,7 +185,47 @@ fn an_attribute_that_says_no_scopes_and_no_client_hides_none() {
     let attributes = json!({"scope": "admin", "client_id": 7, "name": "Alice"});
     let grant = over_as(&token(json!({})), attributes, &profile).grant();
     assert_eq!((grant.scopes().to_text().as_str(), grant.client()), ("read write", Some("app")));
-    assert_eq!((grant.claim("scope"), grant.claim("client_id")), (Some(&json!("admin")), Some(&json!(7))));
+    // Nor does it take the place of what the token says, for whoever reads the claims upstream.
+    assert_eq!(
+        (grant.claim("scope"), grant.claim("client_id")),
+        (Some(&json!("read write")), Some(&json!("app")))
+    );
+    assert_eq!(grant.claim("name"), Some(&json!("Alice")));
+}
+
+/// What an answer of `claims`, which are a profile but for `own`, comes to beside a token with `changes`.
+fn profile_over(changes: Value, own: &'static [&'static str], claims: Value) -> Heard {
+    let said = Said { claims: object(claims), members: Members::Profile(own), ..Said::default() };
+    let answers = Answers { scope_claims: Vec::new(), ..answers() };
+    heard(word(said, &Terms { verified: Some(&token(changes)), ..terms(&expect(), &answers) }))
+}
+
+#[test]
+fn no_attribute_takes_the_place_of_a_claim_about_the_token() {
+    let changes = json!({"acr": "silver", "typ": "Bearer", "iat": 5, "email": "a@x.test"});
+    let attributes = json!({
+        "exp": "soon", "nbf": 99_999_999_999_i64, "iat": null, "jti": 7, "acr": "gold", "amr": ["mfa"], "auth_time": "x",
+        "typ": "ID", "purpose": 1, "aud": 7, "iss": {"a": 1}, "scope": "admin", "authorization_details": "x",
+        "email": "b@x.test", "sub": "alice",
+    });
+    let grant = profile_over(changes.clone(), &["sub"], attributes).grant();
+    let expected = Grant { ..token(changes) };
+    let mut claims = expected.claims().clone();
+    claims.insert("email".into(), json!("b@x.test"));
+    assert_eq!(*grant.claims(), claims, "only an attribute of the user is replaced");
+    assert_eq!((grant.window(), grant.audiences()), (expected.window(), expected.audiences()));
+    assert_eq!(grant.scopes(), expected.scopes());
+}
+
+#[test]
+fn what_is_the_servers_own_in_a_profile_replaces_what_the_token_says() {
+    let kind = |kind: &str| profile_over(json!({}), &["token_type"], json!({"token_type": kind}));
+    assert_eq!(kind("refresh_token"), Heard::Refused("token_inactive"));
+    assert_eq!(kind("Bearer").grant().claim("token_type"), Some(&json!("Bearer")));
+    let audience = |aud: Value| profile_over(json!({}), &[], json!({"aud": aud}));
+    assert_eq!(audience(json!(["other"])), Heard::Refused("audience_mismatch"));
+    assert_eq!(audience(json!(["ours", "x"])).grant().audiences(), ["ours", "x"]);
+    assert_eq!(profile_over(json!({}), &[], json!({"iss": "other"})), Heard::Refused("issuer_unknown"));
 }
 
 #[test]
@@ -225,6 +265,46 @@ fn an_answer_about_another_token_is_refused() {
     }
     // Nobody is no other.
     over(json!({}), json!({"sub": "", "client_id": ""})).grant();
+}
+
+#[test]
+fn clients_are_compared_member_by_member() {
+    let names = || vec!["client_id".to_owned(), "azp".to_owned()];
+    let client = |own: Value, told: Value| {
+        let answers = Answers { client_claims: names(), ..strict() };
+        let said = Said { claims: object(told), has_issuer: true, ..Said::default() };
+        let expect = Expect { client_claims: names(), ..expect() };
+        let token = Grant {
+            client: own["client_id"].as_str().or(own["azp"].as_str()).map(str::to_owned),
+            ..token(own)
+        };
+        match heard(word(said, &Terms { verified: Some(&token), ..terms(&expect, &answers) })) {
+            Heard::Active(grant) => Ok(grant.client().map(str::to_owned)),
+            other => Err(other),
+        }
+    };
+    let two = json!({"client_id": "api", "azp": "app"});
+    let api = || Ok(Some("api".to_owned()));
+    // What Keycloak and Google say: both, or one of the two.
+    for told in
+        [json!({}), two.clone(), json!({"azp": "app"}), json!({"client_id": "api"}), json!({"azp": ""})]
+    {
+        assert_eq!(client(two.clone(), told.clone()), api(), "{told}");
+    }
+    for told in [
+        json!({"azp": "api"}),
+        json!({"client_id": "app"}),
+        json!({"client_id": "api", "azp": "other"}),
+        json!({"client_id": "other", "azp": "app"}),
+    ] {
+        assert_eq!(client(two.clone(), told.clone()), Err(Heard::Refused("token_inactive")), "{told}");
+    }
+    // Where they have none in common, what each says first.
+    let one = json!({"client_id": null, "azp": "app"});
+    assert_eq!(client(one.clone(), json!({"client_id": "app"})), Ok(Some("app".to_owned())));
+    assert_eq!(client(one, json!({"client_id": "other"})), Err(Heard::Refused("token_inactive")));
+    let withdrawn = json!({"client_id": null, "azp": "app"});
+    assert_eq!(client(two, withdrawn), Ok(Some("app".to_owned())));
 }
 
 #[test]
