@@ -25,6 +25,8 @@ mod keys;
 mod outages;
 #[path = "gate/readings.rs"]
 mod readings;
+#[path = "gate/refusals.rs"]
+mod refusals;
 #[path = "gate/resource.rs"]
 mod resource;
 #[path = "gate/rotation.rs"]

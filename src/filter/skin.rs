@@ -350,7 +350,8 @@ impl<H: Host> Skin<H> {
     fn give_up(&self, stream: ContextId, what: &'static str, why: &str) -> Hold {
         self.count("host_fault", what);
         self.warn(Level::Error, what, "host_fault", &format!("a request was refused: {what}: {why}"));
-        let mut fields = vec![("retry-after", FieldValue::lossy("1"))];
+        let mut fields =
+            vec![("retry-after", FieldValue::lossy("1")), ("cache-control", FieldValue::lossy("no-store"))];
         if let Some(policy) = self.borrow(|gate| Rc::clone(gate.policy()))
             && let Some(cors) = &policy.cors
         {

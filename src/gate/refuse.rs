@@ -270,6 +270,8 @@ impl Telling {
         client: &Client<'_>,
         mut fields: Vec<(&'static str, FieldValue)>,
     ) -> Response {
+        // An answer to one token is no answer to the next.
+        fields.push(("cache-control", FieldValue::lossy("no-store")));
         if let Some(cors) = &policy.cors {
             fields.extend(cors.fields(client.origin.as_deref()));
         }
@@ -301,8 +303,6 @@ impl Telling {
             ),
         };
         fields.push(("content-type", FieldValue::lossy(media_type)));
-        // An answer to one token is no answer to the next.
-        fields.push(("cache-control", FieldValue::lossy("no-store")));
         Response { status: self.status, fields, body, grpc_status: None }
     }
 
