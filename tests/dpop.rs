@@ -170,6 +170,32 @@ fn a_proof_is_good_once() {
     assert_eq!(world.judged(&mut gate, &token, &world.proof(&token)), "admitted");
 }
 
+/// A proof is known by its key, its `jti` and its target, each of them whole.
+#[test]
+fn a_proof_uses_up_none_of_another_client_another_name_or_another_target() {
+    let world = World::new();
+    let mut gate = world.gate();
+    let send = |gate: &mut Gate, client: &PrivateKey, path: &str, id: &str| {
+        let token = world.token(json!({"jkt": client.thumbprint().unwrap()}));
+        let uri = format!("https://api.example.com{path}");
+        let subject = Subject { method: "GET", uri: &uri, token: &token, now: at(0) };
+        let proof = client.proof(&subject, &Map::new(), &object(json!({"jti": id}))).unwrap();
+        let authorization = format!("DPoP {token}");
+        let fields = [(":path", path), ("authorization", &authorization), ("dpop", &proof)];
+        world.send(gate, &fields, at(0)).note().reason
+    };
+    let all: Vec<_> = [&world.client, &world.thief]
+        .into_iter()
+        .flat_map(|client| ["/orders", "/orders/1"].map(|path| (client, path)))
+        .flat_map(|(client, path)| ["one", "One", "onehttps://api.example.com"].map(|id| (client, path, id)))
+        .collect();
+    for due in ["admitted", "proof_replayed"] {
+        for (client, path, id) in &all {
+            assert_eq!(send(&mut gate, client, path, id), due, "{path} {id}");
+        }
+    }
+}
+
 #[test]
 fn only_what_is_admitted_uses_a_proof_up() {
     let world = World::new();

@@ -21,6 +21,8 @@ mod certificates;
 mod clock;
 #[path = "gate/keys.rs"]
 mod keys;
+#[path = "gate/memory.rs"]
+mod memory;
 #[path = "gate/outages.rs"]
 mod outages;
 #[path = "gate/readings.rs"]

@@ -61,6 +61,21 @@ fn an_old_answer_serves_while_the_issuer_fails_for_others_too_and_no_longer_than
 }
 
 #[test]
+fn a_refusal_ends_the_old_answer_for_good() {
+    let mut gate = gate(&serving_stale());
+    for token in ["revoked", "good"] {
+        assert_eq!(judged(&mut gate, 1, token, Some(&active()), at(0)), "admitted");
+    }
+    assert_eq!(judged(&mut gate, 2, "revoked", Some(&json!({"active": false})), at(20)), "token_inactive");
+    // The refusal is not remembered any more, and the answer before it would have served until 70.
+    for now in [25, 69] {
+        assert_eq!(judged(&mut gate, 3, "good", None, at(now)), "issuer_unavailable");
+        assert_eq!(judged(&mut gate, 4, "revoked", None, at(now)), "issuer_unavailable", "{now}");
+        assert_eq!(judged(&mut gate, 5, "good", None, at(now)), "issuer_unavailable");
+    }
+}
+
+#[test]
 fn whoever_holds_a_revoked_token_gets_no_old_answer_by_making_the_issuer_stumble() {
     let mut gate = gate(&serving_stale());
     assert_eq!(judged(&mut gate, 0, "revoked", Some(&active()), at(0)), "admitted");

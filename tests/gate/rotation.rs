@@ -1,6 +1,9 @@
 //! Keys that are found by metadata, change, or have no name.
 
+use scopegate::base::time::UnixTime;
+use scopegate::gate::Gate;
 use scopegate::gate::Verdict;
+use scopegate::http::message::{Answer, Reply};
 use scopegate::jose::algorithm::Algorithm;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::json;
@@ -109,4 +112,46 @@ fn keys_without_a_name_are_tried_before_the_set_is_fetched_again() {
     assert_eq!(reason(&answer(&mut gate, asks[0].0, &set, at(1))[0].verdict), "key_unknown");
     assert_eq!(reason(&settled(open(&mut gate, 4, &token(&other, "e"), at(2)))), "key_unknown");
     assert!(ask(&mut gate, at(2)).is_empty(), "once in min_refresh");
+}
+
+#[test]
+fn a_withdrawn_key_is_good_for_as_long_as_its_issuer_says_within_what_the_policy_says() {
+    let key = |kid| PrivateKey::generate(Algorithm::Es256, Some(kid)).unwrap();
+    let (old, new) = (key("old"), key("new"));
+    let mut numbers = 0..;
+    let mut token = |gate: &mut Gate, now: UnixTime| {
+        let number = numbers.next().unwrap();
+        let claims =
+            json!({"iss": "https://idp.example.com", "jti": number.to_string(), "exp": START + 6000});
+        open(gate, number, &old.sign(&serde_json::Map::new(), &claims).unwrap(), now)
+    };
+    for (fields, seconds) in [
+        (&[][..], 600),
+        (&[("cache-control", "max-age=86400")], 600),
+        (&[("cache-control", "public, max-age=601, immutable")], 600),
+        (&[("cache-control", "max-age=599")], 599),
+        (&[("cache-control", "max-age=100")], 100),
+        (&[("cache-control", "max-age=500"), ("age", "400")], 100),
+        // Never below `min_refresh`, and two seconds for the fetch.
+        (&[("cache-control", "no-store")], 32),
+        (&[("cache-control", "max-age=1")], 32),
+    ] {
+        let mut gate = gate(&json!({
+            "issuers": {"corp": {"issuer": "https://idp.example.com", "audiences": "any",
+                                 "jwt": {"jwks": {"uri": "https://idp.example.com/jwks", "cluster": "idp"}}}},
+            "rules": [{"name": "all", "require": {}}],
+        }));
+        assert!(parked(&token(&mut gate, at(0))));
+        let asks = ask(&mut gate, at(0));
+        let document = json!({"keys": [old.public_jwk()]}).to_string();
+        let fields: Vec<_> =
+            fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+        let reply = Reply::Answered(Answer { status: 200, fields: &fields, body: document.as_bytes() });
+        assert_eq!(gate.answer(asks[0].0, &reply, at(0)).len(), 1);
+        assert_eq!(reason(&settled(token(&mut gate, at(seconds - 1)))), "admitted", "{fields:?}");
+        assert!(parked(&token(&mut gate, at(seconds))), "{fields:?}: the set is too old");
+        let asks = ask(&mut gate, at(seconds));
+        let woken = answer(&mut gate, asks[0].0, &json!({"keys": [new.public_jwk()]}), at(seconds));
+        assert_eq!(reason(&woken[0].verdict), "key_unknown");
+    }
 }

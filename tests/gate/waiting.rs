@@ -84,7 +84,7 @@ fn the_waiting_room_has_a_limit() {
 }
 
 /// Two issuers that are asked, each for its own path.
-fn two_issuers() -> Value {
+pub(super) fn two_issuers() -> Value {
     let mut policy = asking();
     policy["issuers"]["second"] = policy["issuers"]["idp"].clone();
     policy["issuers"]["second"]["introspection"]["cluster"] = json!("second");
