@@ -1,9 +1,13 @@
 //! What goes upstream: without a token that was taken out, and with no identity but the one that was found.
 
-use scopegate::gate::{Gate, Verdict};
-use serde_json::json;
+use std::rc::Rc;
 
-use super::{answer, ask, asking, at, gate, open_with, parked, reason, settled};
+use scopegate::gate::{Gate, Verdict};
+use scopegate::jose::algorithm::Algorithm;
+use scopegate::tool::mint::{PrivateKey, Subject};
+use serde_json::{Map, json};
+
+use super::{START, Slots, answer, ask, asking, at, gate, open_with, parked, reason, settled, worker};
 
 #[test]
 fn observing_lets_through_and_says_what_it_would_have_done() {
@@ -20,8 +24,8 @@ fn observing_lets_through_and_says_what_it_would_have_done() {
     );
 }
 
-/// Every kind of refusal that `mode: observe` lets pass, and every way to pass without a token: what goes upstream has
-/// neither the client's identity headers nor a credential, good or not.
+/// Every kind of refusal that `mode: observe` lets pass, of the policy or of the rule, and every way to pass without a
+/// token: what goes upstream has neither the client's identity headers nor a credential, good or not.
 #[test]
 fn whatever_goes_on_without_being_admitted_by_its_token_carries_neither_token_nor_identity() {
     const FORGED: [(&str, &str); 3] =
@@ -42,16 +46,15 @@ fn whatever_goes_on_without_being_admitted_by_its_token_carries_neither_token_no
         ("access-control-request-method", "PUT"),
         ("x-token", "live"),
     ];
-    let rules = json!([
-        {"name": "open", "match": {"paths": ["/open"]}, "access": "anonymous"},
-        {"name": "maybe", "match": {"paths": ["/maybe"]}, "access": "optional"},
-        {"name": "shut", "match": {"paths": ["/shut"]}, "access": "deny"},
-        {"name": "closed", "match": {"paths": ["/closed"]}, "require": {"scopes": ["read"]}},
-    ]);
-    for mode in ["observe", "enforce"] {
+    for (mode, of_rules) in [("observe", "observe"), ("enforce", "enforce"), ("enforce", "observe")] {
         let mut policy = asking();
         policy["mode"] = json!(mode);
-        policy["rules"] = rules.clone();
+        policy["rules"] = json!([
+            {"name": "open", "match": {"paths": ["/open"]}, "access": "anonymous"},
+            {"name": "maybe", "match": {"paths": ["/maybe"]}, "access": "optional", "mode": of_rules},
+            {"name": "shut", "match": {"paths": ["/shut"]}, "access": "deny", "mode": of_rules},
+            {"name": "closed", "match": {"paths": ["/closed"]}, "require": {"scopes": ["read"]}, "mode": of_rules},
+        ]);
         policy["cors_preflight"] = json!("allow");
         policy["upstream"] = json!({"headers": {"x-auth-subject": "sub"}});
         policy["limits"]["waiting_requests"] = json!(1);
@@ -61,22 +64,23 @@ fn whatever_goes_on_without_being_admitted_by_its_token_carries_neither_token_no
         for unmatched in ["deny", "authenticated", "anonymous"] {
             policy["unmatched"] = json!(unmatched);
             let mut gate = gate(&policy);
-            for (path, fields, expected, always) in [
-                ("/open?token=live", token, "anonymous", true),
-                ("/open?token=live&token=", spoiled, "anonymous", true),
-                ("/maybe", &[][..], "anonymous", true),
-                ("/maybe?token=live", spoiled, "credential_ambiguous", false),
-                ("/maybe", &[("x-token", "a b")], "credential_malformed", false),
-                ("/shut?token=live", token, "rule_denied", false),
-                ("/closed", &[], "token_missing", false),
-                ("/closed?token=live", token, "credential_ambiguous", false),
-                ("/closed?token=%20", &[], "credential_malformed", false),
-                ("/a//b?token=live", token, "path_ambiguous", false),
-                ("/closed?token=live", preflight, "anonymous", true),
+            // Last the mode that decides about a refusal.
+            for (path, fields, expected, mode) in [
+                ("/open?token=live", token, "anonymous", ""),
+                ("/open?token=live&token=", spoiled, "anonymous", ""),
+                ("/maybe", &[][..], "anonymous", ""),
+                ("/maybe?token=live", spoiled, "credential_ambiguous", of_rules),
+                ("/maybe", &[("x-token", "a b")], "credential_malformed", of_rules),
+                ("/shut?token=live", token, "rule_denied", of_rules),
+                ("/closed", &[], "token_missing", of_rules),
+                ("/closed?token=live", token, "credential_ambiguous", of_rules),
+                ("/closed?token=%20", &[], "credential_malformed", of_rules),
+                ("/a//b?token=live", token, "path_ambiguous", mode),
+                ("/closed?token=live", preflight, "anonymous", ""),
             ] {
                 let fields = [&[(":path", path)], fields, &FORGED].concat();
                 let step = open_with(&mut gate, 1, &fields, at(0));
-                if !always && mode == "enforce" {
+                if mode == "enforce" {
                     assert!(matches!(settled(step), Verdict::Refuse { .. }), "{path}");
                     continue;
                 }
@@ -94,7 +98,7 @@ fn whatever_goes_on_without_being_admitted_by_its_token_carries_neither_token_no
                 _ => assert!(matches!(verdict, Verdict::Refuse { .. })),
             }
         }
-        if mode == "enforce" {
+        if of_rules == "enforce" {
             continue;
         }
         // Those that wait, and what becomes of them: nobody answers, the answer is no, there is no room.
@@ -115,6 +119,71 @@ fn whatever_goes_on_without_being_admitted_by_its_token_carries_neither_token_no
         assert_eq!(ask(&mut gate, at(0)).len(), 1);
         let expired = gate.expire(at(60));
         carries_nothing(&expired[0].verdict, "issuer_unavailable", &third, &TAKEN);
+    }
+}
+
+/// A token that is bound to a key, whose sender proves too little: nobody, to whoever is behind.
+#[test]
+fn whoever_is_let_through_without_a_good_proof_is_nobody_upstream() {
+    const ISSUER: &str = "https://idp.example.com";
+    let key = |kid| PrivateKey::generate(Algorithm::Es256, kid).unwrap();
+    let (issuer, client) = (key(Some("idp")), key(None));
+    let jkt = client.thumbprint().unwrap();
+    let token = |scope: &str| {
+        let claims =
+            json!({"iss": ISSUER, "sub": "alice", "scope": scope, "exp": START + 600, "cnf": {"jkt": jkt}});
+        issuer.sign(&Map::new(), &claims).unwrap()
+    };
+    let (good, narrow) = (token("read"), token("write"));
+    let proof = |token: &str| {
+        let subject = Subject { method: "GET", uri: "https://api.example.com/", token, now: at(0) };
+        client.proof(&subject, &Map::new(), &Map::new()).unwrap()
+    };
+    let mut policy = json!({
+        "issuers": {"idp": {"issuer": ISSUER, "audiences": "any", "jwt": {"jwks": {"inline": {"keys": [issuer.public_jwk()]}}}}},
+        "upstream": {"headers": {"x-auth-subject": "sub"}},
+    });
+    let rule = json!({"name": "all", "require": {"scopes": ["read"]}});
+    for (observing, nonce) in
+        [("policy", "off"), ("rule", "off"), ("policy", "required"), ("rule", "required")]
+    {
+        policy["dpop"] = json!({"scheme": "https", "nonce": nonce});
+        policy["rules"] = json!([rule]);
+        let observer = if observing == "rule" { &mut policy["rules"][0] } else { &mut policy };
+        observer["mode"] = json!("observe");
+        let slots = Rc::new(Slots::default());
+        let mut gate = worker(&policy, &slots);
+        let used = proof(&good);
+        let mut send = |scheme: &str, token: &str, proof: &str, expected: &str| {
+            let authorization = format!("{scheme} {token}");
+            let fields = [
+                ("authorization", &*authorization),
+                ("dpop", proof),
+                ("x-auth-subject", "root"),
+                ("x.auth.subject", "root"),
+            ];
+            let verdict = settled(open_with(&mut gate, 1, &fields, at(0)));
+            if expected == "admitted" {
+                let Verdict::Admit { edits, .. } = &verdict else { panic!("{}", reason(&verdict)) };
+                assert_eq!(edits.set, [("x-auth-subject".into(), "alice".into())]);
+            } else {
+                carries_nothing(&verdict, expected, &fields, &fields.map(|(name, _)| name));
+            }
+        };
+        send("Bearer", &good, &used, "binding_unproven");
+        send("DPoP", &good, "broken", "proof_invalid");
+        if nonce == "required" {
+            send("DPoP", &good, &used, "proof_nonce_missing");
+            continue;
+        }
+        send("DPoP", &narrow, &proof(&narrow), "scope_insufficient");
+        send("DPoP", &good, &used, "admitted");
+        send("DPoP", &good, &used, "proof_replayed");
+        // A neighbour has written over all that was remembered.
+        for (bytes, _) in slots.0.borrow_mut().values_mut() {
+            *bytes = vec![0xff; 100];
+        }
+        send("DPoP", &good, &used, "overloaded");
     }
 }
 
