@@ -1,263 +1,24 @@
 //! The skin on a proxy that notes what it is told, and says no when it is asked to.
 #![cfg(test)]
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::rc::Rc;
-
 use scopegate::base::base64url;
-use scopegate::base::time::UnixTime;
-use scopegate::config;
-use scopegate::filter::host::{CallToken, ContextId, Host, HostFault, Level};
+use scopegate::filter::host::{CallToken, ContextId, Level};
 use scopegate::filter::pairs;
-use scopegate::filter::skin::{Hold, Skin};
-use scopegate::gate::Gate;
-use scopegate::gate::shared::SharedSlots;
-use scopegate::http::message::{Callout, HeaderEdits, Response};
+use scopegate::filter::skin::Hold;
 use scopegate::jose::algorithm::Algorithm;
-use scopegate::jose::hash::HashName;
-use scopegate::jose::verify::Accelerator;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Map, Value, json};
 
+#[path = "skin/proxy.rs"]
+mod proxy;
+#[path = "skin/told.rs"]
+mod told;
+
+use proxy::{Act, World};
+
 const ROOT: ContextId = 1;
 const START: i64 = 1_760_000_000;
-
-/// What a proxy was told to do, in order.
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Act {
-    Select(ContextId),
-    Edit(Vec<String>, Vec<(String, String)>),
-    RemoveTrailer(String),
-    Resume,
-    Respond(u16, String),
-    Call(String),
-    WakeRoot,
-    Tick(u32),
-}
-
-#[derive(Default)]
-struct Proxy {
-    fields: RefCell<Vec<u8>>,
-    trailers: RefCell<Vec<u8>>,
-    reply: RefCell<(Vec<u8>, Vec<u8>)>,
-    acts: RefCell<Vec<Act>>,
-    /// The fields of the last answer.
-    answered: RefCell<Vec<String>>,
-    /// Every call by its name, those among them that only look something up.
-    calls: RefCell<Vec<&'static str>>,
-    /// What the workers share, by slot, with its version.
-    slots: RefCell<HashMap<u32, (Vec<u8>, u32)>>,
-    log: RefCell<String>,
-    /// The filter state, each entry as often as it was published.
-    published: RefCell<Vec<(String, String)>>,
-    counted: RefCell<Vec<(String, u64)>>,
-    now: Cell<i64>,
-    gone: RefCell<Vec<ContextId>>,
-    /// What it knows besides the head, under the last part of its name.
-    properties: RefCell<Vec<(&'static str, Vec<u8>)>>,
-    /// The calls that fail.
-    broken: RefCell<Vec<&'static str>>,
-}
-
-impl Proxy {
-    fn act(&self, call: &'static str, act: Act) -> Result<(), HostFault> {
-        self.called(call);
-        if self.broken.borrow().contains(&call) {
-            return Err(HostFault { call, status: 2 });
-        }
-        self.acts.borrow_mut().push(act);
-        Ok(())
-    }
-
-    fn acts(&self) -> Vec<Act> {
-        self.acts.take()
-    }
-
-    fn called(&self, call: &'static str) {
-        self.calls.borrow_mut().push(call);
-    }
-}
-
-/// The proxy as the skin and its test both hold it.
-struct Shared(Rc<Proxy>);
-
-impl Host for Shared {
-    fn now(&self) -> UnixTime {
-        self.0.called("now");
-        UnixTime::from_secs(START + self.0.now.get())
-    }
-
-    fn log(&self, _level: Level, line: &str) {
-        self.0.called("log");
-        self.0.log.borrow_mut().push_str(line);
-    }
-
-    fn logs(&self, level: Level) -> bool {
-        self.0.called("logs");
-        level > Level::Debug
-    }
-
-    fn request_fields(&self) -> Result<Vec<u8>, HostFault> {
-        self.0.called("request_fields");
-        if self.0.broken.borrow().contains(&"request_fields") {
-            return Err(HostFault { call: "request_fields", status: 2 });
-        }
-        Ok(self.0.fields.borrow().clone())
-    }
-
-    fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
-        self.0.called("property");
-        let properties = self.0.properties.borrow();
-        properties.iter().find(|(name, _)| path.last() == Some(name)).map(|(_, value)| value.clone())
-    }
-
-    fn request_trailers(&self) -> Result<Vec<u8>, HostFault> {
-        self.0.called("request_trailers");
-        if self.0.broken.borrow().contains(&"request_trailers") {
-            return Err(HostFault { call: "request_trailers", status: 1 });
-        }
-        Ok(self.0.trailers.borrow().clone())
-    }
-
-    fn remove_trailer(&self, name: &str) -> Result<(), HostFault> {
-        self.0.act("remove_trailer", Act::RemoveTrailer(name.to_owned()))
-    }
-
-    fn publish(&self, name: &str, value: &str) {
-        self.0.called("publish");
-        self.0.published.borrow_mut().push((name.to_owned(), value.to_owned()));
-    }
-
-    fn edit(&self, edits: &HeaderEdits) -> Result<(), HostFault> {
-        self.0.act(
-            "edit",
-            Act::Edit(
-                edits.remove.iter().map(|name| name.to_string()).collect(),
-                edits.set.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
-            ),
-        )
-    }
-
-    fn resume(&self) -> Result<(), HostFault> {
-        self.0.act("resume", Act::Resume)
-    }
-
-    fn respond(&self, response: &Response, details: &str) -> Result<(), HostFault> {
-        let fields = response.fields.iter().map(|(name, value)| format!("{name}: {}", value.as_str()));
-        *self.0.answered.borrow_mut() = fields.collect();
-        self.0.act("respond", Act::Respond(response.status, details.to_owned()))
-    }
-
-    fn select(&self, context: ContextId) -> Result<(), HostFault> {
-        if self.0.gone.borrow().contains(&context) {
-            return Err(HostFault { call: "select", status: 2 });
-        }
-        self.0.act("select", Act::Select(context))
-    }
-
-    fn call(&self, callout: &Callout) -> Result<CallToken, HostFault> {
-        self.0.act("call", Act::Call(callout.cluster.clone())).map(|()| 77)
-    }
-
-    fn reply_fields(&self) -> Result<Vec<u8>, HostFault> {
-        self.0.called("reply_fields");
-        Ok(self.0.reply.borrow().0.clone())
-    }
-
-    fn reply_body(&self, longest: usize) -> Result<Vec<u8>, HostFault> {
-        self.0.called("reply_body");
-        Ok(self.0.reply.borrow().1.iter().copied().take(longest).collect())
-    }
-
-    fn wake_root(&self) {
-        self.0.called("wake_root");
-        self.0.acts.borrow_mut().push(Act::WakeRoot);
-    }
-
-    fn tick_every(&self, milliseconds: u32) {
-        self.0.called("tick_every");
-        self.0.acts.borrow_mut().push(Act::Tick(milliseconds));
-    }
-
-    fn gauge(&self, _name: &str, _value: u64) {
-        self.0.called("gauge");
-    }
-
-    fn count(&self, name: &str, by: u64) {
-        self.0.called("count");
-        self.0.counted.borrow_mut().push((name.to_owned(), by));
-    }
-}
-
-impl SharedSlots for Shared {
-    fn read(&self, slot: u32) -> Option<(Vec<u8>, u32)> {
-        self.0.called("shared_data");
-        self.0.slots.borrow().get(&slot).cloned()
-    }
-
-    fn write(&self, slot: u32, bytes: &[u8], version: Option<u32>) -> bool {
-        self.0.called("set_shared_data");
-        let mut slots = self.0.slots.borrow_mut();
-        let good = slots.get(&slot).map(|(_, version)| *version) == version;
-        if good {
-            slots.insert(slot, (bytes.to_vec(), version.unwrap_or(0) + 1));
-        }
-        good
-    }
-}
-
-impl Accelerator for Shared {
-    fn verify(&self, _: HashName, _: &[u8], _: &[u8], _: &[u8]) -> Option<bool> {
-        self.0.called("verify_signature");
-        None
-    }
-}
-
-struct World {
-    proxy: Rc<Proxy>,
-    skin: Skin<Shared>,
-}
-
-impl World {
-    fn new() -> Self {
-        let policy = json!({
-            "issuers": {"idp": {"audiences": "any", "introspection": {
-                "uri": "https://idp.example.com/introspect", "cluster": "idp", "client": {"method": "none"}}}},
-            "rules": [{"name": "open", "match": {"paths": ["/open"]}, "access": "anonymous"}, {"name": "all", "require": {}}],
-            "upstream": {"headers": {"x-auth-subject": "sub"}},
-        });
-        Self::under(&policy)
-    }
-
-    /// A worker among several, under `policy`.
-    fn under(policy: &Value) -> Self {
-        let policy = config::compile(policy.to_string().as_bytes(), &|_| None).unwrap();
-        let proxy = Rc::new(Proxy::default());
-        let shared = || Shared(Rc::clone(&proxy));
-        let gate = Gate::new(Rc::new(policy), [3; 16], Rc::new(shared())).sharing(Rc::new(shared()), [9; 16]);
-        Self { skin: Skin::new(shared(), ROOT, gate), proxy }
-    }
-
-    fn request(&self, stream: ContextId, path: &str, token: Option<&str>) -> Hold {
-        let bearer = token.map(|token| format!("Bearer {token}"));
-        let mut fields = vec![
-            (":method", "GET"),
-            (":authority", "api.example.com"),
-            (":path", path),
-            ("x-auth-subject", "root"),
-        ];
-        fields.extend(bearer.as_deref().map(|bearer| ("authorization", bearer)));
-        *self.proxy.fields.borrow_mut() = pairs::write(&fields);
-        self.skin.request(stream)
-    }
-
-    fn reply(&self, body: &Value) {
-        let fields = [(":status", "200"), ("content-type", "application/json")];
-        *self.proxy.reply.borrow_mut() = (pairs::write(&fields), body.to_string().into_bytes());
-        self.skin.reply(77, 2);
-    }
-}
+const FIRST_CALL: CallToken = 77;
 
 fn strip(set: &[(&str, &str)], remove: &[&str]) -> Act {
     let owned = |text: &&str| (*text).to_owned();
@@ -273,7 +34,7 @@ fn respond(status: u16, details: &str) -> Act {
 fn a_host_with_two_readings_is_told_once_in_a_while_with_the_remedy() {
     let door = json!({"hosts": ["www.example.com"]});
     let world = World::under(&json!({"rules": [{"name": "www", "match": door, "access": "anonymous"}]}));
-    let told = || world.proxy.log.borrow().matches("`authority: {ports: any}`").count();
+    let told = || world.told(Level::Warn, "`authority: {ports: any}`");
     for (at, due) in [(0, 1), (9, 1), (10, 2)] {
         world.proxy.now.set(at);
         let fields = [(":method", "GET"), (":authority", "www.example.com:8443"), (":path", "/")];
@@ -440,7 +201,7 @@ fn a_callout_that_cannot_be_sent_is_an_outage_at_once() {
     assert_eq!(world.request(2, "/", Some("token")), Hold::Keep);
     world.skin.woken();
     assert!(world.proxy.acts().contains(&respond(503, "scopegate_issuer_unavailable")));
-    assert!(world.proxy.log.borrow().contains("is there such a cluster"), "{}", world.proxy.log.borrow());
+    assert_eq!(world.told(Level::Warn, "is there such a cluster"), 1, "{:?}", world.proxy.log.borrow());
 }
 
 #[test]
@@ -448,7 +209,7 @@ fn a_reply_without_fields_is_an_outage() {
     let world = World::new();
     assert_eq!(world.request(2, "/", Some("token")), Hold::Keep);
     world.skin.woken();
-    world.skin.reply(77, 0);
+    world.skin.reply(FIRST_CALL, 0);
     assert!(world.proxy.acts().contains(&respond(503, "scopegate_issuer_unavailable")));
 }
 
@@ -514,7 +275,7 @@ fn what_the_proxy_does_not_do_is_told_to_pages_too() {
         "rules": [{"name": "open", "access": "anonymous"}],
         "cors": {"origins": ["https://app.example.com"]},
     }));
-    world.proxy.properties.borrow_mut().push(("origin", b"https://app.example.com".to_vec()));
+    world.proxy.properties.borrow_mut().push(("request.headers.origin", b"https://app.example.com".to_vec()));
     world.proxy.broken.borrow_mut().push("edit");
     assert_eq!(world.request(2, "/", None), Hold::Keep);
     let fields = world.proxy.answered.borrow();
@@ -523,6 +284,7 @@ fn what_the_proxy_does_not_do_is_told_to_pages_too() {
         "{fields:?}"
     );
     assert!(fields.contains(&"retry-after: 1".to_owned()), "{fields:?}");
+    assert!(fields.contains(&"cache-control: no-store".to_owned()), "{fields:?}");
 }
 
 #[test]
@@ -562,8 +324,29 @@ fn decisions_are_counted_and_handed_over_now_and_then() {
 }
 
 #[test]
+fn replies_are_told_apart_by_the_numbers_of_their_callouts() {
+    let world = World::new();
+    for (stream, token) in [(2, "good"), (3, "bad")] {
+        assert_eq!(world.request(stream, "/", Some(token)), Hold::Keep);
+        world.skin.woken();
+    }
+    assert_eq!(*world.proxy.sent.borrow(), ["idp.example.com/introspect"; 2]);
+    world.proxy.acts();
+    world.reply_to(FIRST_CALL + 7, "200", r#"{"active": true}"#);
+    assert!(world.proxy.acts().is_empty(), "nobody asked that");
+    world.reply_to(FIRST_CALL + 1, "200", r#"{"active": false}"#);
+    assert_eq!(
+        world.proxy.acts().first_chunk(),
+        Some(&[Act::Select(3), respond(401, "scopegate_token_inactive")])
+    );
+    world.reply_to(FIRST_CALL, "200", r#"{"active": true}"#);
+    assert_eq!(world.proxy.acts().first(), Some(&Act::Select(2)));
+    assert_eq!(world.skin.rest(2), Hold::Release);
+}
+
+#[test]
 fn a_bound_token_is_held_against_the_connections_certificate() {
-    const DIGEST: &str = "sha256_peer_certificate_digest";
+    const DIGEST: &str = "connection.sha256_peer_certificate_digest";
     let bound = json!({"active": true, "cnf": {"x5t#S256": base64url::encode([0xab; 32])}});
     let good = "ab".repeat(32);
     for (certificate, admitted) in [

@@ -83,6 +83,46 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_event_has_a_counter_that_the_manual_explains() {
+        let issuer = std::rc::Rc::<str>::from("idp");
+        let silent = |why| Event::IssuerSilent { issuer: issuer.clone(), why };
+        for (event, counter, level) in [
+            (
+                Event::KeysChanged { issuer: issuer.clone(), keys: 1, skipped: Vec::new() },
+                ("keys", "changed"),
+                Level::Info,
+            ),
+            (
+                Event::KeysChanged { issuer: issuer.clone(), keys: 1, skipped: vec!["odd".into()] },
+                ("keys", "changed"),
+                Level::Warn,
+            ),
+            (Event::KeysFailed { issuer: issuer.clone(), why: "" }, ("keys", "failed"), Level::Warn),
+            (Event::StaleServed { issuer: issuer.clone() }, ("issuer", "stale_served"), Level::Warn),
+            (Event::CircuitOpened { issuer: issuer.clone() }, ("issuer", "circuit_opened"), Level::Warn),
+            (Event::CircuitClosed { issuer: issuer.clone() }, ("issuer", "circuit_closed"), Level::Info),
+            (
+                Event::AnswerIncomplete { issuer: issuer.clone(), member: "aud" },
+                ("issuer", "answer_incomplete"),
+                Level::Warn,
+            ),
+            (silent(Silence::Unavailable(503)), ("issuer", "unavailable"), Level::Warn),
+            (silent(Silence::Misbehaved("")), ("issuer", "misbehaved"), Level::Warn),
+            (silent(Silence::Malformed(String::new())), ("issuer", "misbehaved"), Level::Warn),
+            (silent(Silence::CredentialsRefused(401)), ("issuer", "credentials_refused"), Level::Error),
+            (silent(Silence::Unsigned), ("issuer", "unsigned"), Level::Error),
+            (silent(Silence::KeysMissing), ("issuer", "keys_missing"), Level::Warn),
+        ] {
+            assert_eq!((Warnings::counter(&event), Warnings::level(&event)), (counter, level));
+            let page = include_str!("../manual/operations.md");
+            let row = page
+                .lines()
+                .find(|line| line.starts_with(&format!("| `{}.", counter.0)) && line.contains(counter.1));
+            assert!(row.is_some(), "{counter:?}");
+        }
+    }
+
+    #[test]
     fn the_same_line_is_written_once_in_a_while() {
         let mut warnings = Warnings::default();
         let at = UnixTime::from_secs;
