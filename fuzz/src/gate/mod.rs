@@ -17,6 +17,7 @@
 
 mod ledger;
 mod place;
+mod slots;
 mod world;
 
 use world::World;
