@@ -1,6 +1,6 @@
 //! All that issuers ever said, and what may follow from it.
 
-use super::place::{ASKED, Access, NEGATIVE_TTL, STALE, START, TTL, Token};
+use super::place::{ASKED, Access, STALE, START, TTL, Token};
 
 /// What an issuer said about a token.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -12,8 +12,17 @@ pub(super) enum Word {
     /// It is active, and nobody says whose it is.
     OfNobody,
     Inactive,
-    /// Nothing that counts.
+    /// Nothing: it is down.
     Silent,
+    /// Something that says nothing about the token.
+    Odd,
+}
+
+impl Word {
+    /// Whether the issuer did not say.
+    pub(super) fn is_none(self) -> bool {
+        matches!(self, Self::Silent | Self::Odd)
+    }
 }
 
 /// Whether an old answer was served.
@@ -39,24 +48,37 @@ pub(super) struct Entry {
     pub(super) word: Word,
 }
 
-/// A key set that a worker was given.
-pub(super) struct KeySetGiven {
+/// What a worker was told about keys.
+pub(super) struct KeyWord {
     pub(super) worker: usize,
-    pub(super) kids: &'static [&'static str],
+    /// The key set that it was given; `None` for nothing of use.
+    pub(super) kids: Option<&'static [&'static str]>,
 }
 
 /// The history of a run.
 #[derive(Default)]
 pub(super) struct Ledger {
     pub(super) words: Vec<Entry>,
-    pub(super) key_sets: Vec<KeySetGiven>,
+    pub(super) key_words: Vec<KeyWord>,
     /// Somebody else has written to what the workers share.
     pub(super) garbled: bool,
     /// The clock was set back.
     pub(super) went_back: bool,
-    /// How many answers there were when each worker's policy was loaded, and how many key sets when its VM began.
-    loaded: [usize; 2],
-    began: [usize; 2],
+    /// How many answers there were when each worker's policy was loaded, and how many words about keys when its VM
+    /// began.
+    pub(super) loaded: [usize; 2],
+    pub(super) began: [usize; 2],
+}
+
+/// What was so when a verdict was given.
+#[derive(Clone, Copy)]
+pub(super) struct Moment {
+    /// Whether an old answer was served.
+    pub(super) stale: Stale,
+    /// No more requests could wait.
+    pub(super) full: bool,
+    /// The time of requests may have been up.
+    pub(super) expired: bool,
 }
 
 /// What a verdict is about.
@@ -68,8 +90,43 @@ pub(super) struct Asked<'t> {
     pub(super) now: i64,
     /// How many answers there were when the request came: it has heard the later ones of its worker itself.
     pub(super) came: usize,
-    /// It was decided without waiting.
-    pub(super) at_once: bool,
+    /// When that was.
+    pub(super) opened: i64,
+    /// Which issuers' circuit breakers were open since.
+    pub(super) rested: [bool; 2],
+    /// What was so in this moment.
+    pub(super) moment: Moment,
+}
+
+impl Asked<'_> {
+    /// The issuer whose tokens alone its rule takes.
+    pub(super) fn wanted(&self) -> Option<&'static str> {
+        match self.access {
+            Access::Scope(_, wanted) => wanted,
+            Access::Optional | Access::Anonymous | Access::Denied | Access::Observed => None,
+        }
+    }
+
+    /// The issuers that are asked about the token, in this order.
+    pub(super) fn issuers(&self) -> Vec<usize> {
+        match self.token.signed {
+            Some(("both", _)) => vec![0],
+            Some(_) => Vec::new(),
+            None => (0..ASKED.len())
+                .filter(|issuer| self.wanted().is_none_or(|wanted| wanted == ASKED[*issuer].0))
+                .collect(),
+        }
+    }
+
+    /// Whether whoever holds these scopes lacks what the rule requires.
+    pub(super) fn lacks(&self, held: &str) -> bool {
+        let required = match self.access {
+            Access::Scope(scope, _) => scope,
+            Access::Observed => "read",
+            Access::Optional | Access::Anonymous | Access::Denied => "",
+        };
+        !required.is_empty() && !held.split(' ').any(|held| held == required)
+    }
 }
 
 impl Ledger {
@@ -77,13 +134,12 @@ impl Ledger {
     pub(super) fn reloaded(&mut self, worker: usize, vm: bool) {
         self.loaded[worker] = self.words.len();
         if vm {
-            self.began[worker] = self.key_sets.len();
+            self.began[worker] = self.key_words.len();
         }
     }
 
-    /// Whether the token is good at this time for what is required, by anything that was ever said; `stale`: an old
-    /// answer was used in this moment.
-    pub(super) fn permits(&self, asked: &Asked<'_>, stale: Stale) -> bool {
+    /// Whether the token is good at this time for what is required, by anything that was ever said.
+    pub(super) fn permits(&self, asked: &Asked<'_>) -> bool {
         let (scope, wanted) = match asked.access {
             Access::Scope(scope, wanted) => (scope, wanted),
             Access::Observed => ("read", None),
@@ -98,10 +154,10 @@ impl Ledger {
                 let vouched = match issuer {
                     "far" => self.keys_of(asked.worker).any(|kids| kids.contains(&kid)),
                     // What its issuer says of scopes counts, and no longer what the token says.
-                    "both" => self.active(asked, 0, stale, &holds),
+                    "both" => self.active(asked, 0, &holds),
                     _ => true,
                 };
-                asked.token.genuine
+                asked.token.fault.is_none()
                     && in_time
                     && vouched
                     && (issuer == "both" || holds(asked.token.scope))
@@ -110,12 +166,12 @@ impl Ledger {
             None => {
                 let mut issuers =
                     (0..ASKED.len()).filter(|issuer| wanted.is_none_or(|wanted| wanted == ASKED[*issuer].0));
-                issuers.any(|issuer| self.active(asked, issuer, stale, &holds))
+                issuers.any(|issuer| self.active(asked, issuer, &holds))
             }
         }
     }
 
-    fn active(&self, asked: &Asked<'_>, issuer: usize, stale: Stale, holds: &dyn Fn(&str) -> bool) -> bool {
+    fn active(&self, asked: &Asked<'_>, issuer: usize, holds: &dyn Fn(&str) -> bool) -> bool {
         let about = |entry: &&Entry| entry.issuer == issuer && entry.token == asked.number;
         // What a worker heard itself ends what was said before, unless a neighbour keeps it from telling so.
         let last_no = self.words.iter().rposition(|entry| {
@@ -130,11 +186,11 @@ impl Ledger {
                 entry.issuer == issuer
                     && entry.worker == asked.worker
                     && entry.token != asked.number
-                    && entry.word == Word::Silent
+                    && entry.word.is_none()
                     && asked.now < entry.at + LATELY
             })
         };
-        let may_be_old = match stale {
+        let may_be_old = match asked.moment.stale {
             Stale::No => false,
             Stale::Open => true,
             Stale::OthersFail => another_failed(),
@@ -149,66 +205,5 @@ impl Ledger {
                 _ => false,
             }
         })
-    }
-
-    /// The sets that the worker may use now: the one that it was given last, and those that others were given since,
-    /// which are shared under a seal. Nobody goes back to an older one, whatever a neighbour puts back.
-    fn keys_of(&self, worker: usize) -> impl Iterator<Item = &'static [&'static str]> {
-        let last = self.key_sets.iter().rposition(|given| given.worker == worker);
-        let last = last.filter(|at| *at >= self.began[worker] && !self.went_back);
-        self.key_sets.iter().skip(last.unwrap_or(0)).map(|given| given.kids)
-    }
-
-    /// Whether there is cause to tell the client `reason`; outages have no other cause than that somebody is silent.
-    pub(super) fn explains(&self, reason: &str, asked: &Asked<'_>) -> bool {
-        let (token, now) = (asked.token, asked.now);
-        let signed = token.signed.map(|(issuer, _)| issuer);
-        let (from, until) = token.window;
-        let said = |word: &dyn Fn(&Entry) -> bool| {
-            self.words.iter().any(|entry| entry.token == asked.number && word(entry))
-        };
-        let wanted = match asked.access {
-            Access::Scope(_, wanted) => wanted,
-            _ => None,
-        };
-        match reason {
-            "token_expired" => {
-                (signed.is_some() && now >= (START + until) * 1000)
-                    || said(
-                        &|entry| matches!(entry.word, Word::Active(_, until) if now >= until || (self.went_back && until != i64::MAX)),
-                    )
-            }
-            "token_not_yet_valid" => signed.is_some() && now < (START + from) * 1000,
-            "signature_invalid" => signed == Some("corp") && !token.genuine,
-            "audience_mismatch" => {
-                (signed.is_some() && !token.genuine) || said(&|entry| entry.word == Word::Elsewhere)
-            }
-            "issuer_unknown" => {
-                (signed == Some("corp") && !token.genuine) || said(&|entry| entry.word == Word::OfNobody)
-            }
-            "issuer_not_allowed" => signed.is_some() && wanted.is_some(),
-            "key_unknown" => match token.signed {
-                Some(("far", kid)) => self.keys_of(asked.worker).any(|kids| !kids.contains(&kid)),
-                signed => signed == Some(("corp", "two")),
-            },
-            // Every issuer that could know the token has said no: one that is silent leaves the question open.
-            "token_inactive" => (0..ASKED.len())
-                .filter(|issuer| match signed {
-                    Some(_) => *issuer == 0 && signed == Some("both"),
-                    None => wanted.is_none_or(|wanted| wanted == ASKED[*issuer].0),
-                })
-                .all(|issuer| {
-                    said(&|entry| {
-                        let remembered = !asked.at_once || now < entry.at + NEGATIVE_TTL;
-                        entry.issuer == issuer && remembered && entry.word != Word::Silent
-                    })
-                }),
-            "scope_insufficient" => match signed {
-                Some("both") => said(&|entry| matches!(entry.word, Word::Active(..))),
-                Some(_) => token.genuine && !token.scope.is_empty(),
-                None => said(&|entry| matches!(entry.word, Word::Active(..))),
-            },
-            _ => false,
-        }
     }
 }

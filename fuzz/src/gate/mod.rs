@@ -15,6 +15,7 @@
 //! | `p` | worker, VM | the policy is loaded anew, in the same VM or in another one |
 //! | `g` | slot, how | a neighbour writes into the shared memory |
 
+mod cause;
 mod ledger;
 mod place;
 mod slots;

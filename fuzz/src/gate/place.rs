@@ -58,8 +58,8 @@ pub(super) struct Token {
     pub(super) text: String,
     /// The issuer whose key has signed it, and that key; `None` for an opaque token.
     pub(super) signed: Option<(&'static str, &'static str)>,
-    /// It is good as far as signature, audience and issuer go.
-    pub(super) genuine: bool,
+    /// What is wrong with it as far as signature, audience and issuer go.
+    pub(super) fault: Option<&'static str>,
     pub(super) scope: &'static str,
     /// From when until when, in seconds after the start, the allowance for clocks left out.
     pub(super) window: (i64, i64),
@@ -134,7 +134,7 @@ fn tokens() -> Vec<Token> {
     let opaque = |text: &str| Token {
         text: text.to_owned(),
         signed: None,
-        genuine: true,
+        fault: None,
         scope: "",
         window: (i64::MIN, i64::MAX),
     };
@@ -144,11 +144,14 @@ fn tokens() -> Vec<Token> {
             "nbf": START + window.0, "exp": START + window.1,
         });
         claims.as_object_mut().expect("an object").extend(keys::object(&more));
-        let genuine = more == json!({});
+        let fault = match &more["aud"] {
+            Value::Null => more.get("iss").map(|_| "issuer_unknown"),
+            _ => Some("audience_mismatch"),
+        };
         Token {
             text: keys::token(kid, &json!({}), &claims),
             signed: Some((issuer, kid)),
-            genuine,
+            fault,
             scope,
             window,
         }
@@ -158,7 +161,7 @@ fn tokens() -> Vec<Token> {
     let at = tampered.text.rfind('.').expect("a signature") + 1;
     let other = if tampered.text[at..].starts_with('A') { "B" } else { "A" };
     tampered.text.replace_range(at..=at, other);
-    tampered.genuine = false;
+    tampered.fault = Some("signature_invalid");
     let of_another = signed("corp", "two", json!({}), "read", ALWAYS);
     vec![
         opaque("opaque-0"),
@@ -170,7 +173,7 @@ fn tokens() -> Vec<Token> {
         signed("corp", "one", json!({"aud": "theirs"}), "read", ALWAYS),
         signed("corp", "one", json!({"iss": "https://nobody.test"}), "read", ALWAYS),
         tampered,
-        Token { genuine: false, ..of_another },
+        Token { fault: Some("key_unknown"), ..of_another },
         signed("far", "two", json!({}), "read", ALWAYS),
         signed("far", "three", json!({}), "read write", ALWAYS),
         signed("far", "two", json!({}), "read", (0, 40)),

@@ -11,7 +11,7 @@ use scopegate::http::message::{Answer, Reply};
 use scopegate::jose::verify::NoAccelerator;
 use serde_json::json;
 
-use super::ledger::{Asked, Entry, KeySetGiven, Ledger, Stale, Word};
+use super::ledger::{Asked, Entry, KeyWord, Ledger, Moment, Stale, Word};
 use super::place::{ASKED, Access, GRACE, Place, RULES, START, TIMEOUT, WAITING};
 use super::slots::Slots;
 use crate::keys;
@@ -31,8 +31,12 @@ struct Waiting {
     access: Access,
     /// How many answers there were when it came.
     came: usize,
+    /// When that was.
+    opened: i64,
     /// When its last wait may have begun.
     since: i64,
+    /// Which issuers' circuit breakers were open since it came.
+    rested: [bool; 2],
 }
 
 /// A question that was sent, answered or not.
@@ -56,8 +60,8 @@ pub(super) struct World {
     /// How much time has passed in all, whatever the clock shows.
     passed: i64,
     went_back: bool,
-    /// Whose circuit breaker for `both` may be open.
-    circuit: [bool; 2],
+    /// Which issuers' circuit breakers are open in which worker.
+    circuit: [[bool; 2]; 2],
     last_reply: i64,
     waiting: BTreeMap<u32, Waiting>,
     requests: u32,
@@ -78,7 +82,7 @@ impl World {
             latest: START * 1000,
             passed: 0,
             went_back: false,
-            circuit: [false; 2],
+            circuit: [[false; 2]; 2],
             last_reply: 0,
             waiting: BTreeMap::new(),
             requests: 0,
@@ -103,17 +107,23 @@ impl World {
         self.requests += 1;
         let id = self.requests;
         let full = self.workers[worker].waiting() == WAITING;
-        let waiting =
-            Waiting { worker, token, access: rule.access, came: self.ledger.words.len(), since: self.now };
+        let waiting = Waiting {
+            worker,
+            token,
+            access: rule.access,
+            came: self.ledger.words.len(),
+            opened: self.now,
+            since: self.now,
+            rested: self.circuit[worker],
+        };
         match self.workers[worker].open(RequestId(id), &head, &Facts::default(), self.at()) {
             Step::Park => {
                 assert!(!full && self.place.tokens.len() > token);
                 self.waiting.insert(id, waiting);
             }
             Step::Settle(verdict) => {
-                assert!(full || verdict.note().reason != "overloaded");
                 let stale = self.stale_served(worker);
-                self.check(&waiting, &verdict, stale);
+                self.check(&waiting, &verdict, Moment { stale, full, expired: false });
             }
         }
         self.hold();
@@ -202,6 +212,7 @@ impl World {
             (200, Word::Active(scope, until), members.to_string())
         };
         let silent = |status: u16, body: &str| (status, Word::Silent, body.to_owned());
+        let odd = |status: u16, body: &str| (status, Word::Odd, body.to_owned());
         match kind % 14 {
             0 => active("read", ENDLESS),
             1 => active("read write", ENDLESS),
@@ -226,9 +237,9 @@ impl World {
             }
             6 => silent(0, ""),
             7 => silent(503, r#"{"active":true,"scope":"read"}"#),
-            8 => silent(200, r#"{"active":"true","scope":"read"}"#),
-            9 => silent(200, r#"{"active":true,"scope":"re"#),
-            10 => silent(401, r#"{"active":true,"scope":"read"}"#),
+            8 => odd(200, r#"{"active":"true","scope":"read"}"#),
+            9 => odd(200, r#"{"active":true,"scope":"re"#),
+            10 => odd(401, r#"{"active":true,"scope":"read"}"#),
             _ => active("read", self.now - 1000),
         }
     }
@@ -236,13 +247,12 @@ impl World {
     /// Status, whether it is short-lived, and text of a reply about keys.
     fn keys(&mut self, worker: usize, kind: usize, open: bool) -> (u16, bool, String) {
         let set = |number: usize| SETS.with(|sets| sets[number].clone());
+        let mut kids = None;
         let mut given = |number: usize| {
-            if open {
-                self.ledger.key_sets.push(KeySetGiven { worker, kids: KEY_SETS[number] });
-            }
+            kids = Some(KEY_SETS[number]);
             set(number)
         };
-        match kind % 8 {
+        let reply = match kind % 8 {
             0 => (200, false, given(0)),
             1 => (200, false, given(1)),
             2 => (200, false, given(2)),
@@ -251,7 +261,11 @@ impl World {
             5 => (0, false, String::new()),
             6 => (503, false, set(2)),
             _ => (200, false, r#"{"keys":"#.to_owned()),
+        };
+        if open {
+            self.ledger.key_words.push(KeyWord { worker, kids });
         }
+        reply
     }
 
     pub(super) fn reply_unasked(&mut self, worker: usize) {
@@ -279,6 +293,8 @@ impl World {
             if let (Some(issuer), Some(token)) = (issuer, self.token_in(&body)) {
                 let word = Word::Silent;
                 self.ledger.words.push(Entry { worker, issuer, token, at: self.now, word });
+            } else {
+                self.ledger.key_words.push(KeyWord { worker, kids: None });
             }
         }
         let woken = self.workers[worker].expire(self.at());
@@ -342,7 +358,9 @@ impl World {
         let former = vm.is_multiple_of(2).then_some(&self.workers[worker]);
         let gate = new_gate(&self.place, &self.slots, worker, former);
         self.workers[worker] = gate;
-        self.circuit[worker] = false;
+        if vm % 2 == 1 {
+            self.circuit[worker] = [false; 2];
+        }
         let at = self.at();
         self.workers[worker].adopt(at);
         self.ledger.reloaded(worker, vm % 2 == 1);
@@ -367,7 +385,7 @@ impl World {
             let waiting = self.waiting.remove(&id.0).expect("a verdict for one that waits, and one only");
             assert_eq!(waiting.worker, worker);
             assert!(!expired || verdict.note().outage);
-            self.check(&Waiting { since: i64::MIN, ..waiting }, &verdict, stale);
+            self.check(&waiting, &verdict, Moment { stale, full: false, expired });
         }
     }
 
@@ -375,17 +393,23 @@ impl World {
     fn stale_served(&mut self, worker: usize) -> Stale {
         let (mut open, mut served) = (self.circuit[worker], false);
         for event in self.workers[worker].take_events() {
+            let place = |issuer: &str| ASKED.iter().position(|(name, _)| *name == issuer);
             match event {
                 Event::StaleServed { .. } => served = true,
-                Event::CircuitOpened { issuer } if *issuer == *ASKED[0].0 => {
-                    open = true;
-                    self.circuit[worker] = true;
+                Event::CircuitOpened { issuer } => {
+                    let issuer = place(&issuer).expect("one that is asked");
+                    (open[issuer], self.circuit[worker][issuer]) = (true, true);
                 }
-                Event::CircuitClosed { issuer } if *issuer == *ASKED[0].0 => self.circuit[worker] = false,
+                Event::CircuitClosed { issuer } => {
+                    self.circuit[worker][place(&issuer).expect("one that is asked")] = false;
+                }
                 _ => {}
             }
         }
-        match (served, open || self.went_back) {
+        for waiting in self.waiting.values_mut().filter(|waiting| waiting.worker == worker) {
+            waiting.rested = [0, 1].map(|issuer| waiting.rested[issuer] || open[issuer]);
+        }
+        match (served, open[0] || self.went_back) {
             (false, _) => Stale::No,
             (true, false) => Stale::OthersFail,
             (true, true) => Stale::Open,
@@ -402,7 +426,7 @@ impl World {
         }
     }
 
-    fn check(&self, waiting: &Waiting, verdict: &Verdict, stale: Stale) {
+    fn check(&self, waiting: &Waiting, verdict: &Verdict, moment: Moment) {
         let note = verdict.note();
         let access = waiting.access;
         let asked = self.place.tokens.get(waiting.token).map(|token| Asked {
@@ -412,7 +436,9 @@ impl World {
             access,
             now: self.now,
             came: waiting.came,
-            at_once: waiting.since == self.now,
+            opened: waiting.opened,
+            rested: [0, 1].map(|issuer| waiting.rested[issuer] || self.circuit[waiting.worker][issuer]),
+            moment,
         });
         let about = || {
             format!(
@@ -432,7 +458,7 @@ impl World {
             Verdict::Admit { edits, .. } if !note.observed => {
                 match (&asked, note.reason) {
                     (Some(asked), "admitted") => {
-                        assert!(self.ledger.permits(asked, stale), "let through: {}", about());
+                        assert!(self.ledger.permits(asked), "let through: {}", about());
                         assert!(edits.set.iter().any(|(name, value)| &**name == "x-auth-subject"
                             && ["alice", "bob"].contains(&&**value)));
                     }
@@ -470,9 +496,8 @@ impl World {
         match (asked, reason) {
             (_, "rule_denied" | "unmatched") | (None, "token_missing") => assert!(!outage),
             (None, _) => panic!("nothing was sent: {}", about()),
-            (Some(asked), _) if outage => {
-                let known = asked.token.signed.is_some_and(|(issuer, _)| issuer == "corp");
-                assert!(!known, "what we know ourselves has no outage: {}", about());
+            (Some(asked), reason) if outage => {
+                assert!(self.ledger.fails(reason, asked), "nobody was silent: {}", about());
             }
             (Some(asked), reason) => assert!(self.ledger.explains(reason, asked), "{}", about()),
         }
