@@ -31,7 +31,9 @@ fn every_target_has_its_program_and_its_words() {
     for (target, _) in TARGETS {
         let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
         assert!(fuzz.join(format!("fuzz_targets/{target}.rs")).is_file(), "{target}");
-        assert!(fuzz.join("dictionaries").join(target).is_file(), "{target}");
+        let words = fs::read_to_string(fuzz.join("dictionaries").join(target)).unwrap();
+        assert!(words.lines().count() >= 5, "libFuzzer takes no empty dictionary: {target}");
+        assert!(words.lines().all(|word| word.len() > 2 && word.starts_with('"') && word.ends_with('"')));
     }
     let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/fuzz_targets");
     assert_eq!(fs::read_dir(programs).unwrap().count(), TARGETS.len());

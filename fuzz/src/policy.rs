@@ -1,5 +1,7 @@
 //! A policy document: taken or refused with a place for each problem, and the same however it is written down.
 
+mod decides;
+
 use std::rc::Rc;
 
 use scopegate::base::json;
@@ -14,6 +16,7 @@ use scopegate::policy::Policy;
 use scopegate::tool::document;
 use serde_json::{Map, Value, json};
 
+use self::decides::{Asked, HOST, Outcome};
 use crate::wire::{self, Order};
 
 /// A secret that only the environment holds.
@@ -138,30 +141,39 @@ fn readable(document: &Value, fields: &[(&'static str, FieldValue)]) {
     }
 }
 
-/// A policy that was accepted has rules, shows no secret, and lets nobody through whom it does not mention.
+/// What every policy is asked, without a token.
+const REQUESTS: &[Asked] = &[
+    Asked { method: "GET", path: "/", is_preflight: false },
+    Asked { method: "POST", path: "/orders/1", is_preflight: false },
+    Asked { method: "OPTIONS", path: "*", is_preflight: false },
+    Asked { method: "OPTIONS", path: "/orders/1", is_preflight: true },
+    Asked { method: "CONNECT", path: "", is_preflight: false },
+];
+
+/// A policy that was accepted has rules, shows no secret, and does with requests without a token what its text says.
 fn accepted(policy: Policy, document: &Value) {
-    let text = document.to_string();
     assert!(!policy.is_closed(), "a policy without rules");
     assert!(!format!("{policy:?}").contains(SECRET), "a policy shows a secret");
     assert!((256..=65_536).contains(&policy.limits.token_bytes));
-    let open = ["anonymous", "optional", "observe", "allow"].iter().any(|word| text.contains(word));
     let mut gate = Gate::new(Rc::new(policy), [7; 16], Rc::new(NoAccelerator));
     let now = UnixTime::from_secs(1_800_000_000);
     gate.refresh(now);
-    for (id, (method, path)) in
-        [("GET", "/"), ("POST", "/orders/1"), ("OPTIONS", "*"), ("CONNECT", "")].into_iter().enumerate()
-    {
-        let fields =
-            [(":method", method), (":authority", "api.example.com"), (":path", path), ("origin", PAGE)];
-        let head =
-            RequestHead::from_pairs(fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())));
-        match gate.open(RequestId(id as u32), &head, &Facts::default(), now) {
-            Step::Settle(Verdict::Admit { note, .. }) => {
-                assert!(open, "{method} {path} is let through: {}", note.reason)
+    for (id, asked) in (0..).zip(REQUESTS.iter().copied()) {
+        let Asked { method, path, is_preflight } = asked;
+        let fields = [(":method", method), (":authority", HOST), (":path", path), ("origin", PAGE)];
+        let preflight = is_preflight.then_some(("access-control-request-method", "PUT"));
+        let fields = fields.into_iter().chain(preflight);
+        let head = RequestHead::from_pairs(fields.map(|(name, value)| (name.as_bytes(), value.as_bytes())));
+        let (outcome, reason) = match gate.open(RequestId(id), &head, &Facts::default(), now) {
+            Step::Settle(Verdict::Admit { note, .. }) => (Outcome::Admitted, note.reason),
+            Step::Settle(Verdict::Refuse { response, note }) => {
+                readable(document, &response.fields);
+                let described = note.reason == "metadata";
+                (if described { Outcome::Described } else { Outcome::Refused }, note.reason)
             }
-            Step::Settle(Verdict::Refuse { response, .. }) => readable(document, &response.fields),
             Step::Park => panic!("a request without a token waits"),
-        }
+        };
+        assert_eq!(outcome, decides::outcome(document, asked), "{asked:?}: {reason}");
     }
     for ask in gate.asks(now) {
         assert!(!ask.callout.cluster.is_empty() && !ask.callout.timeout.is_zero());
