@@ -1,7 +1,8 @@
 //! A signed token: only what one of our keys has signed is ever verified, and what is read is what stands there.
 //!
 //! An input that begins with `=` describes a token, a line each: header and payload as JSON, and the number of the
-//! genuine token whose signature it borrows. Any other input is the token itself.
+//! genuine token whose signature it borrows. One that begins with `+` describes a token that is signed: a letter for the
+//! key, the header as JSON, and on the next line the payload. Any other input is the token itself.
 
 use scopegate::jose::algorithm::{Algorithm, Algorithms};
 use scopegate::jose::fault::JoseFault;
@@ -51,12 +52,76 @@ fn genuine() -> Vec<String> {
     tokens.chain([nameless]).collect()
 }
 
+/// What one of our keys has signed: its `kid`, the header and the payload.
+type Signed = (&'static str, Map<String, Value>, Value);
+
 /// Takes a token, or what it is to be made of.
 pub fn run(input: &[u8]) {
-    PLACE.with(|place| match input.strip_prefix(b"=") {
-        Some(described) => check(&assemble(described, &place.genuine), place),
-        None => check(input, place),
+    PLACE.with(|place| match input {
+        [b'=', described @ ..] => check(&assemble(described, &place.genuine), None, place),
+        [b'+', described @ ..] => {
+            if let Some((token, signed)) = sign(described) {
+                check(token.as_bytes(), Some(&signed), place);
+            }
+        }
+        token => check(token, None, place),
     });
+}
+
+fn sign(described: &[u8]) -> Option<(String, Signed)> {
+    let (letter, described) = described.split_first()?;
+    let (header, payload) = naive::cut(described, b'\n');
+    let kid = match letter {
+        b'e' => "ec",
+        b'r' => "rsa",
+        b'o' => "oct",
+        b't' => "two",
+        _ => "one",
+    };
+    let header: Map<String, Value> = serde_json::from_slice(header).ok()?;
+    let payload: Value = serde_json::from_slice(payload?).ok()?;
+    // Nothing deeper is read: a bound, which has tests of its own.
+    if depth(&payload).max(depth(&header.clone().into())) > 60 {
+        return None;
+    }
+    let key = keys::key(kid);
+    let token = key.sign(&header, &payload).ok()?;
+    let Value::Object(header) = key.header(&header) else { return None };
+    Some((token, (kid, header, payload)))
+}
+
+fn depth(value: &Value) -> usize {
+    let below = match value {
+        Value::Array(elements) => elements.iter().map(depth).max(),
+        Value::Object(members) => members.values().map(depth).max(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return 0,
+    };
+    1 + below.unwrap_or(0)
+}
+
+/// Whether a header is one that we understand, all that we have to understand of it (RFC 7515 section 4).
+fn is_understood(header: &Map<String, Value>) -> bool {
+    let absent_or = |name: &str, is: &dyn Fn(&Value) -> bool| header.get(name).is_none_or(is);
+    header.get("alg").and_then(Value::as_str).is_some_and(|alg| Algorithm::from_name(alg).is_some())
+        && ["crit", "zip", "enc"].iter().all(|name| !header.contains_key(*name))
+        && absent_or("b64", &|encoded| *encoded == true)
+        && absent_or("kid", &Value::is_string)
+        && absent_or("typ", &Value::is_string)
+}
+
+/// Whether the key that has signed is the one that the header speaks of; `named`: keys are known by their names.
+fn is_of_key((kid, header, payload): &Signed, named: bool) -> bool {
+    let algs: &[&str] = match *kid {
+        "ec" => &["ES256"],
+        "rsa" => &["RS256"],
+        "oct" => &["HS256"],
+        _ => &["EdDSA", "Ed25519"],
+    };
+    let own = header.get("kid").is_none_or(|name| name == kid);
+    is_understood(header)
+        && payload.is_object()
+        && algs.iter().any(|alg| header["alg"] == *alg)
+        && (own || !named)
 }
 
 fn assemble(described: &[u8], genuine: &[String]) -> Vec<u8> {
@@ -68,7 +133,7 @@ fn assemble(described: &[u8], genuine: &[String]) -> Vec<u8> {
     format!("{header}.{payload}.{signature}").into_bytes()
 }
 
-fn check(token: &[u8], place: &Place) {
+fn check(token: &[u8], ours: Option<&Signed>, place: &Place) {
     let parts: Vec<&[u8]> = token.split(|byte| *byte == b'.').collect();
     let header = naive::base64url(parts[0]).filter(|header| header.trim_ascii_start().starts_with(b"{"));
     let header = header.and_then(|header| read(&header));
@@ -79,12 +144,14 @@ fn check(token: &[u8], place: &Place) {
         header.is_none()
             || is_jws_shape(token) == (parts.len() == 3) && is_jwe_shape(token) == (parts.len() == 5)
     );
-    let known = place.genuine.iter().find(|genuine| signed(genuine.as_bytes()) == signed(token));
+    let genuine = place.genuine.iter().map(|genuine| genuine.as_bytes());
+    let is_genuine = genuine.clone().any(|genuine| genuine == token);
+    let known = genuine.chain(ours.map(|_| token)).find(|genuine| signed(genuine) == signed(token));
     let jws = match Unverified::parse(token) {
         Ok(jws) => jws,
         Err(fault) => {
-            let genuine = place.genuine.iter().any(|genuine| genuine.as_bytes() == token);
-            assert!(!genuine, "a genuine token: {fault:?}");
+            assert!(!is_genuine, "a genuine token: {fault:?}");
+            assert!(!ours.is_some_and(|(_, header, _)| is_understood(header)), "{fault:?}");
             // What nobody signed is never taken for something that only its issuer can read.
             let alg = header.as_ref().and_then(|header| header["alg"].as_str());
             let named = alg.is_some_and(|alg| !alg.eq_ignore_ascii_case("none"));
@@ -116,25 +183,27 @@ fn check(token: &[u8], place: &Place) {
     let algorithm = jws.algorithm();
     match verify(jws, &place.keys, every, &NoAccelerator) {
         Ok(verified) => {
-            let genuine = known.expect("nobody signed this").as_bytes();
+            let genuine = known.expect("nobody signed this");
+            assert!(ours.is_none_or(|ours| is_of_key(ours, true)));
             // With (r, s) an ECDSA key has signed with (r, -s) too; of every other signature there is one text.
             assert!(genuine == token || algorithm == Algorithm::Es256, "a signature has a second text");
             assert_eq!(Some(Value::Object(verified.into_inner().into_claims())), claims);
         }
         Err(fault) => {
-            assert!(
-                !place.genuine.iter().any(|genuine| genuine.as_bytes() == token),
-                "a genuine token: {fault:?}"
-            );
+            assert!(!is_genuine, "a genuine token: {fault:?}");
+            assert!(!ours.is_some_and(|ours| is_of_key(ours, true)), "{fault:?}");
         }
     }
     // A key without a name is tried for every token, whatever key the token names.
     let jws = Unverified::parse(token).expect("what was parsed before");
     match verify(jws, &place.nameless, every, &NoAccelerator) {
-        Ok(_) => assert!(known.is_some(), "nobody signed this"),
+        Ok(_) => {
+            assert!(known.is_some(), "nobody signed this");
+            assert!(ours.is_none_or(|ours| is_of_key(ours, false)));
+        }
         Err(fault) => {
-            let genuine = place.genuine.iter().any(|genuine| genuine.as_bytes() == token);
-            assert!(!genuine, "a genuine token: {fault:?}");
+            assert!(!is_genuine, "a genuine token: {fault:?}");
+            assert!(!ours.is_some_and(|ours| is_of_key(ours, false)), "{fault:?}");
         }
     }
     let others = Algorithms::of(Algorithm::ALL.iter().copied().filter(|other| *other != algorithm));
