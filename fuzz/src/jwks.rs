@@ -9,11 +9,19 @@ use serde_json::{Map, Value, json};
 
 use crate::{keys, naive};
 
+/// Keys with which somebody could sign.
+const OURS: &[&str] = &["one", "two", "three", "ec", "rsa"];
+
 thread_local! {
     static GOOD: (Value, String) = {
         let kid = "one";
         (keys::key(kid).public_jwk(), keys::token(kid, &json!({}), &json!({"sub": "alice"})))
     };
+    /// The public half of each of our keys, and a token that it verifies.
+    static GENUINE: Vec<(Value, String)> = OURS
+        .iter()
+        .map(|kid| (keys::key(kid).public_jwk(), keys::token(kid, &json!({"kid": null}), &json!({"sub": kid}))))
+        .collect();
 }
 
 /// Takes a document.
@@ -42,6 +50,7 @@ pub fn run(input: &[u8]) {
         );
         for member in members {
             assert!(alone(member) == 0 || may_verify(member), "{member}");
+            GENUINE.with(|genuine| genuine.iter().for_each(|(key, token)| verifies(member, key, token)));
         }
     }
     if read < MAX_MEMBERS {
@@ -81,6 +90,23 @@ fn holds(set: &KeySet, keys: usize, token: &str) {
         assert!(verify(jws, set, set.algorithms(), &NoAccelerator).is_ok(), "the good key is spoilt");
     }
     assert!(set.has_kid("one"));
+}
+
+/// A member that is one of our keys, and says nothing against it, verifies what that key has signed.
+fn verifies(member: &Value, key: &Value, token: &str) {
+    let same = |name: &&str| member.get(*name) == key.get(*name);
+    let absent_or = |name: &str, is: &dyn Fn(&Value) -> bool| member.get(name).is_none_or(is);
+    let is_it = ["kty", "crv", "x", "y", "n", "e"].iter().all(same)
+        && ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().all(|name| member.get(*name).is_none())
+        && absent_or("kid", &Value::is_string)
+        && absent_or("alg", &|alg| *alg == key["alg"])
+        && absent_or("use", &|purpose| purpose == "sig")
+        && absent_or("key_ops", &|ops| ops.as_array().is_some_and(|ops| ops.contains(&json!("verify"))));
+    if is_it {
+        let jws = Unverified::parse(token.as_bytes()).expect("a good token");
+        let set = set_of(vec![member.clone()]);
+        assert!(verify(jws, &set, set.algorithms(), &NoAccelerator).is_ok(), "a good key: {member}");
+    }
 }
 
 /// What has to be so before a member can be of any use (RFC 7517 section 4, RFC 7518 section 6).
