@@ -396,6 +396,7 @@ fuzz_walk() {
         gate | policy) runs=30000 ;;
         authority) runs=100000 ;;
         dpop | jws) runs=200000 ;;
+        eddsa | rsa) runs=3000 ;;
         *) runs=500000 ;;
         esac
         fuzz_target "$name" "$target/fuzz-walk/$name" -seed=1 -runs="$runs" || status=1

@@ -7,6 +7,7 @@
 pub mod authority;
 pub mod authorization;
 pub mod dpop;
+pub mod eddsa;
 pub mod gate;
 pub mod introspection;
 pub mod jwks;
@@ -15,6 +16,7 @@ mod keys;
 mod naive;
 pub mod paths;
 pub mod policy;
+pub mod rsa;
 mod wire;
 
 /// Something to fuzz: its name, and what is done with an input.
@@ -25,10 +27,12 @@ pub const TARGETS: &[Target] = &[
     ("authority", authority::run),
     ("authorization", authorization::run),
     ("dpop", dpop::run),
+    ("eddsa", eddsa::run),
     ("gate", gate::run),
     ("introspection", introspection::run),
     ("jwks", jwks::run),
     ("jws", jws::run),
     ("paths", paths::run),
     ("policy", policy::run),
+    ("rsa", rsa::run),
 ];

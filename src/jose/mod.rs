@@ -21,7 +21,7 @@ mod jwk;
 pub mod jws;
 pub mod key_set;
 pub mod possession;
-mod rsa;
+pub mod rsa;
 pub mod sign;
 pub mod thumbprint;
 pub mod verify;

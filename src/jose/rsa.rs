@@ -78,6 +78,15 @@ impl PublicKey {
     }
 }
 
+/// RSAVP1 (RFC 8017 section 5.2.2): `signature` to the power of `exponent` modulo `modulus`, all big-endian; as long as the
+/// modulus. `None` where the two are no key that is taken here, and for a signature of another length or not less than
+/// the modulus.
+// Public because fuzzing holds the arithmetic against another one. It says nothing about any token.
+#[doc(hidden)]
+pub fn rsavp1(modulus: &[u8], exponent: &[u8], signature: &[u8]) -> Option<Vec<u8>> {
+    PublicKey::new(modulus, exponent).ok()?.open(signature)
+}
+
 /// A private key in PKCS#8 (RFC 5208 section 5, RFC 8017 appendix A.1.2) of its `numbers`, from the modulus to the
 /// coefficient: for others, nothing here computes with it.
 pub(super) fn pkcs8(numbers: &[Vec<u8>]) -> Vec<u8> {
