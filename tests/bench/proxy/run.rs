@@ -71,6 +71,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
     if let Some(file) = &arguments.svg {
         write(file, &chart::draw(&paths, &results))?;
     }
+    if arguments.goals && outcomes.is_empty() {
+        return Err("nothing of this has a goal".to_owned());
+    }
     Ok(outcomes.iter().all(Outcome::reached))
 }
 
