@@ -67,6 +67,7 @@ pub(crate) fn add(ring: &mut Ring) {
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("beside::a_cache_in_front_fetches_past_the_filter_and_is_told", cache_in_front),
+        trial("beside::without_its_callback_nothing_is_enforced_and_it_is_told", callback_withheld),
         trial("beside::request_timeout_ends_what_waits_and_nothing_else", waits),
     ]
 }
@@ -105,6 +106,17 @@ fn cache_in_front() {
     let plan = introspected().in_front(cache());
     assert!(advice(plan.clone()).contains("ERROR: cache stands in front of this filter"));
     let sites = start_in("beside-cache", vec![("cache".to_owned(), plan)], Launch::workers(1)).unwrap();
+    let site = &sites[0];
+    assert_eq!(site.send(&Request::get("/orders/1").field("x-auth-subject", "admin")).status, 200);
+    assert_eq!(site.upstream.received()[0].head.all("x-auth-subject"), ["admin"]);
+}
+
+fn callback_withheld() {
+    let mut plan = introspected();
+    plan.filter.withheld = "proxy_on_request_headers";
+    let told = advice(plan.clone());
+    assert!(told.contains("ERROR: allowed_capabilities lacks proxy_on_request_headers"), "{told}");
+    let sites = start_in("beside-callback", vec![("callback".to_owned(), plan)], Launch::workers(1)).unwrap();
     let site = &sites[0];
     assert_eq!(site.send(&Request::get("/orders/1").field("x-auth-subject", "admin")).status, 200);
     assert_eq!(site.upstream.received()[0].head.all("x-auth-subject"), ["admin"]);

@@ -49,6 +49,8 @@ pub(crate) struct Filter {
     pub(crate) stop_iteration: bool,
     /// Inside of Envoy's composite filter, which chooses it for every request.
     pub(crate) composite: bool,
+    /// A callback or a call that is not on the capability list.
+    pub(crate) withheld: &'static str,
     pub(crate) form: Form,
 }
 
@@ -174,7 +176,7 @@ impl Listener {
                 "runtime": "envoy.wasm.runtime.v8",
                 "code": {"local": {"filename": module}},
                 "environment_variables": {"key_values": filter.environment},
-                "capability_restriction_config": {"allowed_capabilities": capabilities()},
+                "capability_restriction_config": {"allowed_capabilities": capabilities(filter.withheld)},
             },
         });
         let wasm = extension("scopegate", "http.wasm.v3.Wasm", json!({"config": plugin}));
@@ -292,8 +294,9 @@ fn access_log(file: &Path) -> Value {
     })
 }
 
-fn capabilities() -> Value {
-    CAPABILITIES.lines().map(|line| (line.to_owned(), json!({}))).collect::<serde_json::Map<_, _>>().into()
+fn capabilities(withheld: &str) -> Value {
+    let allowed = CAPABILITIES.lines().filter(|line| *line != withheld);
+    allowed.map(|line| (line.to_owned(), json!({}))).collect::<serde_json::Map<_, _>>().into()
 }
 
 fn each_cluster(policy: &Value, visit: &mut dyn FnMut(&str)) {
