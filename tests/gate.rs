@@ -23,6 +23,8 @@ mod clock;
 mod keys;
 #[path = "gate/memory.rs"]
 mod memory;
+#[path = "gate/news.rs"]
+mod news;
 #[path = "gate/outages.rs"]
 mod outages;
 #[path = "gate/readings.rs"]

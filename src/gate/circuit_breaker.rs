@@ -230,7 +230,8 @@ impl CircuitBreaker {
         }
     }
 
-    /// The keys or the metadata of the issuer, which come from where it is asked about tokens, could not be fetched.
+    /// The keys or the metadata of the issuer, which come from where it is asked about tokens, could not be fetched: no
+    /// answer came, or nothing but a server error.
     pub(super) fn keys_failed(&mut self, now: UnixTime) {
         if self.count(None, now) && self.is_closed() {
             self.open(FIRST_BACKOFF, now);

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use super::discovery::{self, Place};
-use super::keys::{Learned, Offer, SetNumber};
+use super::keys::{Failing, Learned, Offer, SetNumber};
 use super::schedule::Schedule;
 use super::sealed::Record;
 use crate::base::secret::Secret;
@@ -28,7 +28,7 @@ pub(super) struct Fetched {
     document: Rc<[u8]>,
     stage: Stage,
     /// What kept the first place of metadata from being read; it may be the only one that the issuer has.
-    hindrance: Option<&'static str>,
+    hindrance: Option<Failing>,
     /// The next fetch is for a key that the set does not have.
     seeking: bool,
     times: Schedule,
@@ -134,7 +134,9 @@ impl Fetched {
         let answer = answered(reply);
         match self.stage.clone() {
             Stage::Metadata(place) => {
-                let found = answer.and_then(|answer| discovery::jwks_uri(answer, &self.issuer));
+                let found = answer.and_then(|answer| {
+                    discovery::jwks_uri(answer, &self.issuer).map_err(Failing::Useless)
+                });
                 match (found, place) {
                     (Ok(uri), _) => {
                         self.stage = Stage::Set(uri);
@@ -184,7 +186,7 @@ impl Fetched {
         Learned::Changed { keys, skipped }
     }
 
-    fn fail(&mut self, why: &'static str, now: UnixTime) -> Learned {
+    fn fail(&mut self, why: Failing, now: UnixTime) -> Learned {
         self.stage = first_stage(&self.fetch);
         self.hindrance = None;
         self.seeking = false;
@@ -271,19 +273,19 @@ fn first_stage(fetch: &Fetch) -> Stage {
 }
 
 /// An answer that says something; what it says may be wrong.
-fn answered<'r>(reply: &'r Reply<'r>) -> Result<&'r Answer<'r>, &'static str> {
+fn answered<'r>(reply: &'r Reply<'r>) -> Result<&'r Answer<'r>, Failing> {
     match reply {
         Reply::Answered(answer) if answer.status < 500 => Ok(answer),
-        Reply::Answered(_) => Err("it answered with a server error"),
-        Reply::Failed => Err("it could not be reached in time"),
+        Reply::Answered(_) => Err(Failing::Outage("it answered with a server error")),
+        Reply::Failed => Err(Failing::Outage("it could not be reached in time")),
     }
 }
 
-fn read_answer(answer: &Answer<'_>) -> Result<(KeySet, Vec<Skipped>), &'static str> {
+fn read_answer(answer: &Answer<'_>) -> Result<(KeySet, Vec<Skipped>), Failing> {
     if answer.status != 200 {
-        return Err("its key set is not there");
+        return Err(Failing::Useless("its key set is not there"));
     }
-    read_set(answer.body)
+    read_set(answer.body).map_err(Failing::Useless)
 }
 
 fn read_set(document: &[u8]) -> Result<(KeySet, Vec<Skipped>), &'static str> {

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use super::engine::Gate;
-use super::keys::{KeyStore, Learned, Offer, SetNumber};
+use super::keys::{Failing, KeyStore, Learned, Offer, SetNumber};
 use super::questions::Topic;
 use super::shared::Turn;
 use super::step::Event;
@@ -97,7 +97,7 @@ impl Gate {
         let Some(learned) = ring.map(|ring| ring.learn(set, reply, now)) else { return true };
         match learned {
             Learned::More => return false,
-            Learned::Failed(_) if self.asks_where_keys_are(id, set) => {
+            Learned::Failed(Failing::Outage(_)) if self.asks_where_keys_are(id, set) => {
                 let now = self.clock.steady(now);
                 self.with_breaker(id, |breaker| breaker.keys_failed(now));
             }
@@ -141,7 +141,7 @@ impl Gate {
                 let skipped = skipped.iter().map(ToString::to_string).collect();
                 self.events.push(Event::KeysChanged { issuer, keys, skipped });
             }
-            Learned::Failed(why) => self.events.push(Event::KeysFailed { issuer, why }),
+            Learned::Failed(failing) => self.events.push(Event::KeysFailed { issuer, why: failing.why() }),
         }
     }
 

@@ -44,8 +44,26 @@ pub(super) enum Learned {
     },
     /// The same keys as before.
     Unchanged,
-    /// Nothing; says why.
-    Failed(&'static str),
+    /// Nothing.
+    Failed(Failing),
+}
+
+/// Why an attempt to fetch keys has failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Failing {
+    /// Nobody answered in time, or with nothing but a server error.
+    Outage(&'static str),
+    /// An answer came, and is of no use.
+    Useless(&'static str),
+}
+
+impl Failing {
+    /// In words.
+    pub(super) const fn why(self) -> &'static str {
+        match self {
+            Self::Outage(why) | Self::Useless(why) => why,
+        }
+    }
 }
 
 impl KeyStore {
