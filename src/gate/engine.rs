@@ -1,12 +1,12 @@
 //! The gate's doors: requests and replies go in, verdicts and callouts come out.
 
-use core::time::Duration;
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::case::{About, Case, Client, Heard, strip};
+use super::asking::standing;
+use super::case::{About, Case, Client, strip};
 use super::certificate;
-use super::circuit_breaker::{Admission, CircuitBreaker, Standing};
+use super::circuit_breaker::CircuitBreaker;
 use super::clock::Clock;
 use super::judge::Stop;
 use super::key_ring::KeyRing;
@@ -16,13 +16,13 @@ use super::questions::{Questions, Topic};
 use super::refuse::Outage;
 use super::route::{Route, route};
 use super::sealed::SealedSets;
-use super::shared::{Shared, SharedSlots, Turn};
-use super::step::{Ask, AskId, Event, Facts, RequestId, Step, Verdict, Woken};
+use super::shared::{Shared, SharedSlots};
+use super::step::{AskId, Event, Facts, RequestId, Step, Verdict, Woken};
 use crate::base::digest::{Digest, DigestKey};
 use crate::base::secret::Secret;
 use crate::base::time::UnixTime;
 use crate::http::head::RequestHead;
-use crate::http::message::{Callout, HeaderEdits, Reply};
+use crate::http::message::{HeaderEdits, Reply};
 use crate::http::path::Path;
 use crate::http::readings::Readings;
 use crate::jose::sign::{NoSigner, Signer};
@@ -31,19 +31,15 @@ use crate::policy::{Denial, Policy};
 use crate::token::credential::{self, Candidate, Found, Scheme};
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
-use crate::token::introspection::{self, Question, Silence};
-
-/// How many callouts it may take to get to an issuer's keys: two places of metadata, and the set.
-const STEPS_TO_KEYS: u32 = 3;
 
 /// Judges requests under one policy.
 pub struct Gate {
     pub(super) policy: Rc<Policy>,
     pub(super) accelerator: Rc<dyn Accelerator>,
-    signer: Rc<dyn Signer>,
+    pub(super) signer: Rc<dyn Signer>,
     /// What this gate's nonces are made with; no other worker has it.
-    own: DigestKey,
-    nonces: u64,
+    pub(super) own: DigestKey,
+    pub(super) nonces: u64,
     pub(super) memory: Memory,
     /// What waits and memories are measured by.
     pub(super) clock: Clock,
@@ -54,7 +50,7 @@ pub struct Gate {
     pub(super) sealed: Option<SealedSets>,
     pub(super) proofs: Option<Proofs>,
     /// Topics that another worker is asking about.
-    following: Vec<Topic>,
+    pub(super) following: Vec<Topic>,
     pub(super) events: Vec<Event>,
     /// Keeps the background fetches of workers apart.
     pub(super) spread: u8,
@@ -194,120 +190,6 @@ impl Gate {
         }
     }
 
-    /// The callouts that have to be sent now, each exactly once.
-    pub fn asks(&mut self, now: UnixTime) -> Vec<Ask> {
-        self.clock.see(now);
-        let mut asks = Vec::new();
-        let steady = self.clock.steady(now);
-        let is_known = |topic| standing(&self.memory, topic, steady) == Standing::ActiveLately;
-        for topic in self.questions.take_wanted(steady, is_known) {
-            if self.takes_turn(topic, now) {
-                asks.extend(self.ask(topic, now));
-            } else {
-                self.following.push(topic);
-            }
-        }
-        asks
-    }
-
-    /// Whether nobody else is asking about `topic`.
-    fn takes_turn(&mut self, topic: Topic, now: UnixTime) -> bool {
-        match (topic, &self.shared) {
-            (Topic::Keys(issuer, set), _) => self.takes_turn_to_fetch(issuer, set, now),
-            (Topic::Token(..), None) => true,
-            (Topic::Token(issuer, digest), Some(shared)) => {
-                shared.take_turn(issuer, digest, self.patience(topic), &self.clock, now) == Turn::Ours
-            }
-        }
-    }
-
-    fn ask(&mut self, topic: Topic, now: UnixTime) -> Option<Ask> {
-        if let Topic::Token(issuer, digest) = topic
-            && self.admission(issuer, digest, now) != Admission::Ask
-        {
-            // Others were quicker to take the places of trials.
-            self.cannot_ask(topic, &Silence::Unavailable(0), now);
-            return None;
-        }
-        let callout = match self.callout(topic, now) {
-            Some(Ok(callout)) => callout,
-            Some(Err(why)) => {
-                self.cannot_ask(topic, &why, now);
-                if let Topic::Token(issuer, _) = topic
-                    && let Some(issuer) = self.issuer_name(issuer)
-                {
-                    self.events.push(Event::IssuerSilent { issuer, why });
-                }
-                return None;
-            }
-            None => {
-                self.questions.drop_topic(topic);
-                return None;
-            }
-        };
-        let steady = self.clock.steady(now);
-        if let Topic::Token(issuer, digest) = topic {
-            let standing = self.memory.standing(issuer, digest, steady);
-            self.with_breaker(issuer, |breaker| breaker.asked(digest, standing));
-        }
-        let id = self.questions.send(topic, now, steady.plus(callout.timeout));
-        Some(Ask { id, callout })
-    }
-
-    /// The question cannot even be put. Whoever waits for its answer is told so by [`Self::expire`].
-    fn cannot_ask(&mut self, topic: Topic, why: &Silence, now: UnixTime) {
-        let Topic::Token(issuer, digest) = topic else { return };
-        if let Some(shared) = &self.shared {
-            shared.give_turn_back(issuer, digest, now);
-        }
-        let steady = self.clock.steady(now);
-        self.questions.give_up(topic, steady, |case| case.heard.push((issuer, Heard::Silent(why.clone()))));
-    }
-
-    /// Looks whether other workers have learned what requests here wait for. Afterwards [`Self::asks`] may have
-    /// something to send, where nobody has.
-    pub fn follow(&mut self, now: UnixTime) -> Vec<Woken> {
-        self.clock.see(now);
-        let mut woken = Vec::new();
-        for topic in core::mem::take(&mut self.following) {
-            // One look for all who wait, however many.
-            if self.is_asked_elsewhere(topic, now) {
-                self.following.push(topic);
-                continue;
-            }
-            self.questions.drop_topic(topic);
-            if let Topic::Keys(issuer, set) = topic {
-                self.adopt_keys(issuer, set, now);
-                // The other worker has failed, or is gone: whoever waits has not been told of a failure here.
-                if self.is_wanted(issuer, set, now) && self.questions.waiter(topic).is_some() {
-                    self.questions.want(topic, self.clock.steady(now));
-                    continue;
-                }
-            }
-            // Whoever still waits judges anew: finds the answer, takes the turn, or goes on waiting.
-            woken.extend(self.wake(topic, now, |_| {}));
-        }
-        woken
-    }
-
-    fn is_asked_elsewhere(&self, topic: Topic, now: UnixTime) -> bool {
-        match topic {
-            Topic::Keys(issuer, set) => {
-                self.sealed.as_ref().is_some_and(|sealed| sealed.is_taken(issuer, set, now))
-            }
-            Topic::Token(issuer, digest) => {
-                let is_taken =
-                    |shared: &Shared| shared.is_taken(issuer, digest, self.patience(topic), &self.clock, now);
-                self.shared.as_ref().is_some_and(is_taken)
-            }
-        }
-    }
-
-    /// Whether another worker is asking what requests here wait for.
-    pub fn is_following(&self) -> bool {
-        !self.following.is_empty()
-    }
-
     /// Takes in the reply to the callout `ask` and judges everybody who waited for it. Afterwards [`Self::asks`] may
     /// have more to send. A reply that comes twice, or too late, changes nothing.
     pub fn answer(&mut self, ask: AskId, reply: &Reply<'_>, now: UnixTime) -> Vec<Woken> {
@@ -429,7 +311,12 @@ impl Gate {
         })
     }
 
-    fn wake(&mut self, topic: Topic, now: UnixTime, mut learn: impl FnMut(&mut Case<'static>)) -> Vec<Woken> {
+    pub(super) fn wake(
+        &mut self,
+        topic: Topic,
+        now: UnixTime,
+        mut learn: impl FnMut(&mut Case<'static>),
+    ) -> Vec<Woken> {
         let mut woken = Vec::new();
         for (id, mut case) in self.questions.wake(topic) {
             learn(&mut case);
@@ -440,55 +327,11 @@ impl Gate {
         woken
     }
 
-    /// What to send about `topic`; `None` where there is nothing to ask.
-    fn callout(&mut self, topic: Topic, now: UnixTime) -> Option<Result<Callout, Silence>> {
-        match topic {
-            Topic::Keys(issuer, set) => self.store(issuer, set)?.callout().map(Ok),
-            Topic::Token(issuer, _) => {
-                let configured = self.policy.issuer(issuer)?;
-                let introspection = configured.introspection.as_ref()?;
-                let case = self.questions.waiter(topic)?;
-                self.nonces = self.nonces.wrapping_add(1);
-                let question = Question {
-                    token: case.token.expose(),
-                    scopes: &self.required_scopes(case.decider),
-                    now,
-                    nonce: self.own.nonce(self.nonces),
-                    signer: &*self.signer,
-                    can_verify: !configured.keys.is_empty(),
-                };
-                Some(introspection::question(&introspection.endpoint, &question))
-            }
-        }
-    }
-
-    /// How long a request waits for news about `topic`.
-    pub(super) fn patience(&self, topic: Topic) -> Duration {
-        match topic {
-            Topic::Keys(issuer, set) => {
-                self.store(issuer, set).map_or(Duration::ZERO, |store| store.timeout() * STEPS_TO_KEYS)
-            }
-            Topic::Token(issuer, _) => {
-                let introspection =
-                    self.policy.issuer(issuer).and_then(|issuer| issuer.introspection.as_ref());
-                introspection.map_or(Duration::ZERO, |introspection| introspection.endpoint.timeout)
-            }
-        }
-    }
-
     pub(super) fn breaker(&self, issuer: IssuerId) -> Option<&CircuitBreaker> {
         self.breakers.get(usize::try_from(issuer.0).ok()?)
     }
 
     pub(super) fn breaker_mut(&mut self, issuer: IssuerId) -> Option<&mut CircuitBreaker> {
         self.breakers.get_mut(usize::try_from(issuer.0).ok()?)
-    }
-}
-
-/// Who the token of `topic` is to its issuer. Keys are nobody's.
-fn standing(memory: &Memory, topic: Topic, now: UnixTime) -> Standing {
-    match topic {
-        Topic::Token(issuer, digest) => memory.standing(issuer, digest, now),
-        Topic::Keys(..) => Standing::ActiveLately,
     }
 }

@@ -134,9 +134,8 @@ impl Fetched {
         let answer = answered(reply);
         match self.stage.clone() {
             Stage::Metadata(place) => {
-                let found = answer.and_then(|answer| {
-                    discovery::jwks_uri(answer, &self.issuer).map_err(Failing::Useless)
-                });
+                let found = answer
+                    .and_then(|answer| discovery::jwks_uri(answer, &self.issuer).map_err(Failing::Useless));
                 match (found, place) {
                     (Ok(uri), _) => {
                         self.stage = Stage::Set(uri);

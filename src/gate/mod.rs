@@ -9,6 +9,7 @@
 //! is never merely resumed: it goes through the same checks as at first, with what has been learned since.
 
 mod admit;
+mod asking;
 mod candidates;
 mod case;
 mod certificate;

@@ -1,0 +1,130 @@
+use core::cell::RefCell;
+use std::collections::BTreeMap;
+
+use super::*;
+
+const KEY: DigestKey = DigestKey::new([1; 16]);
+
+fn record() -> Record {
+    let field = |name: &str, value: &[u8]| (name.to_owned(), value.to_vec());
+    let fields = vec![
+        field("content-type", b"application/json"),
+        field("www-authenticate", b"Basic realm=\"a\""),
+        field("www-authenticate", &[b'x'; 300]),
+    ];
+    let told = Told { at: UnixTime::from_secs(5), status: 200, fields, body: b"{}".to_vec() };
+    let span = Span { at: told.at, until: UnixTime::from_secs(9) };
+    Record { span, kind: Kind::Good, told: Some(told) }
+}
+
+#[test]
+fn a_record_is_read_as_it_was_written() {
+    let digest = KEY.digest(0, b"token");
+    let read = Record::read(&record().write(&KEY, 7, digest), &KEY, 7, digest).unwrap();
+    assert_eq!((read.span, read.kind, read.told), (record().span, record().kind, record().told));
+}
+
+#[test]
+fn a_record_that_was_touched_moved_or_meant_for_another_token_is_none() {
+    let digest = KEY.digest(0, b"token");
+    let bytes = record().write(&KEY, 7, digest);
+    for at in 0..bytes.len() {
+        let mut touched = bytes.clone();
+        touched[at] ^= 1;
+        assert!(Record::read(&touched, &KEY, 7, digest).is_none(), "{at}");
+        assert!(Record::read(&bytes[..at], &KEY, 7, digest).is_none(), "{at}");
+    }
+    assert!(Record::read(&bytes, &KEY, 8, digest).is_none());
+    assert!(Record::read(&bytes, &DigestKey::new([2; 16]), 7, digest).is_none());
+    assert!(Record::read(&bytes, &KEY, 7, KEY.digest(0, b"other")).is_none());
+}
+
+#[derive(Default)]
+struct Slots(RefCell<BTreeMap<u32, (Vec<u8>, u32)>>);
+
+impl SharedSlots for Slots {
+    fn read(&self, slot: u32) -> Option<(Vec<u8>, u32)> {
+        self.0.borrow().get(&slot).cloned()
+    }
+
+    fn write(&self, slot: u32, bytes: &[u8], version: Option<u32>) -> bool {
+        let mut slots = self.0.borrow_mut();
+        let found = slots.get(&slot).map(|(_, version)| *version);
+        if found == version {
+            slots.insert(slot, (bytes.to_vec(), found.unwrap_or(0) + 1));
+        }
+        found == version
+    }
+}
+
+const ISSUER: IssuerId = IssuerId(0);
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Two tokens of one slot.
+fn neighbours() -> (Digest, Digest) {
+    let one = KEY.digest(0, b"token");
+    let same = |other: &Digest| slot(ISSUER, *other) == slot(ISSUER, one);
+    (one, (1..).map(|number| KEY.digest(number, b"token")).find(same).unwrap())
+}
+
+fn shared() -> Shared {
+    Shared { slots: Rc::new(Slots::default()), keys: vec![Some(KEY)] }
+}
+
+fn tell(shared: &Shared, digest: Digest, kind: Kind, at: i64) {
+    let answer = Answer { status: 200, fields: &[], body: b"{}" };
+    let span = Span { at: UnixTime::from_secs(at), until: UnixTime::from_secs(at + 60) };
+    shared.tell(ISSUER, digest, kind, &answer, span, &Clock::default());
+}
+
+#[test]
+fn a_good_answer_is_displaced_by_a_good_one_and_by_nothing_else_in_its_time() {
+    let (clock, now) = (Clock::default(), UnixTime::from_secs);
+    let (good, other) = neighbours();
+    let shared = shared();
+    let told = |digest, at| shared.told(ISSUER, digest, &clock, now(at)).is_some();
+    tell(&shared, good, Kind::Good, 100);
+    // As garbage comes in: a turn, then a refusal or nothing.
+    assert_eq!(shared.take_turn(ISSUER, other, PATIENCE, &clock, now(101)), Turn::Ours);
+    tell(&shared, other, Kind::Refused, 101);
+    shared.give_turn_back(ISSUER, other, now(101));
+    assert!(told(good, 101) && !told(other, 101));
+    tell(&shared, other, Kind::Good, 102);
+    assert!(told(other, 102) && !told(good, 102));
+    tell(&shared, good, Kind::Refused, 162);
+    assert!(told(good, 162), "the good answer's time was over");
+}
+
+#[test]
+fn a_turn_lasts_no_longer_than_whoever_looks_would_wait() {
+    let (clock, now) = (Clock::default(), UnixTime::from_secs);
+    let digest = KEY.digest(0, b"token");
+    let shared = shared();
+    assert_eq!(shared.take_turn(ISSUER, digest, PATIENCE * 100, &clock, now(100)), Turn::Ours);
+    assert_eq!(shared.take_turn(ISSUER, digest, PATIENCE, &clock, now(101)), Turn::Theirs);
+    assert!(!shared.is_taken(ISSUER, digest, PATIENCE, &clock, now(102)));
+    assert_eq!(shared.take_turn(ISSUER, digest, PATIENCE, &clock, now(102)), Turn::Ours);
+}
+
+#[test]
+fn what_was_written_by_a_clock_that_is_set_back_since_does_not_count() {
+    let now = UnixTime::from_secs;
+    let digest = KEY.digest(0, b"token");
+    for lease in [false, true] {
+        let shared = shared();
+        let mut clock = Clock::default();
+        clock.see(now(100));
+        if lease {
+            assert_eq!(shared.take_turn(ISSUER, digest, PATIENCE, &clock, now(100)), Turn::Ours);
+        } else {
+            tell(&shared, digest, Kind::Good, 100);
+        }
+        for back in [99, 0, -1_000_000] {
+            clock.see(now(back));
+            assert!(shared.told(ISSUER, digest, &clock, now(back)).is_none(), "{back}");
+            assert!(!shared.is_taken(ISSUER, digest, PATIENCE, &clock, now(back)), "{back}");
+        }
+        assert!(shared.told(ISSUER, digest, &clock, now(101)).is_none(), "when its time comes again");
+        assert_eq!(shared.take_turn(ISSUER, digest, PATIENCE, &clock, now(0)), Turn::Ours);
+    }
+}
