@@ -12,4 +12,3 @@ pub mod json;
 pub mod secret;
 pub mod table;
 pub mod time;
-pub mod wait;

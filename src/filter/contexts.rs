@@ -125,7 +125,9 @@ fn skin_for(policy: Policy, root: ContextId) -> Result<Rc<Skin<Envoy>>, &'static
         .sharing(Rc::new(SharedData), common)
         .signing_with(Rc::new(HostSignatures::default()));
     // Of whichever policies are in force in this VM: the one before this, and those of other listeners.
-    let gate = running().into_iter().fold(gate, |gate, skin| skin.hand_over(gate));
+    let running = running();
+    let formers: Vec<_> = running.iter().filter_map(|skin| skin.gate()).collect();
+    let gate = gate.taking_over(formers.iter().map(|former| &**former));
     Ok(Rc::new(Skin::new(Envoy::new(queue), root, gate)))
 }
 

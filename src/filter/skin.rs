@@ -5,7 +5,7 @@
 //! something, since it may call back. Looking something up for the gate is no such thing.
 
 use core::time::Duration;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
@@ -107,12 +107,9 @@ impl<H: Host> Skin<H> {
         &self.host
     }
 
-    /// `next`, with what this one knows that holds for it too.
-    pub fn hand_over(&self, next: Gate) -> Gate {
-        match self.gate.try_borrow() {
-            Ok(gate) => next.taking_over(&gate),
-            Err(_) => next,
-        }
+    /// What its gate knows, for another one; `None` while it is at work.
+    pub fn gate(&self) -> Option<Ref<'_, Gate>> {
+        self.gate.try_borrow().ok()
     }
 
     /// The policy is in force. Nothing is sent before the first tick: Envoy tries every configuration in a VM that it

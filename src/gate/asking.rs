@@ -116,7 +116,7 @@ impl Gate {
     fn is_asked_elsewhere(&self, topic: Topic, now: UnixTime) -> bool {
         match topic {
             Topic::Keys(issuer, set) => {
-                self.sealed.as_ref().is_some_and(|sealed| sealed.is_taken(issuer, set, now))
+                self.sealed.as_ref().is_some_and(|sealed| sealed.is_taken(issuer, set, &self.clock, now))
             }
             Topic::Token(issuer, digest) => {
                 let is_taken =

@@ -70,6 +70,8 @@ pub(super) enum Admission {
 /// How an issuer has answered lately. All times are steady (see [`super::clock`]).
 pub(super) struct CircuitBreaker {
     state: State,
+    /// When it was found last that the issuer is well, or fails.
+    found: Option<UnixTime>,
     /// Failures that no stranger caused, since the last success.
     failures: Option<Failures>,
     /// Connections that failed, since the last answer of any status.
@@ -125,6 +127,7 @@ impl Default for CircuitBreaker {
     fn default() -> Self {
         Self {
             state: State::Closed,
+            found: None,
             failures: None,
             unreached: None,
             refusals: None,
@@ -146,6 +149,7 @@ impl CircuitBreaker {
         };
         Self {
             state,
+            found: self.found,
             failures: self.failures,
             unreached: self.unreached,
             refusals: self.refusals,
@@ -153,6 +157,11 @@ impl CircuitBreaker {
             paused: Expiring::new(PAUSED_TOKENS),
             failed: self.failed,
         }
+    }
+
+    /// When it was found last that the issuer is well, or fails; `None` where neither has happened yet.
+    pub(super) const fn found(&self) -> Option<UnixTime> {
+        self.found
     }
 
     /// Whether the issuer is asked as usual.
@@ -185,8 +194,9 @@ impl CircuitBreaker {
     }
 
     /// The issuer said whether a token is good.
-    pub(super) fn succeeded(&mut self) {
+    pub(super) fn succeeded(&mut self, now: UnixTime) {
         self.state = State::Closed;
+        self.found = Some(now);
         self.failures = None;
         self.unreached = None;
         self.refusals = None;
@@ -246,6 +256,7 @@ impl CircuitBreaker {
 
     fn open(&mut self, backoff: Duration, now: UnixTime) {
         self.state = State::Open { until: now.plus(backoff), backoff, trials: Vec::new() };
+        self.found = Some(now);
     }
 
     /// Counts a failure that no stranger caused; whether they are enough. Whoever holds one token holds no two: one

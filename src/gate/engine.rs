@@ -42,7 +42,7 @@ pub struct Gate {
     pub(super) nonces: u64,
     pub(super) memory: Memory,
     /// What waits and memories are measured by.
-    pub(super) clock: Clock,
+    pub(super) clock: Rc<Clock>,
     pub(super) keys: Vec<KeyRing>,
     pub(super) breakers: Vec<CircuitBreaker>,
     pub(super) questions: Questions,
@@ -72,7 +72,7 @@ impl Gate {
             own: DigestKey::new(seed),
             nonces: 0,
             memory,
-            clock: Clock::default(),
+            clock: Rc::default(),
             keys,
             breakers,
             questions: Questions::default(),

@@ -9,7 +9,6 @@ use super::schedule::Schedule;
 use super::sealed::Record;
 use crate::base::secret::Secret;
 use crate::base::time::UnixTime;
-use crate::base::wait::JITTER;
 use crate::http::freshness;
 use crate::http::message::{Answer, Callout, Reply};
 use crate::http::uri::Uri;
@@ -221,11 +220,7 @@ impl Fetched {
     /// Takes in what another worker fetched: a set that is newer than the one here, and as good as if it had been
     /// fetched here. `None` where it is not, and the set stays as it is.
     pub(super) fn adopt(&mut self, record: &Record, now: UnixTime) -> Option<Learned> {
-        let latest = now.plus(JITTER);
-        // A set that was fetched when the clock was ahead is as old as can be.
-        let known = self.times.fetched().filter(|known| *known <= latest);
-        let is_newer = known.is_none_or(|known| record.fetched > known);
-        if record.fetched > latest || record.vouched > latest || !is_newer {
+        if self.times.fetched().is_some_and(|known| record.fetched <= known) {
             return None;
         }
         let mut times = Schedule::new(&self.fetch);

@@ -35,6 +35,7 @@ impl Gate {
     }
 
     fn due(&self, now: UnixTime) -> Vec<(IssuerId, SetNumber)> {
+        let now = self.clock.steady(now);
         let rings = (0..).map(IssuerId).zip(&self.keys);
         let stores = rings.flat_map(|(issuer, ring)| ring.stores().iter().map(move |store| (issuer, store)));
         let due = stores.filter(|(_, store)| store.is_due(self.spread, now));
@@ -43,6 +44,7 @@ impl Gate {
 
     /// How long ago the oldest key set in use of each issuer was fetched.
     pub fn key_ages(&self, now: UnixTime) -> Vec<(Rc<str>, Duration)> {
+        let now = self.clock.steady(now);
         let oldest =
             |ring: &super::key_ring::KeyRing| ring.stores().iter().filter_map(|store| store.age(now)).max();
         let issuers = self.policy.issuers.iter().zip(&self.keys);
@@ -53,20 +55,21 @@ impl Gate {
     pub(super) fn takes_turn_to_fetch(&mut self, issuer: IssuerId, set: SetNumber, now: UnixTime) -> bool {
         let length = self.store(issuer, set).map_or(Duration::ZERO, KeyStore::timeout) + GRACE;
         let Some(sealed) = &self.sealed else { return true };
-        if sealed.take_turn(issuer, set, now, length) == Turn::Theirs {
+        if sealed.take_turn(issuer, set, length, &self.clock, now) == Turn::Theirs {
             return false;
         }
         // Whoever had the turn before us may have told us in this moment.
         self.adopt_keys(issuer, set, now);
         let is_wanted = self.is_wanted(issuer, set, now);
         if !is_wanted && let Some(sealed) = &self.sealed {
-            sealed.give_turn_back(issuer, set, now);
+            sealed.give_turn_back(issuer, set, &self.clock, now);
         }
         is_wanted
     }
 
     /// Whether a set has to be fetched still, for its age or for a key that it does not have.
     pub(super) fn is_wanted(&self, issuer: IssuerId, set: SetNumber, now: UnixTime) -> bool {
+        let now = self.clock.steady(now);
         let is_due = self.store(issuer, set).is_some_and(|store| store.is_due(self.spread, now));
         is_due || self.is_seeking(issuer, set)
     }
@@ -77,9 +80,11 @@ impl Gate {
 
     /// Takes in what another worker fetched of a set; whether that is news.
     pub(super) fn adopt_keys(&mut self, id: IssuerId, set: SetNumber, now: UnixTime) -> bool {
-        let Some(record) = self.sealed.as_ref().and_then(|sealed| sealed.read(id, set)) else { return false };
+        let record = self.sealed.as_ref().and_then(|sealed| sealed.read(id, set, &self.clock, now));
+        let Some(record) = record else { return false };
+        let steady = self.clock.steady(now);
         let ring = usize::try_from(id.0).ok().and_then(|at| self.keys.get_mut(at));
-        let Some(learned) = ring.and_then(|ring| ring.adopt(set, &record, now)) else { return false };
+        let Some(learned) = ring.and_then(|ring| ring.adopt(set, &record, steady)) else { return false };
         self.note_keys(id, learned);
         true
     }
@@ -94,12 +99,12 @@ impl Gate {
     ) -> bool {
         let sought = self.is_seeking(id, set);
         let ring = usize::try_from(id.0).ok().and_then(|at| self.keys.get_mut(at));
-        let Some(learned) = ring.map(|ring| ring.learn(set, reply, now)) else { return true };
+        let steady = self.clock.steady(now);
+        let Some(learned) = ring.map(|ring| ring.learn(set, reply, steady)) else { return true };
         match learned {
             Learned::More => return false,
             Learned::Failed(Failing::Outage(_)) if self.asks_where_keys_are(id, set) => {
-                let now = self.clock.steady(now);
-                self.with_breaker(id, |breaker| breaker.keys_failed(now));
+                self.with_breaker(id, |breaker| breaker.keys_failed(steady));
             }
             Learned::Failed(_) | Learned::Unchanged | Learned::Changed { .. } => {}
         }
@@ -126,9 +131,9 @@ impl Gate {
         let is_behind = self.adopt_keys(id, set, now);
         let Some(sealed) = &self.sealed else { return };
         let fetched = self.store(id, set).and_then(KeyStore::fetched);
-        match fetched.and_then(|fetched| fetched.record(sought, now)) {
-            Some(record) if !is_behind => sealed.tell(id, set, &record, now),
-            Some(_) | None => sealed.give_turn_back(id, set, now),
+        match fetched.and_then(|fetched| fetched.record(sought, self.clock.steady(now))) {
+            Some(record) if !is_behind => sealed.tell(id, set, record, &self.clock, now),
+            Some(_) | None => sealed.give_turn_back(id, set, &self.clock, now),
         }
     }
 
@@ -153,6 +158,7 @@ impl Gate {
     pub(super) fn keys_of(&self, issuer: IssuerId, now: UnixTime) -> Offer {
         let ring = usize::try_from(issuer.0).ok().and_then(|at| self.keys.get(at));
         let asking = |set| self.questions.is_open(Topic::Keys(issuer, set));
+        let now = self.clock.steady(now);
         ring.map_or(Offer::Nothing(Duration::ZERO), |ring| ring.offer(asking, now))
     }
 
@@ -160,6 +166,7 @@ impl Gate {
     pub(super) fn unknown_key(&mut self, issuer: IssuerId, waited: &[SetNumber], now: UnixTime) -> Offer {
         let ring = usize::try_from(issuer.0).ok().and_then(|at| self.keys.get_mut(at));
         let asking = |set| self.questions.is_open(Topic::Keys(issuer, set));
+        let now = self.clock.steady(now);
         ring.map_or(Offer::Nothing(Duration::ZERO), |ring| ring.unknown_key(waited, asking, now))
     }
 }

@@ -1,50 +1,63 @@
-//! What a gate knows goes on under the next policy, as far as it means the same there.
+//! What the gates of a worker know goes on under the next policy, as far as it means the same there.
+
+use std::rc::Rc;
 
 use super::engine::Gate;
 use crate::policy::{Issuer, Keys};
 use crate::token::expect::IssuerId;
 
 impl Gate {
-    /// This gate, with what `former` knows that holds under this policy too: a change of the policy makes nobody wait
+    /// This gate, with what `formers` know that holds under this policy too: a change of the policy makes nobody wait
     /// for keys that are there, asks no issuer again, and closes no circuit breaker that is open.
     ///
     /// Key sets go over for the same issuer, place and cluster; for how long they are used is for this policy to say.
     /// What an issuer said, and whether it answers, go over where its whole part of the policy is the same and has the
-    /// same place in it; what that grants is worked out anew. Tokens that were verified are verified again. To be called
-    /// after [`Gate::sharing`], before the gate has judged anything; of several gates the first one that has something
-    /// to hand over counts for answers.
+    /// same place in it; what that grants is worked out anew. Tokens that were verified are verified again. Of several
+    /// that know something of one issuer the latest news count, whichever of them this gate stands in for. To be called
+    /// after [`Gate::sharing`], before the gate has judged anything. All `formers` are of one worker: each has taken
+    /// over from those before it.
     #[must_use]
-    pub fn taking_over(mut self, former: &Self) -> Self {
-        for ring in &mut self.keys {
-            for former in &former.keys {
-                ring.take_over(former);
+    pub fn taking_over<'g>(mut self, formers: impl IntoIterator<Item = &'g Self>) -> Self {
+        let mut formers: Vec<&Self> = formers.into_iter().collect();
+        let Some(first) = formers.first() else { return self };
+        // What the clock has shown before tells how old shared records are, and what is taken over.
+        self.clock = Rc::clone(&first.clock);
+        formers.retain(|former| Rc::ptr_eq(&former.clock, &self.clock));
+        for former in formers {
+            for ring in &mut self.keys {
+                for former in &former.keys {
+                    ring.take_over(former);
+                }
+            }
+            if self.memory.reads(&former.memory) {
+                self.take_over_words(former);
             }
         }
-        let same: Vec<IssuerId> = (0..)
-            .map(IssuerId)
-            .zip(self.policy.issuers.iter().zip(&former.policy.issuers))
-            .filter(|(_, (issuer, former))| is_same(issuer, former))
-            .map(|(id, _)| id)
-            .collect();
-        // What the clock has shown before tells how old shared records are, and what is taken over.
-        let is_first = self.memory.answers().next().is_none();
-        if is_first {
-            self.clock.clone_from(&former.clock);
-        }
-        if !is_first || !self.memory.reads(&former.memory) {
-            return self;
-        }
-        for (id, (breaker, former)) in (0..).map(IssuerId).zip(self.breakers.iter_mut().zip(&former.breakers))
-        {
-            if same.contains(&id) {
+        self
+    }
+
+    /// Takes over what `former` heard from issuers, and whether they answer.
+    fn take_over_words(&mut self, former: &Self) {
+        let issuers = (0..).map(IssuerId).zip(self.policy.issuers.iter().zip(&former.policy.issuers));
+        let same: Vec<IssuerId> =
+            issuers.filter(|(_, (issuer, former))| is_same(issuer, former)).map(|(id, _)| id).collect();
+        for id in &same {
+            if let (Some(breaker), Some(former)) = (self.breaker_mut(*id), former.breaker(*id))
+                && former.found() > breaker.found()
+            {
                 *breaker = former.handed_over();
             }
         }
-        for answer in former.memory.answers().filter(|answer| same.contains(&answer.issuer())) {
-            let known = answer.good().map(|known| self.know(known.holder.grant().clone()));
-            self.memory.take_over(&answer, known);
+        for said in former.memory.answers().filter(|said| same.contains(&said.issuer())) {
+            // Nothing later is given up for it.
+            if self.memory.is_full() {
+                return;
+            }
+            if self.memory.is_news(&said) {
+                let known = said.good().map(|known| self.know(known.holder.grant().clone()));
+                self.memory.take_over(&said, known);
+            }
         }
-        self
     }
 }
 

@@ -6,11 +6,12 @@ use std::rc::Rc;
 use super::admit;
 use super::case::Heard;
 use super::circuit_breaker::{CircuitBreaker, Failure};
+use super::clock;
 use super::engine::Gate;
 use super::keys::Offer;
 use super::memory::{Asked, Known, Span};
 use super::questions::Topic;
-use super::shared::{self, Kind};
+use super::shared::Kind;
 use super::step::Event;
 use crate::base::digest::Digest;
 use crate::base::time::UnixTime;
@@ -48,7 +49,10 @@ impl Gate {
         let times = Times { asked, answered: now, now };
         let heard = self.understand(id, digest, reply, verified.as_deref(), times);
         match &heard {
-            Heard::Good(_) | Heard::Refused(_) => self.with_breaker(id, CircuitBreaker::succeeded),
+            Heard::Good(_) | Heard::Refused(_) => {
+                let now = self.clock.steady(now);
+                self.with_breaker(id, |breaker| breaker.succeeded(now));
+            }
             Heard::Silent(why) => {
                 let (failure, now) = (failure(reply, why), self.clock.steady(now));
                 self.with_breaker(id, |breaker| breaker.failed(digest, standing, failure, now));
@@ -129,7 +133,7 @@ impl Gate {
         let ring =
             usize::try_from(id.0).ok().and_then(|at| self.keys.get(at)).filter(|ring| !ring.is_empty());
         // While a fetch is on its way, an old set will do.
-        let offer = ring.map(|ring| ring.offer(|_| true, now));
+        let offer = ring.map(|ring| ring.offer(|_| true, self.clock.steady(now)));
         let keys = match &offer {
             None => ReplyKeys::NotExpected,
             Some(Offer::Keys(keys)) => ReplyKeys::There(keys, &*self.accelerator),
@@ -163,8 +167,8 @@ impl Gate {
                 if let Some(member) = fault.unsaid() {
                     self.events.push(Event::AnswerIncomplete { issuer: Rc::clone(&issuer.name), member });
                 }
-                let until = self.clock.steady(at).plus(*negative_ttl);
-                self.memory.tell_refused(asked, digest, fault.clone(), until);
+                let since = self.clock.steady(at);
+                self.memory.tell_refused(asked, digest, fault.clone(), since, since.plus(*negative_ttl));
                 Heard::Refused(fault)
             }
             Word::Unknown(why) => {
@@ -201,7 +205,7 @@ impl Gate {
             }
             (Heard::Silent(_), _) | (_, Reply::Failed) => return shared.give_turn_back(id, digest, now),
         };
-        shared.tell(id, digest, kind, answer, shared::Span { at: now, until }, &self.clock);
+        shared.tell(id, digest, kind, answer, clock::Span { at: now, until }, &self.clock);
     }
 
     pub(super) fn know(&self, grant: Grant) -> Rc<Known> {

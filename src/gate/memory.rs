@@ -53,6 +53,12 @@ pub(super) struct Good {
     fresh: UnixTime,
 }
 
+/// A token that is not good: why, and since when that is known.
+pub(super) struct Refused {
+    fault: TokenFault,
+    since: UnixTime,
+}
+
 /// From when until when, in steady time, an issuer's word counts.
 #[derive(Clone, Copy)]
 pub(super) struct Span {
@@ -65,25 +71,22 @@ pub(super) struct Span {
 }
 
 /// What an issuer said of a token, and until when that is remembered.
-pub(super) enum Said<'m> {
-    Good(Asked, Digest, &'m Good, UnixTime),
-    Refused(Asked, Digest, &'m TokenFault, UnixTime),
+pub(super) struct Said<'m> {
+    asked: Asked,
+    digest: Digest,
+    word: Result<&'m Good, &'m Refused>,
+    until: UnixTime,
 }
 
 impl Said<'_> {
     /// Who said so.
     pub(super) const fn issuer(&self) -> IssuerId {
-        match self {
-            Self::Good(asked, ..) | Self::Refused(asked, ..) => asked.issuer,
-        }
+        self.asked.issuer
     }
 
     /// The token, where it is good.
     pub(super) fn good(&self) -> Option<&Known> {
-        match self {
-            Self::Good(_, _, good, _) => Some(&good.known),
-            Self::Refused(..) => None,
-        }
+        self.word.ok().map(|good| &*good.known)
     }
 }
 
@@ -91,13 +94,15 @@ impl Said<'_> {
 pub(super) struct Memory {
     key: DigestKey,
     good: Expiring<(Vouched, Digest), Good>,
-    refused: Expiring<(Asked, Digest), TokenFault>,
+    refused: Expiring<(Asked, Digest), Refused>,
+    capacity: usize,
 }
 
 impl Memory {
     /// An empty memory for `capacity` good tokens and as many refused ones, its digests keyed with `seed`.
     pub(super) fn new(capacity: usize, seed: [u8; 16]) -> Self {
-        Self { key: DigestKey::new(seed), good: Expiring::new(capacity), refused: Expiring::new(capacity) }
+        let (good, refused) = (Expiring::new(capacity), Expiring::new(capacity));
+        Self { key: DigestKey::new(seed), good, refused, capacity }
     }
 
     pub(super) fn digest(&self, token: &[u8]) -> Digest {
@@ -127,12 +132,18 @@ impl Memory {
         {
             return Some(Ok(Rc::clone(&good.known)));
         }
-        self.refused.get(&(asked, digest), now).map(|fault| Err(fault.clone()))
+        self.refused.get(&(asked, digest), now).map(|refused| Err(refused.fault.clone()))
     }
 
     /// What the issuer said about the token when it last spoke, for times in which it does not.
     pub(super) fn told_once(&self, asked: Asked, digest: Digest, now: UnixTime) -> Option<Rc<Known>> {
         self.good.get(&(Vouched::Issuer(asked), digest), now).map(|good| Rc::clone(&good.known))
+    }
+
+    /// When the issuer said last what it thinks of the token, as far as that is remembered, in time or not.
+    pub(super) fn said_at(&self, asked: Asked, digest: Digest) -> Option<UnixTime> {
+        let good = self.good.kept(&(Vouched::Issuer(asked), digest)).map(|good| good.since);
+        good.max(self.refused.kept(&(asked, digest)).map(|refused| refused.since))
     }
 
     /// Who the token is to `issuer`: one that it called active within the last hour, or any.
@@ -157,10 +168,22 @@ impl Memory {
         self.good.insert((Vouched::Issuer(asked), digest), Good { known, since, fresh }, stale);
     }
 
-    /// Remembers until `until` that the issuer refused a token.
-    pub(super) fn tell_refused(&mut self, asked: Asked, digest: Digest, fault: TokenFault, until: UnixTime) {
+    /// Remembers until `until` that the issuer refused a token, at `since`.
+    pub(super) fn tell_refused(
+        &mut self,
+        asked: Asked,
+        digest: Digest,
+        fault: TokenFault,
+        since: UnixTime,
+        until: UnixTime,
+    ) {
+        self.forget_good(asked, digest);
+        self.refused.insert((asked, digest), Refused { fault, since }, until);
+    }
+
+    /// Forgets that the issuer called a token good.
+    pub(super) fn forget_good(&mut self, asked: Asked, digest: Digest) {
         self.good.remove(&(Vouched::Issuer(asked), digest));
-        self.refused.insert((asked, digest), fault, until);
     }
 
     /// Whether digests here are those of `other`.
@@ -168,28 +191,43 @@ impl Memory {
         self.digest(b"") == other.digest(b"")
     }
 
+    /// Whether the next token makes an older one forgotten.
+    pub(super) fn is_full(&self) -> bool {
+        self.good.len().max(self.refused.len()) >= self.capacity
+    }
+
     /// What issuers said, good before bad and old before new.
     pub(super) fn answers(&self) -> impl Iterator<Item = Said<'_>> {
-        let good = self.good.iter().filter_map(|(key, good, until)| match key {
-            (Vouched::Issuer(asked), digest) => Some(Said::Good(*asked, *digest, good, until)),
-            (Vouched::Signature, _) => None,
+        let good = self.good.iter().filter_map(|((vouched, digest), good, until)| match vouched {
+            Vouched::Issuer(asked) => Some(Said { asked: *asked, digest: *digest, word: Ok(good), until }),
+            Vouched::Signature => None,
         });
-        let refused = self.refused.iter();
-        good.chain(
-            refused.map(|((asked, digest), fault, until)| Said::Refused(*asked, *digest, fault, until)),
-        )
+        let refused = self.refused.iter().map(|((asked, digest), refused, until)| Said {
+            asked: *asked,
+            digest: *digest,
+            word: Err(refused),
+            until,
+        });
+        good.chain(refused)
+    }
+
+    /// Whether `said` is later than what is remembered here of the same token.
+    pub(super) fn is_news(&self, said: &Said<'_>) -> bool {
+        let since = said.word.map_or_else(|refused| refused.since, |good| good.since);
+        self.said_at(said.asked, said.digest).is_none_or(|known| since > known)
     }
 
     /// Remembers an answer as `said` is remembered elsewhere; `known` is what it grants here, where it is good.
     pub(super) fn take_over(&mut self, said: &Said<'_>, known: Option<Rc<Known>>) {
-        match (said, known) {
-            (Said::Good(asked, digest, good, until), Some(known)) => {
-                let good = Good { known, since: good.since, fresh: good.fresh };
-                self.good.insert((Vouched::Issuer(*asked), *digest), good, *until);
+        let Said { asked, digest, until, .. } = *said;
+        match (said.word, known) {
+            (Ok(Good { since, fresh, .. }), Some(known)) => {
+                let span = Span { since: *since, fresh: *fresh, stale: until };
+                self.tell_good(asked, digest, known, span);
             }
-            (Said::Good(..), None) => {}
-            (Said::Refused(asked, digest, fault, until), _) => {
-                self.refused.insert((*asked, *digest), (*fault).clone(), *until);
+            (Ok(_), None) => {}
+            (Err(Refused { fault, since }), _) => {
+                self.tell_refused(asked, digest, fault.clone(), *since, until);
             }
         }
     }

@@ -1,9 +1,8 @@
-//! When a key set is fetched, and for how long it is used.
+//! When a key set is fetched, and for how long it is used. All times are steady (see [`super::clock`]).
 
 use core::time::Duration;
 
 use crate::base::time::UnixTime;
-use crate::base::wait::Wait;
 use crate::policy::Fetch;
 
 /// While an issuer has given us no key at all, the pauses between attempts grow up to this.
@@ -22,10 +21,10 @@ pub(super) struct Schedule {
     fetched: Option<UnixTime>,
     /// How long the issuer lets it be used; `None` where it did not say.
     lifetime: Option<Duration>,
-    /// After a failure nothing is fetched before this is over, whatever the reason.
-    pause: Wait,
-    /// Keys that the set does not have cause no fetch before this is over.
-    cooldown: Wait,
+    /// After a failure nothing is fetched before this, whatever the reason.
+    pause: Option<UnixTime>,
+    /// Keys that the set does not have cause no fetch before this.
+    cooldown: Option<UnixTime>,
     /// Failures since the last success.
     failures: u32,
 }
@@ -38,8 +37,8 @@ impl Schedule {
             min_refresh: fetch.min_refresh,
             fetched: None,
             lifetime: None,
-            pause: Wait::NONE,
-            cooldown: Wait::NONE,
+            pause: None,
+            cooldown: None,
             failures: 0,
         }
     }
@@ -70,39 +69,39 @@ impl Schedule {
     /// Whether the set has to be fetched before it is used again.
     pub(super) fn is_stale(&self, now: UnixTime) -> bool {
         let usable = self.length().max(self.due_after(0) + LEEWAY);
-        self.fetched.is_none_or(|fetched| Wait::new(fetched, usable).is_over(now))
+        self.fetched.is_none_or(|fetched| now >= fetched.plus(usable))
     }
 
     /// Whether the set is to be fetched in the background.
     pub(super) fn is_due(&self, spread: u8, now: UnixTime) -> bool {
-        let due = |fetched| Wait::new(fetched, self.due_after(spread)).is_over(now);
+        let due = |fetched: UnixTime| now >= fetched.plus(self.due_after(spread));
         self.fetched.is_none_or(due) && !self.is_pausing(now)
     }
 
     /// Whether it is too early for another attempt after one that failed.
     pub(super) fn is_pausing(&self, now: UnixTime) -> bool {
-        !self.pause.is_over(now)
+        self.pause.is_some_and(|until| now < until)
     }
 
     /// How long that lasts.
     pub(super) fn pause(&self, now: UnixTime) -> Duration {
-        self.pause.left(now)
+        self.pause.map_or(Duration::ZERO, |until| until.since(now))
     }
 
     /// Whether a set that is too old is in use still with whoever said so at `vouched`: they try to fetch it as often as
     /// `min_refresh` lets them, and say so each time.
     pub(super) fn is_vouched(&self, vouched: UnixTime, now: UnixTime) -> bool {
-        !Wait::new(vouched, self.min_refresh * 2).is_over(now)
+        now < vouched.plus(self.min_refresh * 2)
     }
 
     /// Whether a key that is not in the set may have it fetched.
     pub(super) fn may_seek(&self, now: UnixTime) -> bool {
-        self.cooldown.is_over(now) && !self.is_pausing(now)
+        self.cooldown.is_none_or(|until| now >= until) && !self.is_pausing(now)
     }
 
     /// Such a fetch is begun, here or by another worker at `now`: the next one has to wait.
     pub(super) fn seek(&mut self, now: UnixTime) {
-        self.cooldown = Wait::new(now, self.min_refresh);
+        self.cooldown = Some(now.plus(self.min_refresh));
     }
 
     /// Whether the last attempt failed.
@@ -114,7 +113,7 @@ impl Schedule {
     pub(super) const fn succeed(&mut self, at: UnixTime, lifetime: Option<Duration>) {
         self.fetched = Some(at);
         self.lifetime = lifetime;
-        self.pause = Wait::NONE;
+        self.pause = None;
         self.failures = 0;
     }
 
@@ -128,9 +127,9 @@ impl Schedule {
                 (Duration::from_millis(500) * 2u32.saturating_pow(failures.min(8))).min(LONGEST_PAUSE)
             }
         };
-        self.pause = Wait::new(now, pause);
+        self.pause = Some(now.plus(pause));
         // Nobody's key was looked for.
-        self.cooldown = Wait::NONE;
+        self.cooldown = None;
         self.failures = self.failures.saturating_add(1);
     }
 
@@ -198,24 +197,16 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_makes_a_set_due_and_stale() {
-        let mut schedule = schedule(600, 30);
-        schedule.succeed(at(10_000), None);
-        assert!(!schedule.is_due(0, at(10_000)) && !schedule.is_stale(at(10_000)));
-        for back in [9_990, 0, -10_000] {
-            assert!(schedule.is_due(0, at(back)) && schedule.is_stale(at(back)), "{back}");
-        }
-    }
-
-    #[test]
-    fn a_clock_that_is_set_back_ends_pauses() {
+    fn a_pause_holds_back_every_fetch_and_a_cooldown_those_for_unknown_keys() {
         let mut schedule = fetched(600, 30, None);
         schedule.fail(at(700));
         schedule.seek(at(700));
         assert!(schedule.is_pausing(at(729)) && !schedule.may_seek(at(729)) && schedule.is_failing());
         assert!(!schedule.is_pausing(at(730)) && schedule.may_seek(at(730)));
-        assert!(!schedule.is_pausing(at(0)) && schedule.may_seek(at(0)));
-        assert_eq!((schedule.pause(at(701)).as_secs(), schedule.pause(at(0)).as_secs()), (29, 0));
+        assert_eq!((schedule.pause(at(701)).as_secs(), schedule.pause(at(730)).as_secs()), (29, 0));
+        schedule.succeed(at(730), None);
+        schedule.seek(at(730));
+        assert!(!schedule.is_pausing(at(730)) && !schedule.may_seek(at(759)) && schedule.may_seek(at(760)));
     }
 
     #[test]

@@ -8,12 +8,12 @@
 use core::time::Duration;
 use std::rc::Rc;
 
+use super::clock::{Clock, Span};
 use super::key_ring::KeyRing;
 use super::keys::SetNumber;
 use super::shared::{SharedSlots, Turn};
 use crate::base::secret::Secret;
 use crate::base::time::UnixTime;
-use crate::base::wait::Wait;
 use crate::jose::hmac::{CODE, code, is_code};
 use crate::policy::Policy;
 use crate::token::expect::IssuerId;
@@ -28,7 +28,7 @@ const FIRST_TURN: u32 = FIRST + SLOTS;
 /// Longer sets are not shared, in bytes.
 const LONGEST: usize = 64 * 1024;
 
-/// A set that some worker fetched.
+/// A set that some worker fetched. Its times are steady here, and in a slot the proxy's clock's.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Record {
     /// When.
@@ -69,21 +69,37 @@ impl SealedSets {
         Self { slots, own, seals: seals.collect() }
     }
 
-    /// What some worker fetched last; `None` for what nobody of us wrote.
-    pub(super) fn read(&self, issuer: IssuerId, set: SetNumber) -> Option<Record> {
+    /// What some worker fetched last; `None` for what nobody of us wrote, and where nobody can tell how old it is.
+    pub(super) fn read(
+        &self,
+        issuer: IssuerId,
+        set: SetNumber,
+        clock: &Clock,
+        now: UnixTime,
+    ) -> Option<Record> {
         let seal = self.seal(issuer, set)?;
         let (bytes, _) = self.slots.read(FIRST + seal.slot)?;
-        Record::read(seal.open(SET, &bytes)?)
+        let record = Record::read(seal.open(SET, &bytes)?)?;
+        let is_dated = [record.fetched, record.vouched].iter().all(|then| clock.tells_age_of(*then, now));
+        is_dated.then(|| record.with_times(|shown| clock.steady(shown)))
     }
 
     /// Tells the other workers of a set, and ends our turn.
-    pub(super) fn tell(&self, issuer: IssuerId, set: SetNumber, record: &Record, now: UnixTime) {
+    pub(super) fn tell(
+        &self,
+        issuer: IssuerId,
+        set: SetNumber,
+        record: Record,
+        clock: &Clock,
+        now: UnixTime,
+    ) {
         if let Some(seal) = self.seal(issuer, set)
             && record.document.len() <= LONGEST
         {
+            let record = record.with_times(|steady| clock.shown(steady));
             self.write(FIRST + seal.slot, &seal.close(SET, &record.write()));
         }
-        self.give_turn_back(issuer, set, now);
+        self.give_turn_back(issuer, set, clock, now);
     }
 
     /// Takes the turn to fetch a set, unless another worker has it; it ends by itself after `length`.
@@ -91,17 +107,18 @@ impl SealedSets {
         &self,
         issuer: IssuerId,
         set: SetNumber,
-        now: UnixTime,
         length: Duration,
+        clock: &Clock,
+        now: UnixTime,
     ) -> Turn {
         let Some(seal) = self.seal(issuer, set) else { return Turn::Ours };
         let slot = FIRST_TURN + seal.slot;
         let found = self.slots.read(slot);
-        let is_theirs = |bytes: &[u8]| self.is_taken_in(seal, bytes, now);
+        let is_theirs = |bytes: &[u8]| self.is_taken_in(seal, bytes, clock, now);
         if found.as_ref().is_some_and(|(bytes, _)| is_theirs(bytes)) {
             return Turn::Theirs;
         }
-        let lease = seal.close(TURN, &lease(&self.own, Wait::new(now, length)));
+        let lease = seal.close(TURN, &lease(&self.own, Span { at: now, until: now.plus(length) }));
         if !self.slots.write(slot, &lease, found.map(|(_, version)| version)) {
             // Somebody was quicker; one of us, or a neighbour, who keeps nobody from fetching.
             let theirs = self.slots.read(slot).is_some_and(|(bytes, _)| is_theirs(&bytes));
@@ -111,23 +128,24 @@ impl SealedSets {
     }
 
     /// Whether another worker has the turn.
-    pub(super) fn is_taken(&self, issuer: IssuerId, set: SetNumber, now: UnixTime) -> bool {
+    pub(super) fn is_taken(&self, issuer: IssuerId, set: SetNumber, clock: &Clock, now: UnixTime) -> bool {
         let Some(seal) = self.seal(issuer, set) else { return false };
-        self.slots.read(FIRST_TURN + seal.slot).is_some_and(|(bytes, _)| self.is_taken_in(seal, &bytes, now))
+        let found = self.slots.read(FIRST_TURN + seal.slot);
+        found.is_some_and(|(bytes, _)| self.is_taken_in(seal, &bytes, clock, now))
     }
 
     /// Ends our turn.
-    pub(super) fn give_turn_back(&self, issuer: IssuerId, set: SetNumber, now: UnixTime) {
+    pub(super) fn give_turn_back(&self, issuer: IssuerId, set: SetNumber, clock: &Clock, now: UnixTime) {
         if let Some(seal) = self.seal(issuer, set)
-            && !self.is_taken(issuer, set, now)
+            && !self.is_taken(issuer, set, clock, now)
         {
-            self.write(FIRST_TURN + seal.slot, &seal.close(TURN, &lease(&self.own, Wait::NONE)));
+            self.write(FIRST_TURN + seal.slot, &seal.close(TURN, &lease(&self.own, Span::NONE)));
         }
     }
 
-    fn is_taken_in(&self, seal: &Seal, bytes: &[u8], now: UnixTime) -> bool {
+    fn is_taken_in(&self, seal: &Seal, bytes: &[u8], clock: &Clock, now: UnixTime) -> bool {
         let found = seal.open(TURN, bytes).and_then(read_lease);
-        found.is_some_and(|(holder, wait)| holder != self.own && !wait.is_over(now))
+        found.is_some_and(|(holder, turn)| holder != self.own && turn.holds(clock, now))
     }
 
     fn write(&self, slot: u32, bytes: &[u8]) {
@@ -166,22 +184,26 @@ impl Seal {
 }
 
 /// Who has a turn, and how long; numbers little-endian.
-fn lease(holder: &[u8; 16], wait: Wait) -> Vec<u8> {
-    let [since, until] = [wait.since(), wait.until()].map(|time| time.as_millis().to_le_bytes());
-    [holder.as_slice(), &since, &until].concat()
+fn lease(holder: &[u8; 16], turn: Span) -> Vec<u8> {
+    let [at, until] = [turn.at, turn.until].map(|time| time.as_millis().to_le_bytes());
+    [holder.as_slice(), &at, &until].concat()
 }
 
-fn read_lease(content: &[u8]) -> Option<([u8; 16], Wait)> {
+fn read_lease(content: &[u8]) -> Option<([u8; 16], Span)> {
     let (holder, content) = content.split_first_chunk::<16>()?;
-    let (since, content) = read_time(content)?;
+    let (at, content) = read_time(content)?;
     let (until, _) = read_time(content)?;
-    Some((*holder, Wait::between(since, until)))
+    Some((*holder, Span { at, until }))
 }
 
 /// No lifetime.
 const UNSAID: u64 = u64::MAX;
 
 impl Record {
+    fn with_times(self, of: impl Fn(UnixTime) -> UnixTime) -> Self {
+        Self { fetched: of(self.fetched), vouched: of(self.vouched), ..self }
+    }
+
     /// Times, lifetime in milliseconds, what for, and the document; numbers little-endian.
     fn write(&self) -> Vec<u8> {
         let lifetime = self

@@ -11,7 +11,7 @@
 use core::time::Duration;
 use std::rc::Rc;
 
-use super::clock::Clock;
+use super::clock::{Clock, Span};
 use crate::base::digest::{Digest, DigestKey};
 use crate::base::time::UnixTime;
 use crate::http::message::Answer;
@@ -231,22 +231,6 @@ impl Shared {
 /// Issuers that are asked about the same token have a slot each: none overwrites what another said.
 fn slot(issuer: IssuerId, digest: Digest) -> u32 {
     (digest.as_u128() as u32).wrapping_add(issuer.0) % SLOTS
-}
-
-/// From when until when something counts, by the clock of whoever wrote it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Span {
-    /// When it was written.
-    pub(super) at: UnixTime,
-    /// It counts until then.
-    pub(super) until: UnixTime,
-}
-
-impl Span {
-    /// Whether it counts still, as far as the clock can tell.
-    fn holds(self, clock: &Clock, now: UnixTime) -> bool {
-        now < self.until && clock.tells_age_of(self.at, now)
-    }
 }
 
 /// What lies in a slot about one token.

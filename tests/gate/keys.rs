@@ -224,23 +224,56 @@ fn a_key_that_is_in_none_of_many_sets_costs_few_fetches() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_lengthens_no_wait_for_keys() {
+fn a_clock_that_is_set_changes_no_wait_for_keys_but_to_shorten_it() {
     let (first, stranger) = (key("first"), key("stranger"));
+    for step in [-1_000_000, -7, 0] {
+        let mut gate = gate(&verifying(by_uri(json!({}))));
+        let sent = tick(&mut gate, at(0));
+        answer(&mut gate, sent[0], &set(&[&first]), at(0));
+        assert!(parked(&open(&mut gate, 1, &token(&stranger), at(10))));
+        let (id, _) = asked(&mut gate, at(10));
+        assert_eq!(failed(&mut gate, id, at(10)), ["keys_unavailable"]);
+        gate.expire(at(20));
+        let since = |seconds: i64| at(20 + step + seconds);
+        gate.expire(since(0));
+        // The pause of 30 s.
+        assert_eq!(reason(&settled(open(&mut gate, 2, &token(&stranger), since(19)))), "keys_unavailable");
+        assert!(parked(&open(&mut gate, 3, &token(&stranger), since(20))), "{step}: the key is looked for");
+        let (id, _) = asked(&mut gate, since(20));
+        let woken = answer(&mut gate, id, &set(&[&first]), since(20));
+        assert_eq!(reason(&woken[0].verdict), "key_unknown");
+        // The cooldown of 30 s, and the time of the set that came with it.
+        assert_eq!(reason(&settled(open(&mut gate, 4, &token(&stranger), since(49)))), "key_unknown");
+        assert!(tick(&mut gate, since(500)).is_empty());
+        assert_eq!(tick(&mut gate, since(560)).len(), 1, "{step}: ten minutes after, and early");
+    }
     let mut gate = gate(&verifying(by_uri(json!({}))));
-    let ahead = 1_000_000;
-    let sent = tick(&mut gate, at(ahead));
-    answer(&mut gate, sent[0], &set(&[&first]), at(ahead));
-    assert!(parked(&open(&mut gate, 1, &token(&stranger), at(ahead))));
-    let (id, _) = asked(&mut gate, at(ahead));
-    assert_eq!(failed(&mut gate, id, at(ahead)), ["keys_unavailable"]);
-    // The pause, the cooldown and the set's time would last for days.
     let sent = tick(&mut gate, at(0));
-    assert_eq!(sent.len(), 1, "the set is fetched anew");
     answer(&mut gate, sent[0], &set(&[&first]), at(0));
-    assert!(parked(&open(&mut gate, 2, &token(&stranger), at(0))), "and the stranger's key looked for");
-    let (id, _) = asked(&mut gate, at(0));
-    answer(&mut gate, id, &set(&[&first]), at(0));
-    assert_eq!(tick(&mut gate, at(479)).len() + tick(&mut gate, at(540)).len(), 1, "as ever");
+    assert_eq!(tick(&mut gate, at(86_400)).len(), 1, "a clock that is set ahead has the set fetched");
+}
+
+#[test]
+fn a_set_that_is_shared_is_as_old_for_whoever_saw_the_clock_set_as_it_is() {
+    let first = key("first");
+    let (slots, mut one, two) = two(&sealed(verifying(by_uri(json!({})))));
+    drop(two);
+    let sent = tick(&mut one, at(0));
+    answer(&mut one, sent[0], &set(&[&first]), at(0));
+    // A worker that does not know whether the set is from before the step asks for itself.
+    let mut seeing = worker(&sealed(verifying(by_uri(json!({})))), &slots, 100);
+    seeing.expire(at(1));
+    seeing.expire(at(-500));
+    assert_eq!(tick(&mut seeing, at(2)).len(), 1);
+    // The next attempt fails: what is told again has the age that it has.
+    one.expire(at(500));
+    one.expire(at(0));
+    let sent = tick(&mut one, at(50));
+    assert_eq!(failed(&mut one, sent[0], at(50)), [""; 0]);
+    let mut fresh = worker(&sealed(verifying(by_uri(json!({})))), &slots, 101);
+    fresh.adopt(at(51));
+    let ages = fresh.key_ages(at(51));
+    assert_eq!(ages.first().map(|(_, age)| age.as_secs()), Some(551));
 }
 
 #[test]
@@ -249,7 +282,7 @@ fn the_next_policy_has_the_keys_that_are_there() {
     let mut before = gate(&verifying(by_uri(json!({}))));
     let sent = tick(&mut before, at(0));
     answer(&mut before, sent[0], &set(&[&first]), at(0));
-    let next = |policy: Value| gate(&policy).taking_over(&before);
+    let next = |policy: Value| gate(&policy).taking_over([&before]);
     let mut same = verifying(by_uri(json!({"timeout": "1s"})));
     same["responses"] = json!({"realm": "other"});
     same["issuers"] = json!({"another": same["issuers"]["corp"], "corp": {
@@ -287,7 +320,7 @@ fn a_failing_issuer_is_as_well_known_to_the_next_policy() {
     answer(&mut before, sent[0], &set(&[&first]), at(0));
     let sent = tick(&mut before, at(600));
     assert_eq!(failed(&mut before, sent[0], at(600)), [""; 0]);
-    let mut after = gate(&policy).taking_over(&before);
+    let mut after = gate(&policy).taking_over([&before]);
     assert_eq!(reason(&settled(open(&mut after, 1, &token(&first), at(601)))), "admitted");
     let verdict = settled(open(&mut after, 2, &token(&stranger), at(601)));
     assert_eq!(reason(&verdict), "keys_unavailable");
@@ -306,7 +339,7 @@ fn what_issuers_said_goes_over_where_it_means_the_same() {
     let next = |change: &dyn Fn(&mut Value)| {
         let mut policy = policy.clone();
         change(&mut policy);
-        gate(&policy).taking_over(&before)
+        gate(&policy).taking_over([&before])
     };
     // Another rule is no other answer, and what it grants is judged by the new one.
     let mut after = next(&|policy| policy["rules"][0]["require"] = json!({"scopes": ["write"]}));
@@ -348,11 +381,11 @@ fn an_open_circuit_breaker_stays_open_under_the_next_policy() {
     }
     let now = UnixTime::from_millis(START * 1000 + 5_950);
     assert!(!parked(&open(&mut before, 100, "new", now)), "it is open");
-    let mut after = gate(&policy).taking_over(&before);
+    let mut after = gate(&policy).taking_over([&before]);
     assert_eq!(reason(&settled(open(&mut after, 1, "new", now))), "issuer_unavailable");
     let mut other = policy;
     other["issuers"]["idp"]["introspection"]["cluster"] = json!("other");
-    let mut after = gate(&other).taking_over(&before);
+    let mut after = gate(&other).taking_over([&before]);
     assert!(parked(&open(&mut after, 1, "new", now)), "another cluster is another connection");
 }
 
@@ -574,6 +607,6 @@ fn a_set_of_a_time_to_come_is_not_believed() {
     let sent = tick(&mut two, at(0));
     assert_eq!(sent.len(), 1, "and what is later than now keeps nobody from fetching");
     answer(&mut two, sent[0], &set(&[&first]), at(0));
-    assert!(tick(&mut one, at(1)).is_empty(), "which the first takes for its own is older than can be");
-    assert_eq!(one.key_ages(at(1))[0].1.as_secs(), 1);
+    assert!(tick(&mut one, at(1)).is_empty(), "the first has a set, which was fetched a moment ago");
+    assert_eq!(one.key_ages(at(2))[0].1.as_secs(), 1, "by time that never goes back");
 }

@@ -1,10 +1,11 @@
 //! What is known of an issuer, and to whom: outages, revocations, policies that follow others.
 
-use scopegate::gate::Event;
+use scopegate::base::time::UnixTime;
+use scopegate::gate::{Event, Gate};
 use scopegate::http::message::{Answer, Reply};
 use serde_json::{Value, json};
 
-use super::{active, ask, asking, at, gate, judged};
+use super::{START, active, answer_status, ask, asking, at, gate, judged, open, parked, reason, settled};
 
 /// An issuer that is asked about opaque tokens, and whose keys come from the same cluster.
 fn both(jwks: Value) -> Value {
@@ -61,4 +62,82 @@ fn keys_that_cannot_be_fetched_open_the_circuit_breaker_in_an_outage_alone() {
             assert!(!opens(jwks, &|_| Some(reply)), "{reply:?}");
         }
     }
+}
+
+/// Has 60 questions about unknown tokens fail, 100 ms apart; until when.
+fn fail(gate: &mut Gate, from: i64) -> UnixTime {
+    let mut now = at(from);
+    for id in 0..60u32 {
+        now = UnixTime::from_millis((START + from) * 1000 + i64::from(id) * 100);
+        if parked(&open(gate, id, &format!("t{id}"), now)) {
+            for (ask, _) in ask(gate, now) {
+                answer_status(gate, ask, 504, &[], now);
+            }
+        }
+    }
+    now
+}
+
+#[test]
+fn of_several_policies_before_it_the_one_with_the_latest_news_of_an_issuer_counts() {
+    let policy = asking();
+    let is_open = |gate: &mut Gate, now| !parked(&open(gate, 900, "new", now));
+    // Which of two listeners fails, the first or the second; the other one has heard nothing, or a good answer before.
+    for fails in [0, 1] {
+        for before in [false, true] {
+            let first = gate(&policy);
+            let second = gate(&policy).taking_over([&first]);
+            let mut both = [first, second];
+            if before {
+                assert_eq!(judged(&mut both[1 - fails], 1, "known", Some(&active()), at(0)), "admitted");
+            }
+            let now = fail(&mut both[fails], 1);
+            let next = |both: &[Gate; 2]| gate(&policy).taking_over([&both[1], &both[0]]);
+            let mut after = next(&both);
+            assert!(is_open(&mut after, now), "{fails} {before}: an outage is nothing new");
+            let known = open(&mut after, 1, "known", now);
+            assert_eq!(!parked(&known) && reason(&settled(known)) == "admitted", before, "{fails}");
+            // Later the issuer is well again, as the other one hears.
+            let later = at(30);
+            assert_eq!(judged(&mut both[1 - fails], 2, "well", Some(&active()), later), "admitted");
+            assert_eq!(judged(&mut next(&both), 3, "stranger", Some(&active()), later), "admitted");
+            for id in 0..9 {
+                let step = open(&mut next(&both), id, &format!("stranger-{id}"), later);
+                assert!(parked(&step), "{fails} {before}: it is asked as usual");
+            }
+        }
+    }
+}
+
+#[test]
+fn of_several_policies_before_it_the_later_answer_counts() {
+    let policy = asking();
+    let first = gate(&policy);
+    let second = gate(&policy).taking_over([&first]);
+    let mut both = [first, second];
+    let inactive = json!({"active": false});
+    for (older, newer) in [(0, 1), (1, 0)] {
+        let token = |what: &str| format!("{what}-{older}");
+        for (what, before, after, expected) in [
+            ("revoked", active(), inactive.clone(), "token_inactive"),
+            ("granted", inactive.clone(), active(), "admitted"),
+        ] {
+            judged(&mut both[older], 1, &token(what), Some(&before), at(0));
+            judged(&mut both[newer], 2, &token(what), Some(&after), at(1));
+            let mut next = gate(&policy).taking_over([&both[1], &both[0]]);
+            assert_eq!(reason(&settled(open(&mut next, 3, &token(what), at(2)))), expected, "{older}");
+        }
+    }
+}
+
+#[test]
+fn a_policy_goes_on_with_the_time_of_those_before_it() {
+    let policy = asking();
+    let mut before = gate(&policy);
+    assert_eq!(judged(&mut before, 1, "token", Some(&active()), at(0)), "admitted");
+    before.expire(at(50));
+    before.expire(at(10));
+    let mut after = gate(&policy).taking_over([&before]);
+    assert_eq!(reason(&settled(open(&mut after, 1, "token", at(19)))), "admitted", "59 s later");
+    assert!(parked(&open(&mut after, 2, "token", at(20))), "60 s later");
 }

@@ -510,7 +510,7 @@ fn new_gate(place: &Place, slots: &Rc<Slots>, number: usize, former: Option<&Gat
     let gate = Gate::new(Rc::clone(&place.policy), [seed; 16], Rc::new(NoAccelerator));
     let gate = gate.sharing(Rc::clone(slots) as Rc<dyn SharedSlots>, [9; 16]);
     match former {
-        Some(former) => gate.taking_over(former),
+        Some(former) => gate.taking_over([former]),
         None => gate,
     }
 }

@@ -59,7 +59,7 @@ fn backoffs_do_not_grow_for_ever() {
 fn one_success_closes_it() {
     let mut breaker = opened();
     breaker.asked(token(0), Unknown);
-    breaker.succeeded();
+    breaker.succeeded(at(1500));
     assert!(breaker.is_closed() && admits(&breaker, Unknown, 1001));
 }
 
@@ -157,7 +157,7 @@ fn when_nothing_but_429_comes_all_that_are_unknown_wait_and_known_tokens_do_not(
     assert_eq!(breaker.admission(token(u32::MAX), Unknown, at(2999)), Admission::Paused);
     assert_eq!(breaker.admission(token(u32::MAX), ActiveLately, at(1000)), Admission::Ask);
     assert!(breaker.is_closed());
-    breaker.succeeded();
+    breaker.succeeded(at(1000));
     assert!(admits(&breaker, Unknown, 1001), "an answer ends it");
 }
 
@@ -167,7 +167,7 @@ fn answers_for_others_keep_429_from_pausing_them() {
     for number in 0..1000u32 {
         breaker.failed(token(number), Unknown, Failure::TooMany(None), at(i64::from(number) * 50));
         if number % 15 == 0 {
-            breaker.succeeded();
+            breaker.succeeded(at(i64::from(number) * 50));
         }
         assert!(admits(&breaker, Unknown, i64::from(number) * 50), "{number}");
     }

@@ -112,7 +112,7 @@ fn what_was_written_by_a_clock_that_is_set_back_since_does_not_count() {
     let digest = KEY.digest(0, b"token");
     for lease in [false, true] {
         let shared = shared();
-        let mut clock = Clock::default();
+        let clock = Clock::default();
         clock.see(now(100));
         if lease {
             assert_eq!(shared.take_turn(ISSUER, digest, PATIENCE, &clock, now(100)), Turn::Ours);
