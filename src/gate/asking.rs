@@ -81,7 +81,7 @@ impl Gate {
     fn cannot_ask(&mut self, topic: Topic, why: &Silence, now: UnixTime) {
         let Topic::Token(issuer, digest) = topic else { return };
         if let Some(shared) = &self.shared {
-            shared.give_turn_back(issuer, digest, now);
+            shared.give_turn_back(issuer, digest);
         }
         let steady = self.clock.steady(now);
         self.questions.give_up(topic, steady, |case| case.heard.push((issuer, Heard::Silent(why.clone()))));

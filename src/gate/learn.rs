@@ -88,7 +88,7 @@ impl Gate {
     }
 
     /// What some worker was told about a token, if that is news still by our own terms too; `verified` is what the token
-    /// says of itself.
+    /// says of itself. Where it is no news and yet later than what was said here, it counts as the issuer's last word.
     pub(super) fn overhear(
         &mut self,
         id: IssuerId,
@@ -96,13 +96,29 @@ impl Gate {
         verified: Option<&Known>,
         now: UnixTime,
     ) -> Option<Heard> {
-        let told = self.shared.as_ref()?.told(id, digest, &self.clock, now)?;
+        let told = self.shared.as_ref()?.told(id, digest)?;
         let introspection = self.policy.issuer(id)?.introspection.as_ref()?;
         let (ttl, negative_ttl) = (introspection.ttl, introspection.negative_ttl);
-        let at = told.at;
+        let at = told.span.at;
+        let asked = Asked { issuer: id, verified: verified.is_some() };
+        if !self.clock.tells_age_of(at, now) {
+            // It may have come after what was said here.
+            if told.kind == Kind::Refused {
+                self.memory.forget_good(asked, digest);
+            }
+            return None;
+        }
+        let is_news = told.span.holds(&self.clock, now);
+        let counts = match self.memory.said_at(asked, digest) {
+            Some(known) => self.clock.steady(at) > known,
+            None => is_news,
+        };
+        if !counts {
+            return None;
+        }
         // That worker knew when it had asked: no longer before than it waits.
-        let asked = at.minus(self.patience(Topic::Token(id, digest)));
-        let times = Times { asked, answered: at, now };
+        let began = at.minus(self.patience(Topic::Token(id, digest)));
+        let times = Times { asked: began, answered: at, now };
         let heard = self.understand(id, digest, &Reply::Answered(told.answer()), verified, times);
         let lasts = match &heard {
             Heard::Good(_) => ttl,
@@ -111,7 +127,7 @@ impl Gate {
             // we ask ourselves.
             Heard::Silent(_) => return None,
         };
-        (now < at.plus(lasts)).then_some(heard)
+        (is_news && now < at.plus(lasts)).then_some(heard)
     }
 
     /// What a reply says; remembered for as long as the policy says, counted from when it came.
@@ -203,7 +219,7 @@ impl Gate {
             (Heard::Refused(_), Reply::Answered(answer)) => {
                 (Kind::Refused, now.plus(introspection.negative_ttl), answer)
             }
-            (Heard::Silent(_), _) | (_, Reply::Failed) => return shared.give_turn_back(id, digest, now),
+            (Heard::Silent(_), _) | (_, Reply::Failed) => return shared.give_turn_back(id, digest),
         };
         shared.tell(id, digest, kind, answer, clock::Span { at: now, until }, &self.clock);
     }

@@ -12,6 +12,9 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use super::clock::{Clock, Span};
+pub(super) use record::{Kind, TAG, Told, tag};
+use record::{Record, holds_good_answer};
+
 use crate::base::digest::{Digest, DigestKey};
 use crate::base::time::UnixTime;
 use crate::http::message::Answer;
@@ -21,18 +24,6 @@ use crate::token::expect::IssuerId;
 
 /// How many answers the workers share at most.
 pub(super) const SLOTS: u32 = 2048;
-
-/// Answers that are longer are not shared, in bytes.
-const LONGEST: usize = 4096;
-
-/// Who looked for an answer before this has not seen it.
-const JUST_NOW: Duration = Duration::from_secs(1);
-
-/// The fields of an answer that say something about the token: all that is shared of them.
-const FIELDS: [&str; 2] = ["content-type", "www-authenticate"];
-
-/// No field of these follows.
-const NO_FIELD: u8 = u8::MAX;
 
 /// A memory that several workers share; what is written may be gone, old or forged when it is read.
 pub trait SharedSlots {
@@ -53,55 +44,12 @@ pub(super) enum Turn {
     Theirs,
 }
 
-/// An answer that some worker got.
-#[derive(PartialEq, Eq, Debug)]
-pub(super) struct Told {
-    /// When.
-    pub(super) at: UnixTime,
-    pub(super) status: u16,
-    fields: Vec<(String, Vec<u8>)>,
-    body: Vec<u8>,
-}
-
-impl Told {
-    /// As the issuer gave it.
-    pub(super) fn answer(&self) -> Answer<'_> {
-        Answer { status: self.status, fields: &self.fields, body: &self.body }
-    }
-}
-
 /// The workers' common memory, as one of them sees it.
 pub(super) struct Shared {
     slots: Rc<dyn SharedSlots>,
     /// What records of each issuer are tagged with; `None` for issuers whose answers are not shared.
     keys: Vec<Option<DigestKey>>,
 }
-
-/// What lies in a slot.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
-    /// A turn that is taken.
-    Lease,
-    /// An answer that the token is not good.
-    Refused,
-    /// An answer that it is.
-    Good,
-}
-
-impl Kind {
-    const ALL: [(Self, u8); 3] = [(Self::Lease, 1), (Self::Refused, 2), (Self::Good, 3)];
-
-    fn number(self) -> u8 {
-        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or(0, |(_, number)| *number)
-    }
-
-    fn of(number: u8) -> Option<Self> {
-        Self::ALL.iter().find(|(_, other)| *other == number).map(|(kind, _)| *kind)
-    }
-}
-
-/// The length of a tag, in bytes.
-pub(super) const TAG: usize = 16;
 
 impl Shared {
     /// The memory in `slots`, for workers that all know `seed`.
@@ -116,19 +64,14 @@ impl Shared {
         Self { slots, keys }
     }
 
-    /// What some worker was told about the token, if that is news still by that worker's terms.
-    pub(super) fn told(
-        &self,
-        issuer: IssuerId,
-        digest: Digest,
-        clock: &Clock,
-        now: UnixTime,
-    ) -> Option<Told> {
-        let (record, _) = self.read(issuer, digest)?;
-        record.told.filter(|_| record.span.holds(clock, now))
+    /// What some worker was told last about the token, as far as anybody knows here; how old it is is for whoever reads
+    /// it to look.
+    pub(super) fn told(&self, issuer: IssuerId, digest: Digest) -> Option<Told> {
+        self.read(issuer, digest)?.0.told
     }
 
     /// Takes the turn to ask about the token, unless another worker has it. A turn ends by itself after `patience`.
+    /// What was told before stays there: it was the issuer's last word still, should it answer nobody now.
     pub(super) fn take_turn(
         &self,
         issuer: IssuerId,
@@ -139,30 +82,35 @@ impl Shared {
     ) -> Turn {
         let Some(key) = self.key(issuer) else { return Turn::Ours };
         let slot = slot(issuer, digest);
-        let version = match self.slots.read(slot) {
-            None => None,
+        let (version, told) = match self.slots.read(slot) {
+            None => (None, None),
             Some((bytes, version)) => {
-                match Record::read(&bytes, key, slot, digest) {
-                    // Also when it holds the answer by now, which came after we looked for one.
-                    Some(record) if record.keeps_turn(patience, clock, now) => return Turn::Theirs,
+                let told = match Record::read(&bytes, key, slot, digest) {
+                    // Also when the answer has come by now, after we looked for one.
+                    Some(record)
+                        if record.is_taken(patience, clock, now)
+                            || record.was_told_just_now(patience, clock, now) =>
+                    {
+                        return Turn::Theirs;
+                    }
+                    Some(record) => record.told,
                     // Whoever has a new token to ask about does not displace what was said of a good one: then each
                     // worker asks for itself.
                     None if holds_good_answer(&bytes, clock, now) => return Turn::Ours,
-                    Some(_) | None => {}
-                }
-                Some(version)
+                    None => None,
+                };
+                (Some(version), told)
             }
         };
-        let lease =
-            Record { span: Span { at: now, until: now.plus(patience) }, kind: Kind::Lease, told: None };
-        match self.slots.write(slot, &lease.write(key, slot, digest), version) {
+        let turn = Record { turn: Span { at: now, until: now.plus(patience) }, told };
+        match self.slots.write(slot, &turn.write(key, slot, digest), version) {
             true => Turn::Ours,
             // Somebody was quicker. Whether it was about this token shows at the next look.
             false => Turn::Theirs,
         }
     }
 
-    /// Whether another worker has the turn to ask about the token, and has not been told yet.
+    /// Whether another worker has the turn to ask about the token.
     pub(super) fn is_taken(
         &self,
         issuer: IssuerId,
@@ -171,11 +119,10 @@ impl Shared {
         clock: &Clock,
         now: UnixTime,
     ) -> bool {
-        self.read(issuer, digest)
-            .is_some_and(|(record, _)| record.told.is_none() && record.keeps_turn(patience, clock, now))
+        self.read(issuer, digest).is_some_and(|(record, _)| record.is_taken(patience, clock, now))
     }
 
-    /// Tells the other workers what the issuer said, for use until `until`. Ends our turn.
+    /// Tells the other workers what the issuer said, for use within `span`. Ends our turn.
     pub(super) fn tell(
         &self,
         issuer: IssuerId,
@@ -185,34 +132,31 @@ impl Shared {
         span: Span,
         clock: &Clock,
     ) {
-        let Span { at, .. } = span;
-        let shared = answer.fields.iter().filter(|(name, _)| FIELDS.contains(&name.as_str()));
-        let fields: Vec<(String, Vec<u8>)> = shared.cloned().collect();
-        let length = fields.iter().fold(answer.body.len(), |sum, (_, value)| sum.saturating_add(value.len()));
-        if length > LONGEST {
-            return self.give_turn_back(issuer, digest, at);
-        }
         let Some(key) = self.key(issuer) else { return };
         let slot = slot(issuer, digest);
         let found = self.slots.read(slot);
-        let displaces = |bytes: &[u8]| {
-            Record::read(bytes, key, slot, digest).is_none() && holds_good_answer(bytes, clock, at)
+        let is_own = |bytes: &[u8]| Record::read(bytes, key, slot, digest).is_some();
+        let is_ours = found.as_ref().is_some_and(|(bytes, _)| is_own(bytes));
+        let told = Told::of(kind, answer, span);
+        let displaces = match (kind, &found) {
+            (Kind::Refused, Some((bytes, _))) => !is_ours && holds_good_answer(bytes, clock, span.at),
+            (Kind::Good, Some(_)) | (_, None) => false,
         };
-        if kind != Kind::Good && found.as_ref().is_some_and(|(bytes, _)| displaces(bytes)) {
+        // Of an answer that is too long nothing is told, and what was told before it is the last word no longer.
+        if displaces || (told.is_none() && !is_ours) {
             return;
         }
-        let told = Told { at, status: answer.status, fields, body: answer.body.to_vec() };
-        let record = Record { span, kind, told: Some(told) };
+        let record = Record { turn: Span::NONE, told };
         // A slot that another worker has written to in this moment is theirs.
         let _ = self.slots.write(slot, &record.write(key, slot, digest), found.map(|(_, version)| version));
     }
 
     /// Ends our turn with nothing to tell.
-    pub(super) fn give_turn_back(&self, issuer: IssuerId, digest: Digest, now: UnixTime) {
+    pub(super) fn give_turn_back(&self, issuer: IssuerId, digest: Digest) {
         let Some(key) = self.key(issuer) else { return };
-        let Some((_, version)) = self.read(issuer, digest) else { return };
+        let Some((record, version)) = self.read(issuer, digest) else { return };
         let slot = slot(issuer, digest);
-        let over = Record { span: Span { at: now, until: now }, kind: Kind::Lease, told: None };
+        let over = Record { turn: Span::NONE, ..record };
         let _ = self.slots.write(slot, &over.write(key, slot, digest), Some(version));
     }
 
@@ -233,103 +177,6 @@ fn slot(issuer: IssuerId, digest: Digest) -> u32 {
     (digest.as_u128() as u32).wrapping_add(issuer.0) % SLOTS
 }
 
-/// What lies in a slot about one token.
-struct Record {
-    span: Span,
-    kind: Kind,
-    /// The answer, where it is one.
-    told: Option<Told>,
-}
-
-impl Record {
-    /// Whether whoever wrote it keeps others from asking: for no longer than they would wait themselves, and with an
-    /// answer no longer than it takes to look for one.
-    fn keeps_turn(&self, patience: Duration, clock: &Clock, now: UnixTime) -> bool {
-        let lasts = if self.told.is_some() { JUST_NOW.min(patience) } else { patience };
-        now < self.span.at.plus(lasts) && self.span.holds(clock, now)
-    }
-
-    /// Tag, digest, kind, times, status, fields and body, numbers little-endian. Each field is the number of its name in
-    /// [`FIELDS`] and its value's length and text; a number that is none ends them.
-    fn write(&self, key: &DigestKey, slot: u32, digest: Digest) -> Vec<u8> {
-        let mut record = vec![0; TAG];
-        record.extend(digest.as_u128().to_le_bytes());
-        record.push(self.kind.number());
-        record.extend(self.span.at.as_millis().to_le_bytes());
-        record.extend(self.span.until.as_millis().to_le_bytes());
-        if let Some(told) = &self.told {
-            record.extend(told.status.to_le_bytes());
-            for (name, value) in &told.fields {
-                let number = FIELDS.iter().zip(0u8..).find(|(known, _)| *known == name);
-                let length = u16::try_from(value.len());
-                if let (Some((_, number)), Ok(length)) = (number, length) {
-                    record.push(number);
-                    record.extend(length.to_le_bytes());
-                    record.extend(value);
-                }
-            }
-            record.push(NO_FIELD);
-            record.extend(&told.body);
-        }
-        let tag = tag(key, slot, record.get(TAG..).unwrap_or_default());
-        record.splice(..TAG, tag);
-        record
-    }
-
-    /// The record about the token with this digest; `None` for any other, and for what nobody of us wrote.
-    fn read(bytes: &[u8], key: &DigestKey, slot: u32, digest: Digest) -> Option<Self> {
-        let (found, content) = bytes.split_first_chunk::<TAG>()?;
-        if tag(key, slot, content) != *found {
-            return None;
-        }
-        let (about, kind, span, content) = read_head(content)?;
-        if about != digest.as_u128() {
-            return None;
-        }
-        let told = match kind {
-            Kind::Lease => None,
-            Kind::Refused | Kind::Good => Some(read_told(span.at, content)?),
-        };
-        Some(Self { span, kind, told })
-    }
-}
-
-/// The beginning of a record: the token's digest, the kind, the times.
-fn read_head(content: &[u8]) -> Option<(u128, Kind, Span, &[u8])> {
-    let (about, content) = content.split_first_chunk::<16>()?;
-    let (kind, content) = content.split_first()?;
-    let (at, content) = content.split_first_chunk::<8>()?;
-    let (until, content) = content.split_first_chunk::<8>()?;
-    let time = |bytes: &[u8; 8]| UnixTime::from_millis(i64::from_le_bytes(*bytes));
-    Some((u128::from_le_bytes(*about), Kind::of(*kind)?, Span { at: time(at), until: time(until) }, content))
-}
-
-/// Whether a good answer lies here that counts still, whoever wrote it: of other issuers and policies the tag cannot be
-/// checked. Whoever plants one keeps workers from sharing, and from nothing else.
-fn holds_good_answer(bytes: &[u8], clock: &Clock, now: UnixTime) -> bool {
-    let head = bytes.get(TAG..).and_then(read_head);
-    head.is_some_and(|(_, kind, span, _)| kind == Kind::Good && span.holds(clock, now))
-}
-
-fn read_told(at: UnixTime, content: &[u8]) -> Option<Told> {
-    let (status, mut content) = content.split_first_chunk::<2>()?;
-    let mut fields = Vec::new();
-    loop {
-        let (number, rest) = content.split_first()?;
-        if *number == NO_FIELD {
-            return Some(Told { at, status: u16::from_le_bytes(*status), fields, body: rest.to_vec() });
-        }
-        let (length, rest) = rest.split_first_chunk::<2>()?;
-        let (value, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
-        fields.push(((*FIELDS.get(usize::from(*number))?).to_owned(), value.to_vec()));
-        content = rest;
-    }
-}
-
-/// What `content` of `slot` is tagged with.
-pub(super) fn tag(key: &DigestKey, slot: u32, content: &[u8]) -> [u8; TAG] {
-    key.digest(slot, content).as_u128().to_le_bytes()
-}
-
+mod record;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,16 @@
 //! What is known of an issuer, and to whom: outages, revocations, policies that follow others.
 
+use std::rc::Rc;
+
 use scopegate::base::time::UnixTime;
 use scopegate::gate::{Event, Gate};
 use scopegate::http::message::{Answer, Reply};
 use serde_json::{Value, json};
 
-use super::{START, active, answer_status, ask, asking, at, gate, judged, open, parked, reason, settled};
+use super::outages::serving_stale;
+use super::{
+    START, Slots, active, answer_status, ask, asking, at, gate, judged, open, parked, reason, settled, worker,
+};
 
 /// An issuer that is asked about opaque tokens, and whose keys come from the same cluster.
 fn both(jwks: Value) -> Value {
@@ -62,6 +67,60 @@ fn keys_that_cannot_be_fetched_open_the_circuit_breaker_in_an_outage_alone() {
             assert!(!opens(jwks, &|_| Some(reply)), "{reply:?}");
         }
     }
+}
+
+/// What becomes of a request with the revoked token in an outage, in which another known token has failed before.
+fn in_an_outage(worker: &mut Gate, now: UnixTime) -> &'static str {
+    judged(worker, 90, "other", None, now);
+    judged(worker, 91, "revoked", None, now)
+}
+
+#[test]
+fn what_another_worker_heard_of_a_revocation_ends_the_old_answer_here() {
+    let inactive = json!({"active": false});
+    // Who has asked again since, in the outage, while the others might look.
+    for asked_again in [false, true] {
+        let slots = Rc::new(Slots::default());
+        let (mut one, mut two) = (worker(&serving_stale(), &slots), worker(&serving_stale(), &slots));
+        for token in ["revoked", "other"] {
+            assert_eq!(judged(&mut one, 1, token, Some(&active()), at(0)), "admitted");
+            assert_eq!(reason(&settled(open(&mut two, 1, token, at(1)))), "admitted", "as it was told");
+        }
+        assert_eq!(in_an_outage(&mut two, at(12)), "admitted", "it is the last that anybody heard");
+        assert_eq!(judged(&mut one, 2, "revoked", Some(&inactive), at(14)), "token_inactive");
+        if asked_again {
+            assert_eq!(in_an_outage(&mut one, at(20)), "issuer_unavailable");
+        }
+        // Nobody's news any more, and the last word all the same.
+        assert_eq!(in_an_outage(&mut two, at(25)), "issuer_unavailable", "{asked_again}");
+    }
+}
+
+#[test]
+fn what_another_worker_heard_later_serves_an_outage_for_longer() {
+    let slots = Rc::new(Slots::default());
+    let (mut one, mut two) = (worker(&serving_stale(), &slots), worker(&serving_stale(), &slots));
+    for token in ["revoked", "other"] {
+        assert_eq!(judged(&mut one, 1, token, Some(&active()), at(0)), "admitted");
+        assert_eq!(reason(&settled(open(&mut two, 1, token, at(1)))), "admitted");
+    }
+    assert_eq!(judged(&mut one, 2, "revoked", Some(&active()), at(40)), "admitted");
+    assert_eq!(in_an_outage(&mut two, at(100)), "admitted", "a minute after it was news");
+    assert_eq!(in_an_outage(&mut two, at(110)), "issuer_unavailable");
+}
+
+#[test]
+fn a_refusal_whose_age_nobody_can_tell_ends_an_old_answer() {
+    let slots = Rc::new(Slots::default());
+    let (mut one, mut two) = (worker(&serving_stale(), &slots), worker(&serving_stale(), &slots));
+    for token in ["revoked", "other"] {
+        assert_eq!(judged(&mut one, 1, token, Some(&active()), at(0)), "admitted");
+        assert_eq!(reason(&settled(open(&mut two, 1, token, at(1)))), "admitted");
+    }
+    assert_eq!(judged(&mut one, 2, "revoked", Some(&json!({"active": false})), at(12)), "token_inactive");
+    two.expire(at(15));
+    two.expire(at(5));
+    assert_eq!(in_an_outage(&mut two, at(10)), "issuer_unavailable");
 }
 
 /// Has 60 questions about unknown tokens fail, 100 ms apart; until when.

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// A policy that serves answers of ten seconds for a minute more.
-fn serving_stale() -> Value {
+pub(super) fn serving_stale() -> Value {
     let mut policy = asking();
     policy["issuers"]["idp"]["introspection"]["cache"] = json!({"ttl": "10s"});
     policy["issuers"]["idp"]["introspection"]["on_outage"] = json!({"serve_stale": "60s"});

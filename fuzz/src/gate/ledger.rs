@@ -25,6 +25,11 @@ impl Word {
     }
 }
 
+/// Whether it ends what was said before.
+const fn is_no(word: Word) -> bool {
+    matches!(word, Word::Inactive | Word::Elsewhere | Word::OfNobody)
+}
+
 /// Whether an old answer was served.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) enum Stale {
@@ -174,11 +179,10 @@ impl Ledger {
     fn active(&self, asked: &Asked<'_>, issuer: usize, holds: &dyn Fn(&str) -> bool) -> bool {
         let about = |entry: &&Entry| entry.issuer == issuer && entry.token == asked.number;
         // What a worker heard itself ends what was said before, unless a neighbour keeps it from telling so.
-        let last_no = self.words.iter().rposition(|entry| {
-            about(&entry)
-                && entry.worker == asked.worker
-                && matches!(entry.word, Word::Inactive | Word::Elsewhere | Word::OfNobody)
-        });
+        let last_no = self
+            .words
+            .iter()
+            .rposition(|entry| about(&entry) && entry.worker == asked.worker && is_no(entry.word));
         let last_no = last_no.filter(|at| *at >= self.loaded[asked.worker]);
         let since = if self.garbled { 0 } else { last_no.map_or(0, |at| at + 1) };
         let another_failed = || {
@@ -195,13 +199,17 @@ impl Ledger {
             Stale::Open => true,
             Stale::OthersFail => another_failed(),
         };
-        let lasting = TTL + if may_be_old && ASKED[issuer].1 { STALE } else { 0 };
-        let fresh = |at: usize, entry: &Entry| {
-            asked.now < entry.at + lasting || (at >= asked.came && entry.worker == asked.worker)
+        // What any worker heard ends what is old: it looks at what they share before it serves that.
+        let last_of_all = self.words.iter().rposition(|entry| about(&entry) && is_no(entry.word));
+        let old_since = if self.garbled { 0 } else { last_of_all.map_or(0, |at| at + 1) };
+        let holds_on = |at: usize, entry: &Entry| {
+            asked.now < entry.at + TTL
+                || (at >= asked.came && entry.worker == asked.worker)
+                || (may_be_old && ASKED[issuer].1 && at >= old_since && asked.now < entry.at + TTL + STALE)
         };
         self.words.iter().enumerate().skip(since).filter(|(_, entry)| about(entry)).any(|(at, entry)| {
             match entry.word {
-                Word::Active(scope, until) => fresh(at, entry) && asked.now < until && holds(scope),
+                Word::Active(scope, until) => holds_on(at, entry) && asked.now < until && holds(scope),
                 _ => false,
             }
         })

@@ -12,16 +12,17 @@ fn record() -> Record {
         field("www-authenticate", b"Basic realm=\"a\""),
         field("www-authenticate", &[b'x'; 300]),
     ];
-    let told = Told { at: UnixTime::from_secs(5), status: 200, fields, body: b"{}".to_vec() };
-    let span = Span { at: told.at, until: UnixTime::from_secs(9) };
-    Record { span, kind: Kind::Good, told: Some(told) }
+    let span = |at, until| Span { at: UnixTime::from_secs(at), until: UnixTime::from_secs(until) };
+    let told = Told { kind: Kind::Good, span: span(5, 9), status: 200, fields, body: b"{}".to_vec() };
+    Record { turn: span(7, 8), told: Some(told) }
 }
 
 #[test]
 fn a_record_is_read_as_it_was_written() {
     let digest = KEY.digest(0, b"token");
-    let read = Record::read(&record().write(&KEY, 7, digest), &KEY, 7, digest).unwrap();
-    assert_eq!((read.span, read.kind, read.told), (record().span, record().kind, record().told));
+    for record in [record(), Record { told: None, ..record() }, Record { turn: Span::NONE, ..record() }] {
+        assert_eq!(Record::read(&record.write(&KEY, 7, digest), &KEY, 7, digest), Some(record));
+    }
 }
 
 #[test]
@@ -82,12 +83,12 @@ fn a_good_answer_is_displaced_by_a_good_one_and_by_nothing_else_in_its_time() {
     let (clock, now) = (Clock::default(), UnixTime::from_secs);
     let (good, other) = neighbours();
     let shared = shared();
-    let told = |digest, at| shared.told(ISSUER, digest, &clock, now(at)).is_some();
+    let told = |digest, at| shared.told(ISSUER, digest).is_some_and(|told| told.span.holds(&clock, now(at)));
     tell(&shared, good, Kind::Good, 100);
     // As garbage comes in: a turn, then a refusal or nothing.
     assert_eq!(shared.take_turn(ISSUER, other, PATIENCE, &clock, now(101)), Turn::Ours);
     tell(&shared, other, Kind::Refused, 101);
-    shared.give_turn_back(ISSUER, other, now(101));
+    shared.give_turn_back(ISSUER, other);
     assert!(told(good, 101) && !told(other, 101));
     tell(&shared, other, Kind::Good, 102);
     assert!(told(other, 102) && !told(good, 102));
@@ -113,6 +114,10 @@ fn what_was_written_by_a_clock_that_is_set_back_since_does_not_count() {
     for lease in [false, true] {
         let shared = shared();
         let clock = Clock::default();
+        let holds = |at| {
+            let told = shared.told(ISSUER, digest);
+            told.is_some_and(|told| told.span.holds(&clock, now(at)))
+        };
         clock.see(now(100));
         if lease {
             assert_eq!(shared.take_turn(ISSUER, digest, PATIENCE, &clock, now(100)), Turn::Ours);
@@ -121,10 +126,31 @@ fn what_was_written_by_a_clock_that_is_set_back_since_does_not_count() {
         }
         for back in [99, 0, -1_000_000] {
             clock.see(now(back));
-            assert!(shared.told(ISSUER, digest, &clock, now(back)).is_none(), "{back}");
+            assert!(!holds(back), "{back}");
             assert!(!shared.is_taken(ISSUER, digest, PATIENCE, &clock, now(back)), "{back}");
         }
-        assert!(shared.told(ISSUER, digest, &clock, now(101)).is_none(), "when its time comes again");
+        assert!(!holds(101), "when its time comes again");
         assert_eq!(shared.take_turn(ISSUER, digest, PATIENCE, &clock, now(0)), Turn::Ours);
     }
+}
+
+#[test]
+fn what_was_said_last_stays_under_a_turn_and_goes_when_something_longer_was_said() {
+    let (clock, now) = (Clock::default(), UnixTime::from_secs);
+    let digest = KEY.digest(0, b"token");
+    let shared = shared();
+    tell(&shared, digest, Kind::Refused, 100);
+    let last = || shared.told(ISSUER, digest).map(|told| (told.kind, told.span.at));
+    assert_eq!(shared.take_turn(ISSUER, digest, PATIENCE, &clock, now(200)), Turn::Ours);
+    assert!(shared.is_taken(ISSUER, digest, PATIENCE, &clock, now(200)));
+    assert_eq!(last(), Some((Kind::Refused, now(100))));
+    shared.give_turn_back(ISSUER, digest);
+    assert!(!shared.is_taken(ISSUER, digest, PATIENCE, &clock, now(200)));
+    assert_eq!(last(), Some((Kind::Refused, now(100))));
+    tell(&shared, digest, Kind::Good, 201);
+    assert_eq!(last(), Some((Kind::Good, now(201))));
+    let long = Answer { status: 401, fields: &[], body: &[b' '; 5000] };
+    let span = Span { at: now(202), until: now(203) };
+    shared.tell(ISSUER, digest, Kind::Refused, &long, span, &clock);
+    assert_eq!(last(), None);
 }
