@@ -17,15 +17,20 @@ use crate::token::expect::IssuerId;
 const GRACE: Duration = Duration::from_millis(200);
 
 impl Gate {
-    /// Takes over the key sets that other workers have fetched, where those here are due.
+    /// Takes over the key sets that other workers have fetched, where those here are due, and how long used proofs have to
+    /// be remembered.
     pub fn adopt(&mut self, now: UnixTime) {
         self.clock.see(now);
+        if let Some(proofs) = &self.proofs {
+            proofs.agree(&self.clock, now);
+        }
         for (issuer, set) in self.due(now) {
             self.adopt_keys(issuer, set, now);
         }
     }
 
-    /// Has keys fetched that are due in the background, and that no other worker has fetched.
+    /// Has keys fetched that are due in the background, and that no other worker has fetched; to be called about once a
+    /// second.
     pub fn refresh(&mut self, now: UnixTime) {
         self.clock.see(now);
         self.adopt(now);

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::case::Case;
+use super::clock::Clock;
 use super::engine::Gate;
 use super::refuse::Outage;
 use super::replays::{Replays, Seen, Use};
@@ -43,8 +44,13 @@ impl Proofs {
         let dpop = policy.dpop.as_ref()?;
         let digest = HashName::Sha256.digest(&[seed, b"proofs"]);
         let key = DigestKey::new(digest.first_chunk().copied()?);
-        let replays = Replays::new(policy.limits.remembered_proofs, dpop.terms.clock_skew, key, shared);
+        let replays = Replays::new(policy.limits.remembered_proofs, &dpop.terms, key, shared);
         Some(Self { key, replays, nonce: dpop.nonce })
+    }
+
+    /// Has used proofs remembered for as long as anybody may take them; to be called about once a second.
+    pub(super) fn agree(&self, clock: &Clock, now: UnixTime) {
+        self.replays.agree(clock, now);
     }
 
     /// The nonces that are good at `now`, the newest first; none where none is asked for. Nothing is remembered of

@@ -7,22 +7,32 @@
 //! forgotten to make room, and no holder of one key takes more than its part of a slot.
 //!
 //! When proofs are dropped because they are too old, the latest time at which one of them was made is kept: what was
-//! made until then counts as used, should a later policy take older proofs, or the clock be set back.
+//! made until then counts as used, should a later policy take older proofs, or the clock be set back. Of several policies
+//! at work here the one that takes the oldest proofs says so in a slot of its own, and the others drop none before: else
+//! its good proofs would count as used by what the others have dropped.
 
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::clock::{Clock, Span};
 use super::shared::{SharedSlots, TAG, tag};
 use crate::base::digest::DigestKey;
 use crate::base::time::UnixTime;
+use crate::token::dpop::Terms;
 
 /// How many slots there are. Those before the first belong to issuers' answers.
 const SLOTS: u32 = 4096;
 const FIRST: u32 = super::shared::SLOTS;
+/// Where it stands how old the proofs are that somebody takes.
+const OLDEST: u32 = FIRST + SLOTS;
 /// The first slot behind them.
-pub(super) const END: u32 = FIRST + SLOTS;
+pub(super) const END: u32 = OLDEST + 1;
+
+/// For how long that counts, and after how long it is said again.
+const SAID_FOR: Duration = Duration::from_secs(60);
+const SAID_EVERY: Duration = Duration::from_secs(30);
 
 /// How often a slot is tried that other workers write to.
 const TRIES: usize = 32;
@@ -64,28 +74,54 @@ pub(super) struct Replays {
     /// How much of it one key may take.
     holders_room: usize,
     clock_skew: Duration,
+    /// How old a proof may be, with what clocks may be off, to be taken here.
+    age: Duration,
+    /// The same, by anybody who shares the slots.
+    longest: Cell<Duration>,
 }
 
 impl Replays {
-    /// A memory for at least `capacity` proofs of clients whose clocks are off by at most `clock_skew`, in `shared`
-    /// slots or in slots of its own; whoever shares them has the same `key`.
+    /// A memory for at least `capacity` proofs that are like `terms`, in `shared` slots or in slots of its own; whoever
+    /// shares them has the same `key`.
     pub(super) fn new(
         capacity: usize,
-        clock_skew: Duration,
+        terms: &Terms,
         key: DigestKey,
         shared: Option<Rc<dyn SharedSlots>>,
     ) -> Self {
         // Digests do not fill slots evenly: with room for twice the mean, and a few, none is full before its time.
         let room = |capacity: usize| capacity.div_ceil(SLOTS as usize) * 2 + 8;
-        let (room, holders_room) = (room(capacity), room(capacity / HOLDERS_PART));
+        let room_of_all = room(capacity);
+        let age = terms.lifetime.saturating_add(terms.clock_skew);
         Self {
             key,
             shared,
             own: OwnSlots::default(),
             alone: Cell::new(false),
-            room,
-            holders_room,
-            clock_skew,
+            room: room_of_all,
+            // Of a small memory too, two keys at least have their parts.
+            holders_room: room(capacity / HOLDERS_PART).min(room_of_all / 2),
+            clock_skew: terms.clock_skew,
+            age,
+            longest: Cell::new(age),
+        }
+    }
+
+    /// Finds out how old the proofs are that others take who share the slots, and tells them how old ours are; to be
+    /// called about once a second.
+    pub(super) fn agree(&self, clock: &Clock, now: UnixTime) {
+        let Some(shared) = &self.shared else { return };
+        let found = shared.read(OLDEST);
+        let said = found.as_ref().and_then(|(bytes, _)| Oldest::read(bytes, &self.key));
+        let said = said.filter(|said| said.span.holds(clock, now));
+        self.longest.set(said.map_or(self.age, |said| said.age.max(self.age)));
+        let is_said = said.is_some_and(|said| {
+            said.age > self.age || (said.age == self.age && now < said.span.at.plus(SAID_EVERY))
+        });
+        if !is_said {
+            let own = Oldest { age: self.age, span: Span { at: now, until: now.plus(SAID_FOR) } };
+            // Where somebody was quicker it is looked at again in a second.
+            let _ = shared.write(OLDEST, &own.write(&self.key), found.map(|(_, version)| version));
         }
     }
 
@@ -115,7 +151,7 @@ impl Replays {
                 None => (Bucket { lost: Some(now.plus(self.clock_skew)), ..Bucket::default() }, true),
             },
         };
-        bucket.drop_old(now);
+        bucket.drop_old(self.longest.get(), now);
         let of_holder = bucket.used.iter().filter(|used| used.holder == proof.holder).count();
         let seen = if bucket.used.iter().any(|used| used.digest == proof.digest)
             || bucket.over.is_some_and(|over| proof.made <= over)
@@ -178,10 +214,11 @@ struct Used {
 }
 
 impl Bucket {
-    fn drop_old(&mut self, now: UnixTime) {
+    /// Drops what nobody takes at `now` who takes proofs of at most this `age`.
+    fn drop_old(&mut self, age: Duration, now: UnixTime) {
         let Self { over, used, .. } = self;
         used.retain(|used| {
-            let is_old = now >= used.until;
+            let is_old = now >= used.until.max(used.made.plus(age));
             if is_old {
                 *over = (*over).max(Some(used.made));
             }
@@ -226,6 +263,38 @@ impl Bucket {
         }
         let some = |bytes| Some(time(bytes)).filter(|time| time.as_millis() != i64::MIN);
         Some(Self { lost: some(lost), over: some(over), used })
+    }
+}
+
+/// How old the proofs are that somebody takes, and for how long that counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Oldest {
+    age: Duration,
+    span: Span,
+}
+
+impl Oldest {
+    /// Tag, age in milliseconds and times, numbers little-endian.
+    fn write(self, key: &DigestKey) -> Vec<u8> {
+        let age = u64::try_from(self.age.as_millis()).unwrap_or(u64::MAX).to_le_bytes();
+        let [at, until] = [self.span.at, self.span.until].map(|time| time.as_millis().to_le_bytes());
+        let content = [age, at, until].concat();
+        [&tag(key, OLDEST, &content)[..], &content].concat()
+    }
+
+    /// `None` for what nobody of us wrote.
+    fn read(bytes: &[u8], key: &DigestKey) -> Option<Self> {
+        let (found, content) = bytes.split_first_chunk::<TAG>()?;
+        if tag(key, OLDEST, content) != *found {
+            return None;
+        }
+        let (age, content) = content.split_first_chunk::<8>()?;
+        let (at, content) = content.split_first_chunk::<8>()?;
+        let until = time(content.first_chunk::<8>()?);
+        Some(Self {
+            age: Duration::from_millis(u64::from_le_bytes(*age)),
+            span: Span { at: time(at), until },
+        })
     }
 }
 

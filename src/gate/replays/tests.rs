@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::jose::algorithm::Algorithms;
 
 const KEY: DigestKey = DigestKey::new([1; 16]);
 const SKEW: Duration = Duration::from_secs(5);
@@ -54,7 +55,11 @@ impl SharedSlots for Nothing {
 }
 
 fn replays(shared: Option<Rc<dyn SharedSlots>>) -> Replays {
-    Replays::new(1000, SKEW, KEY, shared)
+    Replays::new(1000, &terms(LIFETIME), KEY, shared)
+}
+
+fn terms(lifetime: Duration) -> Terms {
+    Terms { algorithms: Algorithms::of([]), lifetime, clock_skew: SKEW }
 }
 
 /// Notes the proof `number`, which was made at `made`, each with a key of its own.
@@ -67,6 +72,12 @@ fn note_of(replays: &Replays, holder: u32, number: u32, (made, lifetime): (i64, 
     let until = at(made).plus(lifetime).plus(SKEW);
     let (identity, holder) = (&number.to_le_bytes()[..], &holder.to_le_bytes()[..]);
     replays.note(&Use { identity, holder, made: at(made), until }, at(now))
+}
+
+/// Proofs that are kept in the same slot.
+fn of_one_slot() -> impl Iterator<Item = u32> {
+    let slot = |number: &u32| KEY.digest(IDENTITIES, &number.to_le_bytes()).as_u128() as u32 % SLOTS;
+    (1..).filter(move |number| slot(number) == slot(&1))
 }
 
 #[test]
@@ -144,7 +155,7 @@ fn a_bucket_is_read_as_it_was_written_by_whoever_has_the_key() {
 
 #[test]
 fn a_holder_of_one_key_fills_no_more_than_its_part() {
-    let replays = Replays::new(100_000, SKEW, KEY, None);
+    let replays = Replays::new(100_000, &terms(LIFETIME), KEY, None);
     let mut taken = 0;
     for number in 0..120_000 {
         taken += usize::from(note_of(&replays, 0, number, (0, LIFETIME), 0) == Seen::Never);
@@ -158,15 +169,98 @@ fn a_holder_of_one_key_fills_no_more_than_its_part() {
 }
 
 #[test]
+fn a_holder_of_one_key_leaves_others_their_part_of_a_small_memory_too() {
+    for capacity in [1, 1000, 8192, 40_960] {
+        let replays = Replays::new(capacity, &terms(LIFETIME), KEY, None);
+        let flood: Vec<u32> = of_one_slot().take(replays.room + 4).collect();
+        let (others, flood) = flood.split_at(4);
+        for number in flood {
+            note_of(&replays, 0, *number, (0, LIFETIME), 0);
+        }
+        for number in others {
+            assert_eq!(note_of(&replays, *number, *number, (0, LIFETIME), 0), Seen::Never, "{capacity}");
+        }
+    }
+}
+
+#[test]
+fn two_policies_of_which_one_takes_older_proofs_refuse_no_good_one() {
+    let (short, long) = (Duration::from_secs(10), Duration::from_secs(600));
+    let slots = Rc::new(Slots::default());
+    let shared = |lifetime| Replays::new(1000, &terms(lifetime), KEY, Some(slots.clone()));
+    let (quick, patient) = (shared(short), shared(long));
+    let clock = Clock::default();
+    let agree = |second| [&quick, &patient, &quick].map(|replays| replays.agree(&clock, at(second)));
+    let numbers: Vec<u32> = of_one_slot().take(5).collect();
+    let [first, second, third, fourth, fifth] = numbers[..] else { panic!("five") };
+    agree(1000);
+    assert_eq!(note_of(&quick, 1, first, (1000, short), 1000), Seen::Never);
+    for now in (1030..=1500).step_by(30) {
+        agree(now);
+    }
+    assert_eq!(note_of(&quick, 1, second, (1500, short), 1500), Seen::Never);
+    assert_eq!(
+        note_of(&patient, 2, third, (990, long), 1510),
+        Seen::Never,
+        "it is good, and nobody has used it"
+    );
+    assert_eq!(note_of(&patient, 2, first, (1000, long), 1510), Seen::Before, "used under the other policy");
+    // The patient one is gone. Its terms count a minute more.
+    for now in (1530..=1620).step_by(30) {
+        quick.agree(&clock, at(now));
+    }
+    assert_eq!(note_of(&quick, 1, fourth, (1620, short), 1620), Seen::Never);
+    let later = shared(long);
+    later.agree(&clock, at(1620));
+    assert_eq!(
+        note_of(&later, 2, fifth, (1500, long), 1621),
+        Seen::Before,
+        "what was dropped counts as used"
+    );
+    assert_eq!(note_of(&later, 2, fifth, (1501, long), 1621), Seen::Never);
+}
+
+#[test]
+fn how_old_proofs_may_be_is_believed_of_ourselves_and_while_its_time_lasts() {
+    let slots = Rc::new(Slots::default());
+    let shared = |lifetime| Replays::new(1000, &terms(lifetime), KEY, Some(slots.clone()));
+    let (quick, patient) = (shared(Duration::from_secs(10)), shared(Duration::from_secs(600)));
+    let clock = Clock::default();
+    let oldest = |now| {
+        quick.agree(&clock, at(now));
+        quick.longest.get().as_secs()
+    };
+    assert_eq!(oldest(0), 15);
+    patient.agree(&clock, at(0));
+    assert_eq!((oldest(0), oldest(59), oldest(60), oldest(61)), (605, 605, 15, 15));
+    patient.agree(&clock, at(62));
+    let (bytes, _) = slots.read(OLDEST).unwrap();
+    for cut in 0..bytes.len() {
+        slots.values.borrow_mut().insert(OLDEST, (bytes[..cut].to_vec(), u32::MAX));
+        assert_eq!(oldest(62), 15, "{cut}");
+        slots.values.borrow_mut().insert(OLDEST, (bytes.clone(), u32::MAX));
+        assert_eq!(oldest(62), 605);
+    }
+    clock.see(at(62));
+    clock.see(at(50));
+    assert_eq!(oldest(50), 15, "from a time to come");
+}
+
+#[test]
 fn a_used_proof_stays_used_under_a_policy_that_takes_older_ones() {
     let (short, long) = (Duration::from_secs(10), Duration::from_secs(600));
     let slots = Rc::new(Slots::default());
-    let (old, new) = (replays(Some(slots.clone())), replays(Some(slots)));
-    assert_eq!(note_of(&old, 1, 1, (0, short), 0), Seen::Never);
-    for now in [14, 15, 16, 60, 604] {
-        assert_eq!(note_of(&new, 1, 1, (0, long), now), Seen::Before, "{now}");
+    let shared = |lifetime| Replays::new(1000, &terms(lifetime), KEY, Some(slots.clone()));
+    let (old, new) = (shared(short), shared(long));
+    let numbers: Vec<u32> = of_one_slot().take(3).collect();
+    let [first, second, third] = numbers[..] else { panic!("three") };
+    assert_eq!(note_of(&old, 1, first, (0, short), 0), Seen::Never);
+    assert_eq!(note_of(&new, 1, first, (0, long), 14), Seen::Before);
+    assert_eq!(note_of(&old, 1, second, (20, short), 20), Seen::Never, "and the first is dropped");
+    for now in [20, 60, 604] {
+        assert_eq!(note_of(&new, 1, first, (0, long), now), Seen::Before, "{now}");
     }
-    assert_eq!(note_of(&new, 1, 1, (16, long), 16), Seen::Never, "one that was made later is another");
+    assert_eq!(note_of(&new, 1, third, (1, long), 604), Seen::Never, "one that was made later is another");
 }
 
 #[test]
