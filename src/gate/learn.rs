@@ -100,16 +100,16 @@ impl Gate {
         let introspection = self.policy.issuer(id)?.introspection.as_ref()?;
         let (ttl, negative_ttl) = (introspection.ttl, introspection.negative_ttl);
         let at = told.span.at;
-        let asked = Asked { issuer: id, verified: verified.is_some() };
+        let about = Asked { issuer: id, verified: verified.is_some() };
         if !self.clock.tells_age_of(at, now) {
             // It may have come after what was said here.
             if told.kind == Kind::Refused {
-                self.memory.forget_good(asked, digest);
+                self.memory.forget_good(about, digest);
             }
             return None;
         }
         let is_news = told.span.holds(&self.clock, now);
-        let counts = match self.memory.said_at(asked, digest) {
+        let counts = match self.memory.said_at(about, digest) {
             Some(known) => self.clock.steady(at) > known,
             None => is_news,
         };
