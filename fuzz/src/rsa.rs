@@ -23,7 +23,10 @@ pub fn run(input: &[u8]) {
     let (modulus, number) = (repeated(modulus, length), repeated(number, length));
     let exponent = u32::from_be_bytes(*exponent);
     let opened = rsavp1(&modulus, &exponent.to_be_bytes(), &number);
-    let is_key = modulus[0] >= 0x80 && modulus[length - 1] % 2 == 1 && exponent >= 3 && exponent % 2 == 1;
+    // One with a zero in front is shorter than it looks, and no longer as long as the number.
+    let bits = length * 8 - modulus[0].leading_zeros() as usize;
+    let is_key =
+        modulus[0] > 0 && bits >= 2048 && modulus[length - 1] % 2 == 1 && exponent >= 3 && exponent % 2 == 1;
     let is_less = number.cmp(&modulus) == Ordering::Less;
     assert_eq!(
         opened,
