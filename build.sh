@@ -286,6 +286,13 @@ phase_ended() { # NAME
     phase_began=$SECONDS
 }
 
+# What did not run, each with its reason: of the tests whose log this is, and what run_tests itself left out.
+tell_skipped() { # LOG
+    local name
+    sed -n 's/^test \(.*\) \.\.\. .*ignored\(, *\)\{0,1\}\(.*\)$/\1 \3/p' "$1" | while read -r name; do say "skipped: $name"; done
+    for name in ${skipped[@]+"${skipped[@]}"}; do say "skipped: $name"; done
+}
+
 run_tests() {
     phase_began=$SECONDS
     lint
@@ -300,28 +307,30 @@ run_tests() {
     need_npm mcp
     want_glewlwyd
     phase_ended installing
-    local log=$target/test.log status=0 fuzzed=0 counted=0 colour=never
+    local log=$target/test.log status=0 fuzzed=0 counted=0 colour=never skipped=()
     if has c++; then
         fuzz_walk || fuzzed=1
     else
-        say 'libFuzzer is C++, and there is no compiler for that (Debian: apt-get install g++): nothing is fuzzed'
+        skipped+=('nothing is fuzzed: libFuzzer is C++, and there is no compiler for that (Debian: apt-get install g++)')
     fi
     phase_ended fuzzing
     say 'tests'
     [ ! -t 1 ] || colour=always
     cargo test --no-fail-fast --target-dir "$target" --color "$colour" 2>&1 | tee "$log" || status=$?
-    awk -v status="$status" '
-        /^test result:/ { for (i = 2; i <= NF; i++) { if ($i ~ /^passed/) passed += $(i-1); if ($i ~ /^failed/) failed += $(i-1) } }
-        END { printf "%d passed, %d failed%s\n", passed, failed, (status != 0 && failed == 0) ? ", and something did not build or run: see above" : "" }
-    ' "$log"
     phase_ended tests
     [ "$fuzzed" = 0 ] || say 'and fuzzing found something: see above'
     if has valgrind; then
-        bench_engine || counted=1
+        bench_engine 2>&1 | tee "$target/engine.log" || counted=1
+        ! grep -q '^The baseline was taken with' "$target/engine.log" || skipped+=("the engine's instructions are not compared: see above")
     else
-        say "valgrind is not installed (Debian: apt-get install valgrind): the engine's instructions are not counted"
+        skipped+=("the engine's instructions are not counted: there is no valgrind (Debian: apt-get install valgrind)")
     fi
     phase_ended 'counting instructions'
+    tell_skipped "$log"
+    awk -v status="$status" -v skipped="${#skipped[@]}" '
+        /^test result:/ { for (i = 2; i <= NF; i++) { if ($i ~ /^passed/) passed += $(i-1); if ($i ~ /^failed/) failed += $(i-1); if ($i ~ /^ignored/) skipped += $(i-1) } }
+        END { printf "%d passed, %d failed%s%s\n", passed, failed, skipped ? ", " skipped " skipped" : "", (status != 0 && failed == 0) ? ", and something did not build or run: see above" : "" }
+    ' "$log"
     return $((status | fuzzed | counted))
 }
 

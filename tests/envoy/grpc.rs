@@ -2,18 +2,22 @@
 
 use std::process::Command;
 
+use libtest_mimic::Trial;
 use serde_json::json;
 
 use crate::policies::{ASKED, introspected, opaque};
-use crate::ring::{Ring, Site};
+use crate::ring::{Ring, Site, ignored};
 use crate::support::client::{Request, Response};
 use crate::support::issuer::Answer;
+use crate::support::wire::text;
 
 pub(crate) fn add(ring: &mut Ring) {
     let mut test = |name: &str, run: fn(&Site)| ring.test(&format!("grpc::{name}"), introspected(), run);
     test("each_kind_of_refusal_has_its_status", statuses);
     test("a_good_call_goes_through", good_call);
-    test("a_refusal_over_http2_is_trailers_only", over_http2);
+    if has_http2() {
+        test(OVER_HTTP2, over_http2);
+    }
 }
 
 fn call() -> Request {
@@ -64,6 +68,19 @@ fn good_call(site: &Site) {
     assert_eq!(received.body, b"\0\0\0\0\0");
 }
 
+const OVER_HTTP2: &str = "a_refusal_over_http2_is_trailers_only";
+
+/// What does not run here.
+pub(crate) fn trials() -> Vec<Trial> {
+    let name = || format!("grpc::{OVER_HTTP2} (there is no curl that speaks HTTP/2)");
+    (!has_http2()).then(|| ignored(&name())).into_iter().collect()
+}
+
+fn has_http2() -> bool {
+    let curl = Command::new("curl").arg("--version").output();
+    curl.is_ok_and(|said| text(&said.stdout).contains("HTTP2"))
+}
+
 fn over_http2(site: &Site) {
     let url = format!("http://127.0.0.1:{}/orders/List", site.port());
     let curl = Command::new("curl")
@@ -71,19 +88,11 @@ fn over_http2(site: &Site) {
         .args(["--header", "content-type: application/grpc", "--header", "te: trailers"])
         .args(["--data-binary", "x", &url])
         .output();
-    match curl {
-        Ok(output) if output.status.success() => {
-            let answer = String::from_utf8(output.stdout).unwrap();
-            assert!(answer.starts_with("HTTP/2 200"), "{answer}");
-            assert!(
-                answer.contains("grpc-status: 16") && answer.contains("www-authenticate: Bearer"),
-                "{answer}"
-            );
-            assert!(answer.trim_end().ends_with(|c: char| c != '}'), "{answer}");
-            assert_eq!(site.upstream.count(), 0);
-        }
-        // No curl, or one without HTTP/2.
-        Ok(output) if output.status.code() != Some(2) => panic!("{output:?}"),
-        Ok(_) | Err(_) => println!("not checked over HTTP/2: there is no curl that speaks it"),
-    }
+    let curl = curl.unwrap();
+    assert!(curl.status.success(), "{curl:?}");
+    let answer = text(&curl.stdout);
+    assert!(answer.starts_with("HTTP/2 200"), "{answer}");
+    assert!(answer.contains("grpc-status: 16") && answer.contains("www-authenticate: Bearer"), "{answer}");
+    assert!(answer.trim_end().ends_with(|c: char| c != '}'), "{answer}");
+    assert_eq!(site.upstream.count(), 0);
 }

@@ -71,6 +71,7 @@ fn main() -> ExitCode {
     let mut trials = harness::trials();
     trials.extend(beside::trials());
     trials.extend(questions::trials());
+    trials.extend(grpc::trials());
     trials.extend(state::trials());
     trials.extend(dpop::trials());
     trials.extend(scenarios::trials());

@@ -200,6 +200,11 @@ pub(crate) fn trial(name: &str, test: impl FnOnce() + Send + 'static) -> Trial {
     })
 }
 
+/// A test that does not run here; its name says why.
+pub(crate) fn ignored(name: &str) -> Trial {
+    Trial::test(name, || Ok(())).with_ignored_flag(true)
+}
+
 /// A test with an Envoy of its own, for what others must not disturb.
 pub(crate) fn alone(
     name: &str,
