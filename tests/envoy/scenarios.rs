@@ -11,8 +11,9 @@ use scopegate::tool::request::{self, Failure, Reply};
 use scopegate::tool::scenario::{self, Case, Expectation, Observed, Outcome, Suite};
 use serde_json::{Value, json};
 
-use crate::ring::{Plan, Site, start_in, trial};
+use crate::ring::{Plan, Site, ignored, start_in, trial};
 use crate::support::client::Request;
+use crate::support::clock::Clock;
 use crate::support::deadline::unix_now;
 use crate::support::envoy::Launch;
 use crate::support::issuer::Answer;
@@ -21,20 +22,58 @@ use crate::support::places;
 /// What a scenario's policy may ask for of the environment.
 const SECRET: &str = "s3cret";
 
+/// Those that move no clock share an Envoy; each of the others has one of its own, with a clock that goes along. A test
+/// that does not run is named, with the reason.
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![trial("scenarios::hold_in_envoy", all_hold)]
+    let suites: Vec<_> = files().into_iter().map(|file| (name(&file), load(&file, unix_now()))).collect();
+    let no_clock = Clock::missing();
+    let mut trials = vec![trial("scenarios::hold_in_envoy", all_hold)];
+    for (file, suite) in suites {
+        for case in &suite.cases {
+            if let Some(why) = case.envoy.as_deref().or(no_clock.filter(|_| case.now != suite.now)) {
+                trials.push(ignored(&format!("scenarios::{file}: {} ({why})", case.name)));
+            }
+        }
+        if no_clock.is_none() && moves_clock(&suite) {
+            let name = format!("scenarios::{file}_holds_in_an_envoy_whose_clock_is_moved");
+            trials.push(trial(&name, move || holds_while_time_goes_on(&file)));
+        }
+    }
+    trials
 }
 
-/// All files side by side, the tests of each one after the other: state is kept from one to the next. Tokens are made
+fn load(file: &Path, now: i64) -> Suite {
+    scenario::load(file, Some(UnixTime::from_secs(now))).unwrap()
+}
+
+fn moves_clock(suite: &Suite) -> bool {
+    suite.cases.iter().any(|case| case.envoy.is_none() && case.now != suite.now)
+}
+
+/// One file, at the times that its tests say.
+fn holds_while_time_goes_on(file: &str) {
+    let suite = load(&places::root().join(format!("tests/scenarios/{file}.yaml")), unix_now());
+    let launch = Launch { clock: Some(suite.now.as_millis()), ..Launch::workers(1) };
+    let sites =
+        start_in(&format!("scenarios-{file}"), vec![(file.to_owned(), plan(&suite))], launch).unwrap();
+    let problems: Vec<String> =
+        suite.cases.iter().flat_map(|case| run(&sites[0], file, &suite, case)).collect();
+    assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+    assert_eq!(sites[0].envoy.traps(), Vec::<String>::new());
+}
+
+/// All other files side by side, the tests of each one after the other: state is kept from one to the next. Tokens are made
 /// for the time at which they are used, so nothing else runs between here and there.
 fn all_hold() {
     let files = files();
-    let load = |file: &PathBuf| scenario::load(file, Some(UnixTime::from_secs(unix_now()))).unwrap();
-    let suites: Vec<_> = files.iter().map(|file| (name(file), load(file))).collect();
+    let loaded = files.iter().map(|file| (name(file), load(file, unix_now())));
+    let has_its_own = |suite: &Suite| moves_clock(suite) && Clock::missing().is_none();
+    let suites: Vec<_> = loaded.filter(|(_, suite)| !has_its_own(suite)).collect();
     let plans = suites.iter().map(|(name, suite)| (name.clone(), plan(suite))).collect();
     let sites = start_in("scenarios", plans, Launch::workers(1)).unwrap();
     let all = |site: &Site, name: &str, suite: &Suite| -> Vec<String> {
-        suite.cases.iter().flat_map(|case| run(site, name, suite, case)).collect()
+        let now = suite.cases.iter().filter(|case| case.now == suite.now);
+        now.flat_map(|case| run(site, name, suite, case)).collect()
     };
     let problems: Vec<String> = thread::scope(|scope| {
         let running: Vec<_> = sites
@@ -139,16 +178,14 @@ fn answer(reply: &Reply) -> Answer {
 
 /// Runs one test; everything that was not as expected.
 fn run(site: &Site, file: &str, suite: &Suite, case: &Case) -> Vec<String> {
-    let skipped = match &case.envoy {
-        Some(why) => Some(why.as_str()),
-        None if case.now != suite.now => Some("Envoy's clock cannot be moved"),
-        None => None,
-    };
-    if let Some(why) = skipped {
-        println!("{file}: not in Envoy: {}: {why}", case.name);
+    if case.envoy.is_some() {
         return Vec::new();
     }
     play(site, &case.answers);
+    // After the answers, which a filter that fetches in the background may ask for at once.
+    if site.envoy.has_clock() {
+        site.envoy.set_clock(case.now.as_millis()).unwrap();
+    }
     let mut expect = case.expect.clone();
     // A running filter fetches keys in the background at times of its own: only what requests cause can be counted.
     expect.asked.retain(|path, _| !key_sets(&suite.policy).iter().any(|uri| uri.ends_with(path.as_str())));

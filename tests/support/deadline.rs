@@ -73,7 +73,13 @@ impl Stopwatch {
 
 /// Seconds since 1970, by the wall clock.
 pub(crate) fn unix_now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed())
+    unix_millis() / 1000
+}
+
+/// Milliseconds since 1970, by the wall clock.
+pub(crate) fn unix_millis() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The value behind a lock, whatever happened to the thread that held it last.

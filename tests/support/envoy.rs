@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::bootstrap::access_log_file;
 use super::client::{Origin, Request, exchange};
+use super::clock::Clock;
 use super::deadline::{PATIENCE, poll};
 use super::places;
 
@@ -25,12 +26,14 @@ pub(crate) struct Launch {
     pub(crate) workers: usize,
     /// What of scopegate's own lines is written: `info`, `debug`, … Envoy's own stay at `info`.
     pub(crate) filter_log: &'static str,
+    /// What the clock shows that the test moves, in milliseconds since the epoch; `None` for the system's.
+    pub(crate) clock: Option<i64>,
 }
 
 impl Launch {
     /// With so many workers.
     pub(crate) const fn workers(workers: usize) -> Self {
-        Self { workers, filter_log: "info" }
+        Self { workers, filter_log: "info", clock: None }
     }
 }
 
@@ -39,6 +42,7 @@ pub(crate) struct Envoy {
     child: Child,
     folder: PathBuf,
     admin: u16,
+    clock: Option<Clock>,
 }
 
 /// A request's line in the access log.
@@ -70,7 +74,9 @@ impl Envoy {
         let admin_file = folder.join("admin.address");
         let create = |name| File::create(folder.join(name)).map_err(|error| format!("{name}: {error}"));
         let (log, output) = (create("envoy.log")?, create(OUTPUT)?);
+        let clock = launch.clock.map(|now| Clock::new(folder, now)).transpose()?;
         let child = Command::new(&program)
+            .envs(clock.iter().flat_map(Clock::environment))
             .arg("--config-path")
             .arg(config)
             .arg("--admin-address-path")
@@ -83,7 +89,7 @@ impl Envoy {
             .stderr(log)
             .spawn()
             .map_err(|error| format!("{} does not start: {error}", program.display()))?;
-        let mut envoy = Self { child, folder: folder.to_path_buf(), admin: 0 };
+        let mut envoy = Self { child, folder: folder.to_path_buf(), admin: 0, clock };
         envoy.wait_until_ready(&admin_file)?;
         Ok(envoy)
     }
@@ -149,9 +155,11 @@ impl Envoy {
         let port = Value::from(origin.port);
         let started =
             |line: &Value| line["started"].as_str().and_then(|started| started.parse::<u128>().ok());
-        let wanted = |line: &Value| {
-            line["client_port"] == port && started(line).is_some_and(|started| started >= origin.since)
+        // A clock that the test moves says nothing about when.
+        let is_new = |line: &Value| {
+            self.clock.is_some() || started(line).is_some_and(|started| started >= origin.since)
         };
+        let wanted = |line: &Value| line["client_port"] == port && is_new(line);
         self.logged_in(&access_log_file(&self.folder, listener), wanted).ok_or_else(|| {
             format!("the access log of {listener} has no line for the client's port {}", origin.port)
         })
@@ -172,6 +180,16 @@ impl Envoy {
         let log = self.log();
         let signs = ["[critical]", "Function: proxy_", "panicked at", "wasm VM failed", "unreachable"];
         log.lines().filter(|line| signs.iter().any(|sign| line.contains(sign))).map(str::to_owned).collect()
+    }
+
+    /// Whether its clock is one that the test moves.
+    pub(crate) const fn has_clock(&self) -> bool {
+        self.clock.is_some()
+    }
+
+    /// Its clock shows `now`, in milliseconds since the epoch, and goes on from there. For one that was started with one.
+    pub(crate) fn set_clock(&self, now: i64) -> Result<(), String> {
+        self.clock.as_ref().ok_or("it has the system's clock")?.set(now)
     }
 
     /// The number of the process.

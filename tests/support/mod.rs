@@ -2,13 +2,14 @@
 //!
 //! `envoy` runs the real proxy, `bootstrap` writes its configuration, `server` records what arrives anywhere,
 //! `upstream` and `issuer` are such servers, `client` speaks raw HTTP/1.1 (`wire` reads it), over `tls` where a test
-//! wants it, or a little HTTP/2 (`http2`), `deadline` is the only clock. `oidc_provider` is a real issuer and runs as a program of `node`, `canary` a
+//! wants it, or a little HTTP/2 (`http2`), `deadline` is the only clock, `clock` one that a program is shown. `oidc_provider` is a real issuer and runs as a program of `node`, `canary` a
 //! secret that is looked for. Nothing here knows what scopegate decides.
 #![allow(dead_code, reason = "every test binary and the demo use their own part of the kit")]
 
 pub(crate) mod bootstrap;
 pub(crate) mod canary;
 pub(crate) mod client;
+pub(crate) mod clock;
 pub(crate) mod deadline;
 pub(crate) mod envoy;
 pub(crate) mod http2;

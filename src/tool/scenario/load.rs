@@ -42,7 +42,7 @@ pub struct Case {
     pub request: Request,
     /// What the clock says while it runs: `at` of this test or of the last one before it that has one.
     pub now: UnixTime,
-    /// Whether this test itself moves the clock, which only a native run can.
+    /// Whether this test itself moves the clock.
     pub moves_clock: bool,
     /// Why it does not run in a real Envoy, where it does not.
     pub envoy: Option<String>,
