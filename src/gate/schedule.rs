@@ -53,9 +53,9 @@ impl Schedule {
         self.lifetime
     }
 
-    /// How long a set is used: as long as its issuer says, within what the policy says.
+    /// How long a set is used: as long as its issuer says, and no longer than the policy says.
     fn length(&self) -> Duration {
-        self.lifetime.unwrap_or(self.refresh).min(self.refresh).max(self.min_refresh)
+        self.lifetime.unwrap_or(self.refresh).min(self.refresh)
     }
 
     /// When the set is fetched anew, whether or not anybody asks: early by a tenth to a fifth of the time that it has,
