@@ -59,14 +59,14 @@ fn verified(site: &Site, key: &PrivateKey) {
     // The signature is good, and the header says that it is another one.
     for other in Algorithm::ALL.iter().filter(|other| **other != key.algorithm()) {
         let header = json!({"alg": other.name()});
-        let response = site.keeps_out(&order(&signed(key, &header, json!({})))).unwrap();
+        let response = site.keeps_out(&order(&signed(key, &header, json!({}))));
         assert_eq!(response.status, 401, "{} as {other}", key.algorithm());
     }
     for none in ["none", "None", "NONE", "nOnE", "", "ES256K", "RS1", "HS1"] {
         let token = signed(key, &json!({"alg": none}), json!({}));
         site.refuses(&order(&token), 401, "alg_not_allowed");
         let (unsigned, _) = token.rsplit_once('.').unwrap();
-        let response = site.keeps_out(&order(&format!("{unsigned}."))).unwrap();
+        let response = site.keeps_out(&order(&format!("{unsigned}.")));
         assert_eq!(response.status, 401, "{none:?} and no signature");
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::policies::{ASKED, introspected, introspected_with, verifying};
+use crate::policies::{ASKED, introspected, introspected_with, opaque, verifying};
 use crate::ring::{Plan, Ring, Site, prepare, trial};
 use crate::support::bootstrap::{Listener, bootstrap, discovery_response, dynamic_bootstrap};
 use crate::support::client::{Request, exchange};
@@ -363,11 +363,32 @@ fn begins_like_json() -> Plan {
     .in_a_struct()
 }
 
-/// So many updates, one right after the other.
+/// So many updates, one right after the other; every third one is refused.
 const UPDATES: usize = 12;
 
+/// The policy of an update. Each has another realm; each lets the token in or keeps it out, in turn; and every third
+/// asks about it elsewhere, where it is somebody else's.
+fn update(number: usize) -> Plan {
+    let uri = format!("https://idp.example.com/introspect-{}", number / 3);
+    let mut plan = introspected_with(json!({ "uri": uri }));
+    let policy = &mut plan.filter.policy;
+    policy["responses"] = json!({"realm": format!("realm-{number}")});
+    if number % 2 == 1 {
+        policy["rules"][1]["require"]["scopes"] = json!(["admin"]);
+    }
+    if number % 3 == 2 {
+        policy["rules"] = json!([]);
+    }
+    plan
+}
+
+/// What a request does that is admitted by one policy and refused by the next: never by what the one before remembered.
 fn updates_under_load() {
     let mut updated = Updated::start("updates-under-load", introspected());
+    for number in 0..=UPDATES / 3 {
+        let of_somebody = Answer::json(&opaque(&format!("user-{number}")));
+        updated.site.issuer.answers(&format!("/introspect-{number}"), of_somebody);
+    }
     let (port, upstream) = (updated.site.port(), updated.site.upstream.port());
     let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
@@ -380,14 +401,26 @@ fn updates_under_load() {
         }
         seen
     });
-    for round in 0..UPDATES {
-        let mut plan = introspected();
-        plan.filter.policy["responses"] = json!({"realm": format!("realm-{round}")});
-        if round % 3 == 2 {
-            plan.filter.policy["rules"] = json!([]);
-        }
-        updated.update(plan);
-        updated.site.admits(&Request::get("/orders/1").bearer("opaque"));
+    let request = Request::get("/orders/1").bearer("opaque");
+    for number in 0..UPDATES {
+        let refused = updated.update(update(number));
+        assert_eq!(refused, (number as u64 + 1) / 3);
+        // After one that is refused the one before is in force still.
+        let in_force = if number % 3 == 2 { number - 1 } else { number };
+        let holds = || {
+            let response = updated.site.send(&request);
+            if in_force % 2 == 1 {
+                let told = response.head.get("www-authenticate").unwrap_or_default();
+                let realm = format!("realm=\"realm-{in_force}\"");
+                response.status == 403 && told.contains(&realm) && told.contains("insufficient_scope")
+            } else {
+                let subject = format!("[\"x-auth-subject\",\"user-{}\"]", in_force / 3);
+                response.status == 200 && response.text().contains(&subject)
+            }
+        };
+        // The other worker may be a moment later; what is remembered would last for a minute.
+        let everywhere = || is_in_force(&updated.site, in_force) && (0..20).all(|_| holds());
+        assert!(poll(PATIENCE, || everywhere().then_some(())).is_some(), "update {number} is not in force");
     }
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
     let seen = attacker.join().unwrap();

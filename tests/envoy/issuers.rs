@@ -158,9 +158,11 @@ fn outage_for_any_reason(site: &Site, token: &str, answer: Answer) {
 }
 
 fn refused_for_any_outage(site: &Site, token: &str) -> Response {
-    let response = site.keeps_out(&order(token)).unwrap();
-    let details = site.logged(&response).get("details").to_owned();
-    assert!(details.starts_with("scopegate_issuer_"), "{details}");
+    let before = site.upstream.count();
+    let response = site.send(&order(token));
+    let logged = site.logged(&response);
+    assert!(response.status == 503 && logged.get("details").starts_with("scopegate_issuer_"), "{logged:?}");
+    assert!(!logged.went_upstream() && site.upstream.count() == before, "the upstream was reached");
     response
 }
 

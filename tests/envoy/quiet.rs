@@ -29,6 +29,13 @@ const BEARER: &str = "canary-bearer-4711";
 const SHARED: &str = "canary-shared-4711-canary-shared-4711";
 const FETCHED: &str = "canary-fetched-4711-canary-fetched-4711";
 const CLAIM: &str = "canary-claim-4711";
+const AUDIENCE: &str = "canary-audience-4711";
+const CLIENT: &str = "canary-client-4711";
+const SCOPE: &str = "canary-scope-4711";
+/// Times that are nobody else's.
+const ISSUED: i64 = 1_471_147_114;
+const ENDS: i64 = 4_711_471_147;
+const ENDED: i64 = 1_147_114_711;
 const SUBJECT: &str = "canary-subject-4711";
 const OPAQUE: &str = "canary-opaque-4711";
 const PROOF: &str = "canary-proof-4711";
@@ -89,7 +96,7 @@ fn plan(keys: &Keys) -> Plan {
     let inline = json!({"keys": [keys.signing.public_jwk(), keys.shared.jwk()]});
     let policy = json!({
         "issuers": {
-            "signing": {"issuer": ISSUER, "audiences": "any", "jwt": {"jwks": {"inline": inline}, "algorithms": ["ES256", "HS256"]}},
+            "signing": {"issuer": ISSUER, "audiences": "any", "jwt": {"jwks": {"inline": inline}, "algorithms": ["ES256", "HS256"], "clock_skew": "0s"}},
             "fetched": {"issuer": "https://keys.example.com", "audiences": "any",
                 "jwt": {"jwks": {"uri": "https://keys.example.com/keys", "cluster": "idp"}}},
             "env": asked(ASKED[0], "rfc7662", json!({"id": "gateway", "secret": {"env": "IDP_SECRET"}, "method": "basic"})),
@@ -101,7 +108,7 @@ fn plan(keys: &Keys) -> Plan {
         },
         "token": {"from": [{"header": "authorization", "scheme": "Bearer"}, {"query": "access_token"}, {"cookie": "session"}]},
         "rules": [{"name": "orders", "match": {"paths": ["/orders/**"]}, "require": {"scopes": ["orders"]}}],
-        "upstream": {"headers": {"x-auth-subject": "sub"}, "filter_state": ["client", "issuer", "rule", "reason"]},
+        "upstream": {"headers": {"x-auth-subject": "sub"}, "filter_state": ["subject", "client", "issuer", "rule", "reason"]},
         "dpop": {},
         "protected_resource": {"resource": "https://api.example.com", "path": "/.well-known/oauth-protected-resource"},
     });
@@ -120,7 +127,7 @@ fn unknown() -> Answer {
 /// The last one knows it.
 fn known() -> Answer {
     Answer::json(
-        &json!({"expires_in": 600, "scope": ["orders"], "realm": CLAIM, "client_id": "app", "sub": SUBJECT}),
+        &json!({"expires_in": 600, "scope": ["orders", SCOPE], "realm": CLAIM, "client_id": CLIENT, "sub": SUBJECT}),
     )
 }
 
@@ -149,6 +156,10 @@ impl<'s> Watch<'s> {
         let named = [
             ("a fetched key", "canary-fetched"),
             ("a claim", CLAIM),
+            ("an audience", AUDIENCE),
+            ("a scope", SCOPE),
+            ("the time of issue", &ISSUED.to_string()),
+            ("the expiry", &ENDS.to_string()),
             ("an opaque token", OPAQUE),
             ("a proof", PROOF),
             ("a path", PATH),
@@ -180,7 +191,11 @@ impl<'s> Watch<'s> {
 
     /// A token of which each part is a canary.
     fn token(&mut self, key: &PrivateKey, header: &Value, more: Value) -> String {
-        let mut claims = json!({"sub": SUBJECT, "jti": CLAIM, "email": format!("{CLAIM}@example.com")});
+        let mut claims = json!({
+            "sub": SUBJECT, "jti": CLAIM, "client_id": CLIENT, "azp": CLIENT, "aud": [AUDIENCE],
+            "scope": format!("orders {SCOPE}"), "iat": ISSUED, "nbf": ISSUED, "auth_time": ISSUED, "exp": ENDS,
+            "acr": CLAIM, "amr": [CLAIM], "email": format!("{CLAIM}@example.com"), (CLAIM): {(CLAIM): [CLAIM]},
+        });
         crate::policies::merge(&mut claims, more);
         let token = signed(key, header, claims);
         let names = ["the header of a token", "the payload of a token", "the signature of a token"];
@@ -253,7 +268,7 @@ impl<'s> Watch<'s> {
             (signing, json!({"crit": [CLAIM], (CLAIM): 1}), json!({}), "critical_header"),
             (signing, json!({}), json!({"iss": format!("https://{CLAIM}.example")}), "issuer_unknown"),
             (signing, json!({}), json!({"exp": CLAIM}), "claim_malformed"),
-            (signing, json!({}), json!({"exp": 1}), "token_expired"),
+            (signing, json!({}), json!({"exp": ENDED}), "token_expired"),
         ] {
             let token = self.token(key, &header, claims);
             self.refused(&order(&token), 401, reason);
@@ -286,7 +301,7 @@ impl<'s> Watch<'s> {
         let misbehaved = (503, "issuer_misbehaved");
         let answers = [
             (
-                Answer::json(&json!({"expires_in": 600, "scope": [REPLY], "sub": REPLY})),
+                Answer::json(&json!({"expires_in": 600, "scope": [REPLY], "sub": SUBJECT, "realm": REPLY})),
                 (403, "scope_insufficient"),
             ),
             (Answer::json(&json!({"expires_in": REPLY, "scope": ["orders"]})), misbehaved),
@@ -341,11 +356,14 @@ impl<'s> Watch<'s> {
     fn listen(&self) {
         let site = self.site;
         let all = || self.canaries.iter().chain(&self.configured);
-        let subject = Canary::new("a subject", SUBJECT);
+        // Who was admitted stands where the policy wants it, and nowhere else: in a field upstream, and in filter state,
+        // which the access log shows here. When a token ended stands in the debug line about it.
+        let whose = [Canary::new("a subject", SUBJECT), Canary::new("a client", CLIENT)];
+        let ended = Canary::new("the time when a token ended", ENDED.to_string());
         for response in &self.responses {
-            tells_nothing(all().chain([&subject]), &format!("{response:?}"), "a response");
-            tells_nothing(all().chain([&subject]), &response.text(), "the body of a response");
-            tells_nothing(all(), &format!("{:?}", site.logged(response)), "the access log");
+            tells_nothing(all().chain(&whose).chain([&ended]), &format!("{response:?}"), "a response");
+            tells_nothing(all().chain(&whose).chain([&ended]), &response.text(), "the body of a response");
+            tells_nothing(all().chain([&ended]), &format!("{:?}", site.logged(response)), "the access log");
         }
         for received in &self.forwarded {
             tells_nothing(all(), &format!("{:?}", received.head), "a request to the application");
@@ -356,19 +374,21 @@ impl<'s> Watch<'s> {
         let log = site.envoy.log();
         assert!(logged.is_some() && log.contains("[trace][wasm]"), "the log is not at trace level:\n{log}");
         // Once about each: Envoy shows what it cannot read of a line, and a line of ours is none of its own.
-        tells_nothing(all().chain([&subject]), &log, "Envoy's log");
+        tells_nothing(all().chain(&whose), &log, "Envoy's log");
+        let line = ended.line_of(&log).unwrap_or_else(|| panic!("nothing says when a token ended:\n{log}"));
+        assert!(line.contains("token_expired rule=orders") && line.contains("[debug][wasm]"), "{line}");
         for page in
             ["/stats", "/stats/prometheus", "/clusters", "/listeners", "/server_info", "/certs", "/runtime"]
         {
             let text = site.envoy.admin(page);
             assert!(!text.is_empty() || page == "/certs", "{page} is empty");
-            tells_nothing(all().chain([&subject]), &text, page);
+            tells_nothing(all().chain(&whose).chain([&ended]), &text, page);
         }
         let dump = site.envoy.admin("/config_dump");
         for written in self.configured.iter().take(2) {
             assert!(written.line_of(&dump).is_some(), "Envoy shows what is written in its configuration");
         }
-        tells_nothing(self.canaries.iter().chain([&subject]), &dump, "/config_dump");
+        tells_nothing(self.canaries.iter().chain(&whose).chain([&ended]), &dump, "/config_dump");
     }
 }
 

@@ -22,6 +22,10 @@ use crate::support::{places, upstream};
 /// How long the upstream is watched when nothing may arrive there: a leak arrives within 2 ms.
 pub(crate) const WATCH: Duration = Duration::from_millis(100);
 
+/// How Envoy's access log calls what Envoy itself refuses: heads that it does not take, and what its RBAC filter denies.
+const REFUSALS_OF_ENVOY: [&str; 4] =
+    ["http1.", "http.invalid_authority", "path_normalization_failed", "rbac_access_denied"];
+
 /// What a test needs around it: a policy, and what its issuer answers.
 #[derive(Clone, Default)]
 pub(crate) struct Plan {
@@ -334,13 +338,19 @@ impl Site {
         self.upstream.received().swap_remove(before)
     }
 
-    /// Sends a request and holds whatever answers it to keeping it from the upstream; the response, where there is one.
-    pub(crate) fn keeps_out(&self, request: &Request) -> Option<Response> {
+    /// Sends a request and holds whoever answers it to keeping it from the upstream, for the client's own fault: scopegate
+    /// for one of its reasons, or Envoy for a head that it does not take. No answer keeps nobody out, nor does an outage.
+    pub(crate) fn keeps_out(&self, request: &Request) -> Response {
         let before = self.upstream.count();
-        let response = exchange(self.port, request).ok();
-        let refused = response.as_ref().is_none_or(|response| response.status >= 400);
-        let what = || text(&request.head_bytes().into_iter().take(200).collect::<Vec<_>>());
-        assert!(refused && self.upstream.count() == before, "went through: {}", what());
+        let what = text(&request.head_bytes().into_iter().take(200).collect::<Vec<_>>());
+        let response =
+            exchange(self.port, request).unwrap_or_else(|error| panic!("no response: {error}: {what}"));
+        let logged = self.logged(&response);
+        let details = logged.get("details");
+        let of_ours = details.starts_with("scopegate_") && !details.starts_with("scopegate_host_fault");
+        let by = of_ours || REFUSALS_OF_ENVOY.iter().any(|own| details.starts_with(own));
+        assert!((400..500).contains(&response.status) && by, "{} {details}: {what}", response.status);
+        assert!(!logged.went_upstream() && self.upstream.count() == before, "went through: {what}");
         response
     }
 
