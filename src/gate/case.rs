@@ -182,8 +182,6 @@ pub(super) fn strip(policy: &Policy, head: &RequestHead<'_>, rule: Option<RuleId
             edits.remove.push(name.into());
         }
     }
-    if !policy.forwards(rule) {
-        credential::strip(head, &policy.places, &mut edits);
-    }
+    credential::strip(head, &policy.places, policy.forwards(rule), &mut edits);
     edits
 }

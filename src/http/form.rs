@@ -50,11 +50,11 @@ pub fn query_values(target: &[u8], name: &[u8]) -> Vec<Vec<u8>> {
     pairs(query(target)).filter(|(found, _)| decode(found) == name).map(|(_, value)| decode(value)).collect()
 }
 
-/// `target` without the query parameters called `name`.
-pub fn without(target: &[u8], name: &[u8]) -> Vec<u8> {
+/// `target` without the query parameters of names, decoded, for which `is_ours`.
+pub fn without(target: &[u8], is_ours: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     let Some(start) = target.iter().position(|byte| *byte == b'?') else { return target.to_vec() };
     let kept: Vec<&[u8]> =
-        query(target).split(|byte| *byte == b'&').filter(|pair| decode(split(pair).0) != name).collect();
+        query(target).split(|byte| *byte == b'&').filter(|pair| !is_ours(&decode(split(pair).0))).collect();
     let mut out = target.get(..start).unwrap_or_default().to_vec();
     if !kept.is_empty() {
         out.push(b'?');
@@ -79,7 +79,8 @@ fn split(pair: &[u8]) -> (&[u8], &[u8]) {
     (pair.get(..equals).unwrap_or_default(), pair.get(equals + 1..).unwrap_or_default())
 }
 
-fn decode(text: &[u8]) -> Vec<u8> {
+/// `text` as a server decodes it: escapes and `+`, and what is no escape as it stands.
+pub fn decode(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((byte, after)) = rest.split_first() {
@@ -128,8 +129,9 @@ mod tests {
 
     #[test]
     fn the_other_parameters_stay() {
-        assert_eq!(without(b"/p?a=1&access_token=x&b=2", b"access_token"), b"/p?a=1&b=2");
-        assert_eq!(without(b"/p?access_token=x", b"access_token"), b"/p");
-        assert_eq!(without(b"/p", b"access_token"), b"/p");
+        let without = |target| without(target, |name| name == b"access_token");
+        assert_eq!(without(b"/p?a=1&access_token=x&b=2"), b"/p?a=1&b=2");
+        assert_eq!(without(b"/p?access_token=x"), b"/p");
+        assert_eq!(without(b"/p"), b"/p");
     }
 }

@@ -1,4 +1,4 @@
-//! Names of fields as servers behind a proxy may read them.
+//! Names of fields, cookies and parameters as servers behind a proxy may read them.
 //!
 //! CGI makes a variable of a field: letters in one case, digits, and everything else an underscore (RFC 3875 section
 //! 4.1.18 says so of `-`; PHP and lighttpd do it to every byte). To such a server `x.auth_subject` and `x-auth-subject`
@@ -34,6 +34,22 @@ pub fn same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && one.iter().zip(other).all(|(one, other)| fold(*one) == fold(*other))
 }
 
+/// Whether a server may take the cookie or the parameter `name` for the one that is called `ours`: PHP makes one character of
+/// `.`, a blank, `[` and `_`, leaves out blanks in front, ends a name at a NUL byte and makes a list of `name[]`; ASP.NET
+/// reads letters of either case.
+pub fn same_variable(name: &[u8], ours: &[u8]) -> bool {
+    const fn fold(byte: u8) -> u8 {
+        match byte {
+            b'.' | b' ' | b'[' => b'_',
+            _ => byte.to_ascii_lowercase(),
+        }
+    }
+    let name = name.split(|byte| *byte == 0).next().unwrap_or_default().trim_ascii_start();
+    let Some((start, rest)) = name.split_at_checked(ours.len()) else { return false };
+    (rest.is_empty() || rest.starts_with(b"["))
+        && start.iter().zip(ours).all(|(one, other)| fold(*one) == fold(*other))
+}
+
 const fn fold(byte: u8) -> u8 {
     if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'_' }
 }
@@ -54,6 +70,36 @@ mod tests {
             assert!(ours.contain(&name), "{byte:#x}");
         }
         assert!(ours.contain(b"X-Auth_SUBJECT") && ours.contain(b"Y"));
+    }
+
+    #[test]
+    fn a_variable_has_the_spellings_that_servers_fold() {
+        for name in [
+            "my_session",
+            "my.session",
+            "my session",
+            "my[session",
+            "MY_Session",
+            " my_session",
+            "my.session[]",
+            "my_session[a][b]",
+            "my_session\0x",
+        ] {
+            assert!(same_variable(name.as_bytes(), b"my_session"), "{name}");
+        }
+        for name in [
+            "my-session",
+            "my_sessions",
+            "my_sessio",
+            "xmy_session",
+            "my_session_[]",
+            "my",
+            "",
+            "my_session]",
+        ] {
+            assert!(!same_variable(name.as_bytes(), b"my_session"), "{name}");
+        }
+        assert!(same_variable(b"my_session", b"my.session"), "whichever of them the policy names");
     }
 
     #[test]

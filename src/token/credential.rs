@@ -8,7 +8,7 @@ use crate::base::secret::Secret;
 use crate::http::authorization::{self, Presented};
 use crate::http::head::RequestHead;
 use crate::http::message::HeaderEdits;
-use crate::http::{cookie, form};
+use crate::http::{cookie, form, spelling};
 
 /// A place in a request where a token may stand.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,6 +44,14 @@ impl Place {
         match self {
             Self::Header { name, .. } => Some(name),
             Self::Query(_) | Self::Cookie(_) => None,
+        }
+    }
+
+    /// The name of the parameter, where this is one.
+    pub fn query(&self) -> Option<&str> {
+        match self {
+            Self::Query(name) => Some(name),
+            Self::Header { .. } | Self::Cookie(_) => None,
         }
     }
 
@@ -139,28 +147,30 @@ pub fn candidate<'h>(head: &RequestHead<'h>, places: &[Place]) -> Candidate<'h> 
     candidate
 }
 
-/// The edits that take the token out of a request, and its proof, so that the upstream does not see them.
-pub fn strip(head: &RequestHead<'_>, places: &[Place], edits: &mut HeaderEdits) {
-    let mut target = Cow::Borrowed(head.path);
-    for place in places {
-        match place {
-            Place::Header { name, scheme } => {
-                let ours =
-                    |value| authorization::is_ours(value, scheme.as_deref().unwrap_or_default().as_bytes());
-                if head.values(name.as_bytes()).any(ours) {
-                    edits.remove.push(Rc::clone(name));
-                }
-            }
-            Place::Query(name) => target = Cow::Owned(form::without(&target, name.as_bytes())),
-            Place::Cookie(_) => {}
+/// The edits that take the token out of a request, and its proof, so that the upstream does not see them; where the token is
+/// forwarded, only cookies and parameters of another name that a server may take for the token's.
+pub fn strip(head: &RequestHead<'_>, places: &[Place], is_forwarded: bool, edits: &mut HeaderEdits) {
+    let headers = places.iter().filter_map(|place| match place {
+        Place::Header { name, scheme } => Some((name, scheme.as_deref().unwrap_or_default())),
+        Place::Query(_) | Place::Cookie(_) => None,
+    });
+    for (name, scheme) in headers.filter(|_| !is_forwarded) {
+        if head.values(name.as_bytes()).any(|value| authorization::is_ours(value, scheme.as_bytes())) {
+            edits.remove.push(Rc::clone(name));
         }
     }
-    strip_cookies(head, places, edits);
-    if places.iter().any(|place| place.scheme() == Scheme::Dpop)
+    strip_cookies(head, places, is_forwarded, edits);
+    if !is_forwarded
+        && places.iter().any(|place| place.scheme() == Scheme::Dpop)
         && head.first(dpop::FIELD.as_bytes()).is_some()
     {
         edits.remove.push(dpop::FIELD.into());
     }
+    let names: Vec<&[u8]> = places.iter().filter_map(Place::query).map(str::as_bytes).collect();
+    if names.is_empty() {
+        return;
+    }
+    let target = form::without(head.path, |name| is_out(&names, is_forwarded, name, name));
     if *target != *head.path {
         // Text whatever else the client wrote there: the token must not stay because of it.
         edits.set.push((":path".into(), form::target_text(&target).into()));
@@ -168,18 +178,28 @@ pub fn strip(head: &RequestHead<'_>, places: &[Place], edits: &mut HeaderEdits) 
 }
 
 /// Takes out the cookies of all places at once: there is one field for them, and of two edits of it only one would count.
-fn strip_cookies(head: &RequestHead<'_>, places: &[Place], edits: &mut HeaderEdits) {
+fn strip_cookies(head: &RequestHead<'_>, places: &[Place], is_forwarded: bool, edits: &mut HeaderEdits) {
     let names: Vec<&[u8]> = places.iter().filter_map(Place::cookie).map(str::as_bytes).collect();
-    let is_ours = |name: &[u8]| names.contains(&name);
-    if names.is_empty() || !head.values(b"cookie").any(|field| cookie::has(field, is_ours)) {
+    // Some servers decode the names of cookies.
+    let is_out = |name: &[u8]| is_out(&names, is_forwarded, name, &form::decode(name));
+    if names.is_empty() || !head.values(b"cookie").any(|field| cookie::has(field, is_out)) {
         return;
     }
     edits.remove.push("cookie".into());
     let kept: Vec<String> =
-        head.values(b"cookie").filter_map(|field| cookie::without(field, is_ours)).collect();
+        head.values(b"cookie").filter_map(|field| cookie::without(field, is_out)).collect();
     if !kept.is_empty() {
         edits.set.push(("cookie".into(), kept.join("; ").into()));
     }
+}
+
+/// Whether the cookie or parameter `name` is none for the upstream to see: one of the token's `names`, unless it is forwarded,
+/// or what a server may take for one of these.
+fn is_out(names: &[&[u8]], is_forwarded: bool, name: &[u8], decoded: &[u8]) -> bool {
+    if names.contains(&name) {
+        return !is_forwarded;
+    }
+    names.iter().any(|ours| spelling::same_variable(decoded, ours))
 }
 
 fn found(presented: Presented<'_>, scheme: Scheme) -> Found<'_> {
@@ -235,136 +255,4 @@ fn single(values: Vec<Vec<u8>>) -> Found<'static> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn places() -> Vec<Place> {
-        vec![
-            Place::Header { name: "authorization".into(), scheme: Some("Bearer".into()) },
-            Place::Header { name: "x-access-token".into(), scheme: None },
-            Place::Query("access_token".into()),
-            Place::Cookie("session".into()),
-        ]
-    }
-
-    fn head<'h>(path: &'h str, fields: &[(&'h str, &'h str)]) -> RequestHead<'h> {
-        let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        RequestHead::from_pairs([(&b":path"[..], path.as_bytes())].into_iter().chain(fields))
-    }
-
-    fn found<'h>(path: &'h str, fields: &[(&'h str, &'h str)]) -> Found<'h> {
-        find(&head(path, fields), &places())
-    }
-
-    #[test]
-    fn each_place_is_read() {
-        let token = Found::Token(Secret::new(b"t.o.k".into()), Scheme::Bearer);
-        assert_eq!(found("/", &[("authorization", "Bearer t.o.k")]), token);
-        assert_eq!(found("/", &[("x-access-token", "t.o.k")]), token);
-        assert_eq!(found("/?access_token=t.o.k", &[]), token);
-        assert_eq!(found("/", &[("cookie", "a=b; session=t.o.k")]), token);
-        assert_eq!(found("/?a=b", &[("authorization", "Basic eDp5"), ("cookie", "a=b")]), Found::Nothing);
-    }
-
-    #[test]
-    fn one_place_counts_unless_it_is_configured() {
-        let only_header = places().into_iter().take(1).collect::<Vec<_>>();
-        assert_eq!(find(&head("/?access_token=t", &[("cookie", "session=t")]), &only_header), Found::Nothing);
-    }
-
-    #[test]
-    fn a_token_with_a_proof_is_told_from_one_without() {
-        let mut both = places();
-        both.push(Place::Header { name: "authorization".into(), scheme: Some(DPOP.into()) });
-        let find = |value| find(&head("/", &[("authorization", value)]), &both);
-        let token = |scheme| Found::Token(Secret::new(b"t".into()), scheme);
-        assert_eq!(find("DPoP t"), token(Scheme::Dpop));
-        assert_eq!(find("dpop t"), token(Scheme::Dpop));
-        assert_eq!(find("Bearer t"), token(Scheme::Bearer));
-        assert_eq!(find("DPoP"), Found::Malformed);
-        for value in ["DPoP t,Bearer t", "Bearer t,DPoP t", "DPoP t,DPoP t", "Basic t,DPoP t"] {
-            assert_eq!(find(value), Found::Several, "{value}");
-        }
-        assert_eq!(found("/", &[("authorization", "DPoP t")]), Found::Nothing, "unless it is looked for");
-    }
-
-    #[test]
-    fn the_proof_goes_where_the_token_goes() {
-        let fields = [("authorization", "DPoP t"), ("dpop", "p"), ("dpop", "q")];
-        let place = Place::Header { name: "authorization".into(), scheme: Some(DPOP.into()) };
-        let mut edits = HeaderEdits::default();
-        strip(&head("/", &fields), &[place], &mut edits);
-        assert_eq!(edits.remove, ["authorization", "dpop"].map(Rc::from));
-        let mut edits = HeaderEdits::default();
-        strip(&head("/", &fields), &places(), &mut edits);
-        assert!(edits == HeaderEdits::default(), "without DPoP in the policy both are another's");
-    }
-
-    #[test]
-    fn two_credentials_are_too_many() {
-        assert_eq!(
-            found("/", &[("authorization", "Bearer a"), ("authorization", "Bearer b")]),
-            Found::Several
-        );
-        assert_eq!(
-            found("/", &[("authorization", "Basic a"), ("authorization", "Bearer b")]),
-            Found::Several
-        );
-        assert_eq!(found("/?access_token=a", &[("authorization", "Bearer a")]), Found::Several);
-        assert_eq!(found("/?access_token=a&access_token=a", &[]), Found::Several);
-        assert_eq!(found("/", &[("cookie", "session=a"), ("cookie", "session=b")]), Found::Several);
-        assert_eq!(found("/?access_token=", &[("authorization", "Bearer a")]), Found::Several);
-    }
-
-    #[test]
-    fn what_is_no_token_is_malformed() {
-        assert_eq!(found("/", &[("authorization", "Bearer")]), Found::Malformed);
-        assert_eq!(found("/?access_token=", &[]), Found::Malformed);
-        assert_eq!(found("/?access_token=a%20b", &[]), Found::Malformed);
-        assert_eq!(found("/", &[("cookie", "session=a,b")]), Found::Malformed);
-    }
-
-    #[test]
-    fn the_token_is_taken_out_and_nothing_else() {
-        let fields = [("authorization", "Bearer a"), ("cookie", "a=b; session=x; c=d"), ("x-other", "1")];
-        let mut edits = HeaderEdits::default();
-        strip(&head("/p?a=1&access_token=t", &fields), &places(), &mut edits);
-        assert_eq!(edits.remove, ["authorization", "cookie"].map(Rc::from));
-        let pair = |name: &str, value: &str| (name.into(), value.into());
-        assert_eq!(edits.set, [pair("cookie", "a=b; c=d"), pair(":path", "/p?a=1")]);
-    }
-
-    #[test]
-    fn the_token_is_taken_out_whatever_stands_beside_it() {
-        let target: &[u8] = b"/p?access_token=t&x=\xff";
-        let mut edits = HeaderEdits::default();
-        strip(&RequestHead::from_pairs([(&b":path"[..], target)]), &places(), &mut edits);
-        assert_eq!(edits.set, [(":path".into(), "/p?x=%FF".into())]);
-        let cookies: &[u8] = b"login=1; town=Orl\xe9ans; session=x";
-        let mut edits = HeaderEdits::default();
-        strip(&RequestHead::from_pairs([(&b"cookie"[..], cookies)]), &places(), &mut edits);
-        assert_eq!(edits.set, [("cookie".into(), "login=1".into())], "the login at the upstream stays");
-    }
-
-    #[test]
-    fn the_tokens_of_all_cookies_and_parameters_are_taken_out() {
-        let names = ["session", "old"];
-        let places: Vec<Place> = names
-            .into_iter()
-            .flat_map(|name| [Place::Cookie(name.to_owned()), Place::Query(name.to_owned())])
-            .collect();
-        let fields = [("cookie", "old=t; a=b; session=t"), ("cookie", "c=d; old=t")];
-        let mut edits = HeaderEdits::default();
-        strip(&head("/p?old=t&a=1&session=t", &fields), &places, &mut edits);
-        let pair = |name: &str, value: &str| (name.into(), value.into());
-        assert_eq!(edits.remove, ["cookie"].map(Rc::from));
-        assert_eq!(edits.set, [pair("cookie", "a=b; c=d"), pair(":path", "/p?a=1")]);
-    }
-
-    #[test]
-    fn another_scheme_is_left_alone() {
-        let mut edits = HeaderEdits::default();
-        strip(&head("/", &[("authorization", "Basic eDp5")]), &places(), &mut edits);
-        assert!(edits == HeaderEdits::default());
-    }
-}
+mod tests;

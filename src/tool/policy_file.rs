@@ -112,9 +112,13 @@ mod tests {
         );
         assert_eq!(told.iter().map(|told| told.at.as_str()).collect::<Vec<_>>(), ["rules[0]"]);
         assert!(found("kind: a\n---\nkind: WasmPlugin\nspec: {pluginConfig: {rules: []}}\n").is_empty());
-        assert!(found("---\n---\nrules: []\n").is_empty());
-        let several = found("rules: []\n---\nkind: a\n");
-        assert!(several[0].problem.contains("several documents"), "{several:?}");
+        assert!(found("---\nrules: []\n---\n").is_empty());
+        assert!(found("---\n---\nkind: WasmPlugin\nspec: {pluginConfig: {rules: []}}\n").is_empty());
+        // Envoy reads the first document, and there the policy is not.
+        for text in ["rules: []\n---\nkind: a\n", "---\n---\nrules: []\n", "null\n---\nrules: []\n"] {
+            let several = found(text);
+            assert!(several[0].problem.contains("several documents"), "{text}: {several:?}");
+        }
     }
 
     #[test]

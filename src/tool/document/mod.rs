@@ -32,6 +32,8 @@ pub struct Documents {
     pub values: Vec<Value>,
     /// What readers differ on in each.
     differences: Vec<Vec<Difference>>,
+    /// The first document is one that was left out.
+    begins_empty: bool,
     /// The first line end that is none to every reader: what follows it may be a comment to one of them and a member to
     /// another, wherever it stands.
     odd_line_end: Option<Place>,
@@ -57,7 +59,7 @@ impl Documents {
     pub fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
         match json::value(bytes) {
             Ok(Value::Null) => Ok(Self::default()),
-            Ok(value) => Ok(Self { values: vec![value], differences: vec![Vec::new()], odd_line_end: None }),
+            Ok(value) => Ok(Self { values: vec![value], differences: vec![Vec::new()], ..Self::default() }),
             // A flow mapping is YAML too; where it is not that either, the author will have meant JSON.
             Err(fault) if looks_like_json(bytes) => {
                 Self::yaml(bytes).map_err(|_| Unreadable(format!("is not JSON: {fault}")))
@@ -68,8 +70,9 @@ impl Documents {
 
     fn yaml(bytes: &[u8]) -> Result<Self, Unreadable> {
         let text = core::str::from_utf8(bytes).map_err(|_| Unreadable("is not UTF-8 text".to_owned()))?;
-        let (values, differences) = tree::read(text)?.into_iter().unzip();
-        Ok(Self { values, differences, odd_line_end: odd_line_end(text) })
+        let (documents, begins_empty) = tree::read(text)?;
+        let (values, differences) = documents.into_iter().unzip();
+        Ok(Self { values, differences, begins_empty, odd_line_end: odd_line_end(text) })
     }
 
     /// What Envoy, kubectl or other readers of YAML read otherwise in `part`, a value inside one of these documents and
@@ -94,7 +97,7 @@ impl Documents {
             });
         }
         // Those of Kubernetes are one resource each.
-        if self.values.len() > 1 && !is_of_kubernetes {
+        if (self.values.len() > 1 || self.begins_empty) && !is_of_kubernetes {
             told.push(ConfigError {
                 at: "policy".to_owned(),
                 problem: "stands in a file of several documents, of which Envoy reads the first alone"

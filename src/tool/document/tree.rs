@@ -34,11 +34,14 @@ const ANCHOR: Reason = ("has an anchor, which another place could stand for", "l
 const MERGE: Reason = ("has a merge key, which Envoy takes for a member", "write the members out");
 const TAG: Reason = ("has a tag, which not every reader heeds", "leave it out, and write a text in quotes");
 
-/// All documents in `text` with what differs in them; empty ones are left out.
+/// A document, and what differs in it.
+type Read = (Value, Vec<Difference>);
+
+/// All documents in `text`; empty ones are left out. And whether one of these stands in front.
 ///
 /// # Errors
 /// What is no YAML, and where.
-pub(super) fn read(text: &str) -> Result<Vec<(Value, Vec<Difference>)>, Unreadable> {
+pub(super) fn read(text: &str) -> Result<(Vec<Read>, bool), Unreadable> {
     let mut reader = Reader {
         events: Parser::new_from_str(text),
         anchors: HashMap::new(),
@@ -46,15 +49,17 @@ pub(super) fn read(text: &str) -> Result<Vec<(Value, Vec<Difference>)>, Unreadab
         differences: Vec::new(),
         values: 0,
     };
-    let mut documents = Vec::new();
+    let (mut documents, mut begins_empty) = (Vec::new(), false);
     loop {
         match reader.next()? {
-            (Event::StreamEnd, _) => return Ok(documents),
+            (Event::StreamEnd, _) => return Ok((documents, begins_empty)),
             (Event::DocumentStart(..), _) => {
                 let first = reader.next()?;
                 let value = reader.node(first)?;
                 let differences = core::mem::take(&mut reader.differences);
-                if !value.is_null() {
+                if value.is_null() {
+                    begins_empty |= documents.is_empty();
+                } else {
                     documents.push((value, differences));
                 }
             }

@@ -145,6 +145,7 @@ mod tests {
     #[test]
     fn filters_that_pass_a_check_by_or_lose_the_token_are_told() {
         let (taken, kept) = (json!({}), json!({"token": {"forward": true}}));
+        let by_rule = json!({"rules": [{"require": {}, "forward": true}, {"access": "anonymous"}]});
         let router = || filter("router.v3.Router", json!({}));
         let cache = || filter("cache.v3.CacheConfig", json!({}));
         let cache_v2 = || filter("cache_v2.v3.CacheV2Config", json!({}));
@@ -158,6 +159,7 @@ mod tests {
             (&taken, vec![ours(), cache(), router()], Some("ERROR: cache behind this filter")),
             (&taken, vec![ours(), cache_v2(), router()], Some("ERROR: cache_v2 behind this filter")),
             (&kept, vec![ours(), cache(), router()], None),
+            (&by_rule, vec![ours(), cache(), router()], None),
             (&taken, vec![ours(), forwarding()], Some("jwt_authn behind this filter finds no token")),
             (&kept, vec![ours(), jwt(json!({}))], None),
             (

@@ -20,11 +20,16 @@ pub(super) fn advise(manager: &Object, plugin: &Object, policy: &Value, advice: 
     let (fields, parameters, places) =
         (edited_fields(policy), edited_parameters(policy), token_places(policy));
     for host in objects(member(configuration, "virtual_hosts")) {
-        switched_off(host, name, &named("virtual host", host, 0), advice);
+        let place = named("virtual host", host, 0);
+        switched_off(host, name, &place, advice);
+        limited(host, &places, &place, advice);
         for (index, route) in objects(member(host, "routes")).enumerate() {
             let place = named("route", route, index);
             switched_off(route, name, &place, advice);
             hashed(route, &places, &place, advice);
+            if let Some(action) = member(route, "route").and_then(Value::as_object) {
+                limited(action, &places, &place, advice);
+            }
             let Some(matched) = member(route, "match").and_then(Value::as_object) else { continue };
             for (kind, members, edited) in
                 [("header", "headers", &fields), ("query parameter", "query_parameters", &parameters)]
@@ -64,6 +69,28 @@ fn hashed(route: &Object, places: &[(&'static str, String)], place: &str, advice
                 advice.push(format!(
                     "{place} has a hash_policy on the {kind} {name:?}, which holds the token and is taken out before: no \
                      request hashes: use a header of `upstream.headers`, like the subject's"
+                ));
+            }
+        }
+    }
+}
+
+/// A rate limit that counts by the token: that is gone by then, and what has no such field is not counted.
+fn limited(holder: &Object, places: &[(&'static str, String)], place: &str, advice: &mut Vec<String>) {
+    let limits = objects(member(holder, "rate_limits"));
+    for action in limits.flat_map(|limit| objects(member(limit, "actions"))) {
+        let keys = [
+            ("header", "request_headers", "header_name"),
+            ("query parameter", "query_parameters", "query_parameter_name"),
+        ];
+        let named = keys.into_iter().filter_map(|(kind, key, name)| {
+            Some((kind, member(member(action, key)?.as_object()?, name)?.as_str()?))
+        });
+        for (kind, name) in named {
+            if places.iter().any(|(other, token)| *other == kind && token.eq_ignore_ascii_case(name)) {
+                advice.push(format!(
+                    "{place} has a rate limit by the {kind} {name:?}, which holds the token and is taken out before: behind \
+                     this filter no request counts: use a header of `upstream.headers`, like the subject's"
                 ));
             }
         }
@@ -119,7 +146,11 @@ fn edited_parameters(policy: &Value) -> Vec<String> {
 /// Where tokens are taken out: kind and name, in lower case.
 fn token_places(policy: &Value) -> Vec<(&'static str, String)> {
     let Places::Told(places) = places(policy) else {
-        return if keeps_token(policy) { Vec::new() } else { vec![("header", "authorization".to_owned())] };
+        return if matches!(places(policy), Places::Kept) {
+            Vec::new()
+        } else {
+            vec![("header", "authorization".to_owned())]
+        };
     };
     let kinds = [("header", "header"), ("query", "query parameter"), ("cookie", "cookie")];
     let named = |place: &Value| {
@@ -128,9 +159,16 @@ fn token_places(policy: &Value) -> Vec<(&'static str, String)> {
     places.iter().filter_map(named).collect()
 }
 
-/// Whether the token stays on the request.
+/// Whether the token stays on every request that is judged by it: as the policy says, or each rule for itself.
 pub(super) fn keeps_token(policy: &Value) -> bool {
-    matches!(places(policy), Places::Kept)
+    let all = matches!(places(policy), Places::Kept);
+    let judged = objects(policy.get("rules")).filter(|rule| {
+        rule.get("access").and_then(Value::as_str) != Some("anonymous") && !rule.contains_key("deny")
+    });
+    let mut kept = judged.map(|rule| rule.get("forward").and_then(Value::as_bool).unwrap_or(all)).peekable();
+    let by_rules =
+        kept.peek().is_some() && policy.get("unmatched").and_then(Value::as_str) != Some("authenticated");
+    (all || by_rules) && kept.all(|kept| kept)
 }
 
 /// Where tokens are taken out.
@@ -223,6 +261,48 @@ mod tests {
         ] {
             let told = told(policy, json!({}), hashing(by.clone()));
             assert_eq!(told.starts_with("route 0 has a hash_policy on the "), is_told, "{by}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_rate_limit_by_the_token_is_told() {
+        let by = |name: &str| json!([{"actions": [{"request_headers": {"header_name": name, "descriptor_key": "k"}}]}]);
+        let host =
+            |name: &str| json!({"virtual_hosts": [{"name": "api", "rate_limits": by(name), "routes": []}]});
+        let route = |name: &str| json!({"virtual_hosts": [{"routes": [{"match": {}, "route": {"rateLimits": by(name)}}]}]});
+        let query = json!([{"actions": [{"query_parameters": {"query_parameter_name": "token", "descriptor_key": "k"}}]}]);
+        let query = json!({"virtual_hosts": [{"routes": [{"match": {}, "route": {"rate_limits": query}}]}]});
+        let (usual, kept) = (json!({}), json!({"token": {"forward": true}}));
+        let odd = json!({"token": {"from": [{"query": "token"}]}});
+        for (policy, configuration, is_told) in [
+            (&usual, host("Authorization"), true),
+            (&usual, route("authorization"), true),
+            (&odd, query.clone(), true),
+            (&usual, query, false),
+            (&odd, route("authorization"), false),
+            (&usual, route("x-tenant"), false),
+            (&kept, route("authorization"), false),
+        ] {
+            let told = told(policy, json!({}), configuration.clone());
+            assert_eq!(told.contains(" has a rate limit by the "), is_told, "{configuration}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_token_stays_where_each_rule_that_wants_one_says_so() {
+        let (kept, taken) = (json!({"require": {}, "forward": true}), json!({"require": {}}));
+        let anonymous = json!({"access": "anonymous"});
+        for (policy, stays) in [
+            (json!({"rules": [kept, anonymous]}), true),
+            (json!({"rules": [kept, taken]}), false),
+            (json!({"rules": [anonymous]}), false),
+            (json!({"rules": [kept], "unmatched": "authenticated"}), false),
+            (json!({"token": {"forward": true}, "rules": [taken]}), true),
+            (json!({"token": {"forward": true}, "rules": [{"require": {}, "forward": false}]}), false),
+            (json!({"token": {"forward": true}}), true),
+            (json!({}), false),
+        ] {
+            assert_eq!(keeps_token(&policy), stays, "{policy}");
         }
     }
 
