@@ -20,11 +20,12 @@ usage: ./build.sh [COMMAND]
                  --issuer oidc-provider has a real authorization server issue and revoke the tokens
   test           lint, two minutes of fuzzing, unit tests, policy scenarios, every test on a real Envoy, and a count of
                  the engine's instructions; the time of each phase is told
-  test --all     the same, and then what takes longer, part by part: readers, soak, mutations
+  test --all     the same, and then what takes longer, part by part: readers, soak, mutations, mutants
   test PART…     one or more of these parts alone:
                  readers    servers, browsers and YAML readers that read the same bytes as scopegate does
                  soak       every fault of an issuer under load
                  mutations  the defences taken out, one after the other
+                 mutants    the code changed in every place
   soak [SECONDS] every fault of an issuer under load, each for so long (60)
   fuzz [TARGET…] [--seconds NUMBER] [--save]
                  feed every target, or these, with inputs that nobody wrote, each for so long (300);
@@ -39,6 +40,9 @@ usage: ./build.sh [COMMAND]
                  --record writes them there
   mutations [THREAT…]
                  take the defences out of a copy of the code, one after the other, and have the tests notice (an hour)
+  mutants [ROOM…]
+                 change a copy of the code in every place where that can be done without reading it, in http, policy,
+                 token and gate or in these folders or files of src, and have the tests notice (an hour)
   module, tool   build only one of the two
   probe          build what the tests ask about signatures inside Envoy
   envoy          install Envoy below target/ (test and demo do so themselves)
@@ -241,6 +245,8 @@ lint() {
     cargo clippy --all-targets --test readers --target-dir "$target" -- -D warnings
     cargo clippy --lib --target "$wasm_target" --target-dir "$target" -- -D warnings
     cargo clippy --locked --manifest-path tests/probe/Cargo.toml --target "$wasm_target" --target-dir "$target" -- -D warnings
+    cargo fmt --manifest-path tests/mutants/Cargo.toml --check
+    cargo clippy --locked --manifest-path tests/mutants/Cargo.toml --target-dir "$target/mutants/tool" -- -D warnings
     say 'documentation'
     RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items --target-dir "$target"
 }
@@ -334,7 +340,7 @@ run_tests() {
     return $((status | fuzzed | counted))
 }
 
-slow_parts='readers soak mutations'
+slow_parts='readers soak mutations mutants'
 
 slow_part() { # NAME
     phase_began=$SECONDS
@@ -342,6 +348,7 @@ slow_part() { # NAME
     readers) readers ;;
     soak) soak 20 ;;
     mutations) mutations ;;
+    mutants) mutants ;;
     *) fail "there is no part '$1' of the tests" "the parts are $slow_parts" ;;
     esac
     phase_ended "$1"
@@ -454,6 +461,11 @@ mutations() {
     cargo run --quiet --example mutations --target-dir "$target" -- "$@"
 }
 
+mutants() {
+    need_rust
+    cargo run --quiet --locked --manifest-path tests/mutants/Cargo.toml --target-dir "$target/mutants/tool" -- "$@"
+}
+
 bench() {
     if [ "${1:-}" = engine ]; then
         shift
@@ -523,6 +535,10 @@ bench)
 mutations)
     shift
     mutations "$@"
+    ;;
+mutants)
+    shift
+    mutants "$@"
     ;;
 -h | --help | help) usage ;;
 *)

@@ -67,8 +67,8 @@ const MODULE: &[&str] = &[
     "getrandom",
 ];
 
-/// Modules that only tests and benchmarks build, with lock files of their own.
-const OTHERS: &[&str] = &["tests/bench/empty", "tests/probe"];
+/// What only tests and benchmarks build, with lock files of its own: modules, and what changes the code for `mutants`.
+const OTHERS: &[&str] = &["tests/bench/empty", "tests/mutants", "tests/probe"];
 
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
@@ -187,7 +187,7 @@ const SDK: [&str; 4] = ["allocator-api2", "hashbrown", "log", "proxy-wasm"];
 
 /// Or what is tested or measured beside the module would not be what is in it.
 #[test]
-fn the_other_modules_are_built_from_the_same_crates() {
+fn what_has_a_lock_file_of_its_own_is_built_from_the_same_crates() {
     let ours: BTreeSet<_> = locked(".").iter().map(|package| text(package, "checksum").to_owned()).collect();
     for folder in OTHERS {
         for package in locked(folder).iter().filter(|package| package.contains_key("checksum")) {

@@ -5,7 +5,7 @@
 //! this ends. There is one for each core, up to [`LANES`]: a build is mostly one thread's work.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it tells its findings on the terminal")]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output};
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +17,7 @@ mod list;
 mod reference;
 mod tree;
 
-use list::Mutation;
+use list::{Edit, Mutation};
 use reference::Reference;
 use tree::Tree;
 
@@ -84,7 +84,7 @@ impl Bench {
     fn new(root: &Path, lane: usize) -> Result<Self, String> {
         let target = build_folder(root);
         let home = target.join("mutations").join(lane.to_string());
-        let tree = Tree::copy(root, &home.join("tree"))?;
+        let tree = Tree::copy(root, &home.join("tree"), &[])?;
         Ok(Self { tree, target: home.join("target"), envoy: target.join("tools/envoy") })
     }
 
@@ -120,7 +120,7 @@ impl Bench {
 
     /// Whether the test fails once the edits are made. They are undone afterwards.
     fn notices(&self, mutation: &Mutation) -> Result<bool, String> {
-        let originals = self.tree.edit(&mutation.edits)?;
+        let originals = self.edit(&mutation.edits)?;
         let passes = self.build(&mutation.test).and_then(|program| self.passes(&program, &mutation.test));
         for (file, text) in originals {
             self.tree.write(&file, &text)?;
@@ -128,6 +128,29 @@ impl Bench {
         passes
             .map(|passes| !passes)
             .map_err(|problem| format!("{} without {:?}: {problem}", mutation.threat, mutation.edits))
+    }
+
+    /// Makes all `edits`; the files as they were before.
+    ///
+    /// # Errors
+    /// A text to be replaced is not there, or more than once; then nothing is changed.
+    fn edit(&self, edits: &[Edit]) -> Result<BTreeMap<String, String>, String> {
+        let (mut before, mut after) = (BTreeMap::new(), BTreeMap::new());
+        for Edit { file, from, to } in edits {
+            if !after.contains_key(file) {
+                let text = self.tree.read(file)?;
+                before.insert(file.clone(), text.clone());
+                after.insert(file.clone(), text);
+            }
+            let text = after.entry(file.clone()).or_default();
+            let found = text.matches(from).count();
+            if found != 1 {
+                return Err(format!("{file} has the text to be taken out {found} times: {from}"));
+            }
+            *text = text.replacen(from, to, 1);
+        }
+        after.iter().try_for_each(|(file, text)| self.tree.write(file, text))?;
+        Ok(before)
     }
 
     /// Whether a test passes that `program` has.
