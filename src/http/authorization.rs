@@ -193,6 +193,28 @@ mod tests {
     }
 
     #[test]
+    fn no_text_is_no_token() {
+        assert!(!is_token(b"") && check(b"") == Presented::Malformed && is_token(b"a"));
+    }
+
+    #[test]
+    fn a_scheme_that_no_space_follows_carries_nothing() {
+        // What is found may be known, and then nobody looks at it.
+        assert!(find(b"Bearer\tabc", b"Bearer") == Presented::Malformed);
+        assert!(find(b"Bearer\tabc, Bearer b", b"Bearer") == Presented::Several);
+    }
+
+    #[test]
+    fn a_text_longer_than_any_token_is_not_looked_at() {
+        let mut text = vec![b'\t'; LONGEST_LOOK];
+        assert!(check(&text) == Presented::Malformed);
+        text.push(b'\t');
+        assert!(check(&text) == Presented::Token(&text));
+        text.push(b',');
+        assert!(check(&text) == Presented::Several);
+    }
+
+    #[test]
     fn without_a_scheme_the_value_is_the_token() {
         assert!(read(b"abc", b"") == Presented::Token(b"abc"));
         assert!(read(b"Bearer abc", b"") == Presented::Malformed);
@@ -207,6 +229,7 @@ mod tests {
             r#"Bearer realm="a, error=x", Error = insufficient_scope, scope="b""#,
             r#"Basic realm="a\"b", Bearer realm="c",error="insufficient\_scope""#,
             "Negotiate abc==, Bearer error=insufficient_scope",
+            r#""a value of no name" error=insufficient_scope"#,
         ] {
             assert_eq!(error(field).as_deref(), Some("insufficient_scope"), "{field}");
         }
@@ -217,6 +240,7 @@ mod tests {
             r#""error=x""#,
             r#"Bearer realm="error=x""#,
             "Bearer errors=x",
+            "Bearer realm=error=x",
             "==",
             "\"",
         ] {

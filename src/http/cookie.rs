@@ -43,6 +43,13 @@ mod tests {
     }
 
     #[test]
+    fn a_field_has_a_cookie_of_a_name_of_ours_or_none() {
+        let has = |field: &[u8]| has(field, |name| name == b"session");
+        assert!(has(b"a=1; session=x") && has(b"session"));
+        assert!(!has(b"a=session; sessions=x; Session=y") && !has(b""));
+    }
+
+    #[test]
     fn the_others_stay() {
         let without = |field: &[u8]| without(field, |name| matches!(name, b"session" | b"login"));
         assert_eq!(without(b"a=1; session=x; b=2").as_deref(), Some("a=1; b=2"));

@@ -119,6 +119,7 @@ mod tests {
     fn a_parameter_is_found_in_every_spelling() {
         assert_eq!(query_values(b"/p?a=1&access_token=x.y&b", b"access_token"), [b"x.y"]);
         assert_eq!(query_values(b"/p?access%5Ftoken=%78&access_token=y", b"access_token"), [b"x", b"y"]);
+        assert_eq!(query_values(b"/p?my+token=a+b%2Bc%zz%4", b"my token"), [b"a b+c%zz%4"]);
         assert!(query_values(b"/access_token=x#?access_token=y", b"access_token").is_empty());
     }
 
