@@ -1,12 +1,15 @@
 //! Certificate-bound tokens (RFC 8705): good on a connection with their certificate, and behind a hop that tells of it
 //! where the policy says that it may; nowhere else.
 
+use std::sync::Arc;
+
+use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use crate::authority::{Authority, Identity};
-use crate::policies::{ASKED, introspected, verifying};
-use crate::ring::{Plan, Ring, Site};
-use crate::support::bootstrap::{Listener, bootstrap};
+use crate::policies::{ASKED, introspected, introspected_with, verifying};
+use crate::ring::{Plan, Ring, Site, prepare, trial};
+use crate::support::bootstrap::{Lead, Listener, bootstrap};
 use crate::support::client::{Request, exchange};
 use crate::support::envoy::{Envoy, Launch};
 use crate::support::issuer::Answer;
@@ -26,6 +29,10 @@ pub(crate) fn add(ring: &mut Ring) {
     test("nobody_proves_a_certificate_in_the_clear", in_the_clear);
     test("a_hop_in_front_tells_of_its_clients_certificate", behind_a_hop);
     test("a_hop_may_have_a_certificate_of_its_own", behind_a_known_hop);
+}
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![trial("certificates::an_issuer_sees_the_certificate_and_the_id_of_its_client", seen_by_the_issuer)]
 }
 
 type Run = Box<dyn FnOnce(&Site) + Send>;
@@ -251,4 +258,46 @@ fn behind_a_known_hop() -> (Plan, Run) {
         site.admits(&telling_of(order(&token), &ours.hash()).over(&hop_client));
     };
     (plan, Box::new(run))
+}
+
+/// RFC 8705 section 2.1: the filter says who asks, and the cluster shows the certificate. In front of the issuer stands an
+/// Envoy that takes nobody without one, and tells whose it was.
+fn seen_by_the_issuer() {
+    let authority = Authority::new();
+    let (gateway, other) = (authority.vouches_for("gateway"), Authority::new().vouches_for("other"));
+    let client =
+        json!({"client": {"id": "gateway & sons", "method": "tls"}, "cache": {"negative_ttl": "0s"}});
+    let folder = places::scratch("certificates-issuer").unwrap();
+    let (mut listener, upstream, issuer) = prepare("asking", introspected_with(client)).unwrap();
+    let mut front = Listener::open("front", issuer.port());
+    front.tls = Some(authority.listens(true));
+    front.manager.insert("forward_client_cert_details".to_owned(), json!("SANITIZE_SET"));
+    let module = places::module().unwrap();
+    let front = bootstrap(&[front], &module, &folder);
+    let front_folder = places::scratch("certificates-issuer-front").unwrap();
+    let front = Envoy::start(&front_folder, &front, Launch::workers(1)).unwrap();
+    listener.clusters.insert("idp".to_owned(), Lead::Port(front.port("front").unwrap()));
+    let start = |folder: &std::path::Path, identity: &Identity| {
+        let mut config = bootstrap(std::slice::from_ref(&listener), &module, folder);
+        let clusters = config["static_resources"]["clusters"].as_array_mut().unwrap();
+        let idp = clusters.iter_mut().find(|cluster| cluster["name"] == "asking/idp").unwrap();
+        idp["transport_socket"] = authority.connects(identity);
+        Arc::new(Envoy::start(folder, &config, Launch::workers(1)).unwrap())
+    };
+    let envoy = start(&folder, &gateway);
+    let status = |envoy: &Envoy| exchange(envoy.port("asking").unwrap(), &order("opaque")).unwrap().status;
+    assert_eq!((status(&envoy), upstream.count()), (200, 1));
+    let question = issuer.questions(ASKED).pop().unwrap();
+    let form = String::from_utf8(question.body).unwrap();
+    assert!(form.split('&').any(|pair| pair == "client_id=gateway%20%26%20sons"), "{form}");
+    assert!(form.split('&').any(|pair| pair == "token=opaque"), "{form}");
+    assert_eq!(question.head.get("authorization"), None);
+    let told = question.head.get("x-forwarded-client-cert").unwrap_or_default();
+    assert!(told.contains(&format!("Hash={}", gateway.hash())), "{told}");
+    // A certificate that the issuer does not take is an outage of ours, and nobody's fault.
+    let strange = start(&places::scratch("certificates-issuer-other").unwrap(), &other);
+    assert_eq!((status(&strange), upstream.count(), issuer.asked(ASKED)), (503, 1, 1));
+    for envoy in [&*envoy, &*strange, &front] {
+        assert_eq!(envoy.traps(), Vec::<String>::new());
+    }
 }

@@ -2,6 +2,7 @@
 //! connections and workers, nonces, identity. What each claim has to be is in the scenarios.
 
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use libtest_mimic::Trial;
@@ -48,7 +49,14 @@ pub(crate) fn trials() -> Vec<Trial> {
     let cast = Cast::new();
     let plan = cast.plan(json!({}));
     let run = move |site: &Site| one_of_many(site, &cast);
-    vec![alone("dpop::of_many_requests_with_one_proof_one_is_admitted", plan, Launch::workers(2), run)]
+    let flooded = Cast::new();
+    let mut small = flooded.plan(json!({"proof_lifetime": "10m", "algorithms": ["EdDSA", "ES256"]}));
+    small.filter.policy["limits"] = json!({"remembered_proofs": 1000});
+    let flood = move |site: &Site| holders_part(site, &flooded);
+    vec![
+        alone("dpop::of_many_requests_with_one_proof_one_is_admitted", plan, Launch::workers(2), run),
+        alone("dpop::a_flood_of_proofs_with_one_key_keeps_no_other_out", small, Launch::workers(2), flood),
+    ]
 }
 
 const ALL: [&str; 10] =
@@ -230,6 +238,55 @@ fn asked(site: &Site) {
         site.refuses(&presented("opaque", &good), 401, "proof_replayed");
         site.refuses(&Request::get("/orders/1").bearer("opaque"), 401, "binding_unproven");
     }
+}
+
+/// So many proofs of the flood find no room; by then there are some thousands.
+const TOO_MANY: usize = 60;
+
+/// One holder sends fresh proofs as fast as he can, until his part of the memory is used up; others go on.
+fn holders_part(site: &Site, cast: &Cast) {
+    let refused = AtomicUsize::new(0);
+    let is_over = || refused.load(Ordering::Relaxed) >= TOO_MANY;
+    let flood = || {
+        let client = PrivateKey::generate(Algorithm::EdDsa, None).unwrap();
+        let token = bound(&cast.issuer, &client);
+        let mut connection = site.connect();
+        let mut sent = 0;
+        while !is_over() {
+            let request = presented(&token, &proof(&client, URI, &token, json!({})));
+            connection.send(&request.head_bytes()).unwrap();
+            let response = connection.response().unwrap();
+            sent += 1;
+            match response.status {
+                200 => {}
+                503 => drop(refused.fetch_add(1, Ordering::Relaxed)),
+                status => panic!("{status}: {}", response.text()),
+            }
+            assert!(sent < 40_000, "the holder of one key has no end of room");
+        }
+        sent
+    };
+    let others = || {
+        let key = |_| PrivateKey::generate(Algorithm::EdDsa, None).unwrap();
+        let clients: Vec<PrivateKey> = (0..5).map(key).collect();
+        let mut served = 0;
+        while !is_over() {
+            for client in &clients {
+                let token = bound(&cast.issuer, client);
+                let proof = proof(client, URI, &token, json!({}));
+                assert_eq!(site.send(&presented(&token, &proof)).status, 200, "after {served}");
+                served += 1;
+            }
+        }
+        served
+    };
+    let (sent, served) = thread::scope(|scope| {
+        let flood = scope.spawn(flood);
+        let others = scope.spawn(others);
+        (flood.join().unwrap(), others.join().unwrap())
+    });
+    assert!(sent > 1000 && served > 20, "{sent} of the flood, {served} of others");
+    println!("{sent} proofs of one key, {TOO_MANY} without room; {served} of others, all served");
 }
 
 /// So many connections hold a request each, all with one proof.

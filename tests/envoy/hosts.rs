@@ -11,6 +11,8 @@ use crate::support::client::{Request, exchange};
 const TRIED: usize = 600;
 
 pub(crate) fn add(ring: &mut Ring) {
+    let name = "hosts::two_hosts_are_none";
+    ring.test(name, plan(name, "anonymous", json!({}), json!({}), None), two_hosts);
     for (how, manager, routes, authority) in [
         ("where_ports_count", json!({}), json!({}), None),
         ("where_ports_are_ignored", json!({}), json!({"ignore_port_in_host_matching": true}), Some("any")),
@@ -27,6 +29,22 @@ pub(crate) fn add(ring: &mut Ring) {
             let closes_the_rest = last == "deny";
             let plan = plan(&name, last, manager.clone(), routes.clone(), authority);
             ring.test(&name, plan, move |site| keeps_apart(site, closes_the_rest));
+        }
+    }
+}
+
+/// Envoy makes one authority of two fields, with a comma.
+fn two_hosts(site: &Site) {
+    for (first, second) in [
+        ("www.example.com", "admin.example.com"),
+        ("admin.example.com", "www.example.com"),
+        ("www.example.com", "www.example.com"),
+        ("x", "www.example.com"),
+    ] {
+        let two = Request::new("GET", "/", first).field("host", second);
+        let joined = Request::new("GET", "/", &format!("{first},{second}"));
+        for request in [&two, &joined] {
+            site.refuses(request, 400, "authority_ambiguous");
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::support::server::Received;
 const OURS: &str = "x-auth-subject";
 
 pub(crate) fn add(ring: &mut Ring) {
+    ring.test("identity::a_token_stands_in_either_of_two_cookies", cookies(), two_cookies);
     let mut test = |name: &str, run: fn(&Site)| ring.test(&format!("identity::{name}"), doors(), run);
     test("of_a_client_does_not_arrive", forged);
     test("of_a_client_does_not_arrive_with_a_preflight", preflight);
@@ -287,6 +288,34 @@ fn stripped(site: &Site) {
     // Another scheme is none of ours, and none of our business.
     let basic = site.admits(&Request::get("/maybe").field("authorization", "Basic Zm9vOmJhcg=="));
     assert_eq!(basic.head.all("authorization"), ["Basic Zm9vOmJhcg=="]);
+}
+
+fn cookies() -> Plan {
+    let mut plan = introspected();
+    plan.filter.policy["token"] = json!({"from": [{"cookie": "first"}, {"cookie": "second"}]});
+    plan
+}
+
+/// A token may stand in either of two cookies, and goes on in none.
+fn two_cookies(site: &Site) {
+    let sent = |path: &str, cookies: &str| Request::get(path).field("cookie", cookies);
+    for (cookies, rest) in [
+        ("x=1; first=opaque", "x=1"),
+        ("second=opaque; x=1; y=2", "x=1; y=2"),
+        ("x=1;second=opaque;y=2", "x=1; y=2"),
+    ] {
+        let received = site.admits(&sent("/orders/1", cookies));
+        assert_eq!(received.head.all("cookie"), [rest], "{cookies}");
+    }
+    for cookies in ["first=opaque; second=opaque", "second=opaque; x=1; first=other"] {
+        site.refuses(&sent("/orders/1", cookies), 400, "credential_ambiguous");
+        let two =
+            cookies.split("; ").fold(Request::get("/orders/1"), |request, one| request.field("cookie", one));
+        site.refuses(&two, 400, "credential_ambiguous");
+        let received = site.admits(&sent("/alive", &format!("{cookies}; z=3")));
+        let left = received.head.all("cookie").join("; ");
+        assert!(!left.contains("first") && !left.contains("second") && left.contains("z=3"), "{left}");
+    }
 }
 
 fn forwarded(site: &Site) {

@@ -33,6 +33,7 @@ mod paths;
 mod policies;
 mod questions;
 mod quiet;
+mod reloads;
 mod ring;
 mod routes;
 mod scenarios;
@@ -78,6 +79,8 @@ fn main() -> ExitCode {
     trials.extend(examples::trials());
     trials.extend(keys::trials());
     trials.extend(configuration::trials());
+    trials.extend(reloads::trials());
+    trials.extend(certificates::trials());
     trials.extend(quiet::trials());
     trials.extend(vectors::trials());
     trials.extend(of_ring);

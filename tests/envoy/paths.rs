@@ -6,6 +6,11 @@ use crate::ring::{Plan, Ring, Site};
 use crate::support::client::Request;
 
 pub(crate) fn add(ring: &mut Ring) {
+    let open = json!({"rules": [
+        {"name": "root", "match": {"paths": ["/"]}, "access": "anonymous"},
+        {"name": "app", "match": {"paths": ["/app/**"]}, "access": "anonymous"},
+    ]});
+    ring.test("paths::parameters_behind_a_last_slash_have_two_readings", Plan::new(open), last_parameters);
     let normalizing = json!({
         "normalize_path": true,
         "merge_slashes": true,
@@ -22,6 +27,21 @@ pub(crate) fn add(ring: &mut Ring) {
         test(&format!("paths_with_one_reading_pass{how}"), manager, open_paths);
         test(&format!("no_spelling_of_a_host_opens_another{how}"), manager, hosts);
     }
+}
+
+/// As Java writes the address of a folder for a client without cookies.
+fn last_parameters(site: &Site) {
+    for path in ["/app/;jsessionid=1", "/app/;", "/app/%3Bx", "/app/a;x"] {
+        assert_eq!(site.admits(&Request::get(path)).head.word(1), path);
+    }
+    // Nothing but `/` is open, and it is what some servers read.
+    for path in ["/;x", "/;jsessionid=1", "/%3Bx", "/;"] {
+        site.refuses(&Request::get(path), 400, "path_ambiguous");
+    }
+    for path in ["/;x/app/a", "/app/;x/a", "/app//;x"] {
+        site.refuses(&Request::get(path), 400, "path_ambiguous");
+    }
+    assert_eq!(site.admits(&Request::get("/")).head.word(1), "/");
 }
 
 /// `/public` is open to everybody, `/admin` to nobody, and so is any other path, but on the open host.
