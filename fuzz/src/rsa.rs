@@ -48,9 +48,9 @@ fn power(modulus: &[u8], exponent: u32, number: &[u8]) -> Vec<u8> {
     let number = read(number);
     let mut power = number.clone();
     for bit in (0..exponent.ilog2()).rev() {
-        power = (&power).concatenating_mul(&power).rem_vartime(&modulus);
+        power = power.concatenating_mul(&power).rem_vartime(&modulus);
         if exponent >> bit & 1 == 1 {
-            power = (&power).concatenating_mul(&number).rem_vartime(&modulus);
+            power = power.concatenating_mul(&number).rem_vartime(&modulus);
         }
     }
     let bytes = power.to_be_bytes();

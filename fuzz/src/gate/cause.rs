@@ -130,16 +130,16 @@ impl Ledger {
     fn keys_fail(&self, worker: usize, kid: &str) -> bool {
         let since = self.began[worker];
         let failed = (0..2).any(|other| {
-            let own = self.key_words.iter().enumerate().filter(|(_, word)| word.worker == other);
-            own.last().is_some_and(|(at, word)| word.kids.is_none() && (other != worker || at >= since))
+            let mut own = self.key_words.iter().enumerate().filter(|(_, word)| word.worker == other);
+            own.next_back().is_some_and(|(at, word)| word.kids.is_none() && (other != worker || at >= since))
         });
-        let last = self
+        let mut last = self
             .key_words
             .iter()
             .skip(since)
             .filter(|word| word.worker == worker)
             .filter_map(|word| word.kids);
-        failed && (self.went_back || !last.last().is_some_and(|kids| kids.contains(&kid)))
+        failed && (self.went_back || !last.next_back().is_some_and(|kids| kids.contains(&kid)))
     }
 }
 
