@@ -31,7 +31,8 @@ fn moment(milliseconds: i64) -> UnixTime {
 fn lasts(asked: &Value, looking: Option<&Value>, said: &Value, seconds: i64) {
     let told = if *said == active() { "admitted" } else { "token_inactive" };
     let slots = Rc::new(Slots::default());
-    let mut one = worker(asked, &slots);
+    // One that shares nothing has its own memory alone.
+    let mut one = if looking.is_some() { worker(asked, &slots) } else { gate(asked) };
     assert!(parked(&open(&mut one, 1, "token", at(0))));
     let asks = ask(&mut one, at(0));
     // Counted from the answer, not from the question.
