@@ -285,9 +285,10 @@ mod tests {
             for (name, text) in ATTRIBUTES {
                 let value: Value = serde_json::from_str(text).unwrap();
                 let mut body = good(&protocol);
-                match &protocol {
-                    Protocol::PingFederate { .. } => body["access_token"][name] = value.clone(),
-                    _ => body[name] = value.clone(),
+                if matches!(protocol, Protocol::PingFederate { .. }) {
+                    body["access_token"][name] = value.clone();
+                } else {
+                    body[name] = value.clone();
                 }
                 let heard = hear(protocol.clone(), 200, &body.to_string());
                 // OpenAM says these two itself.

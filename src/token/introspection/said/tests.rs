@@ -278,10 +278,8 @@ fn clients_are_compared_member_by_member() {
             client: own["client_id"].as_str().or(own["azp"].as_str()).map(str::to_owned),
             ..token(own)
         };
-        match heard(word(said, &Terms { verified: Some(&token), ..terms(&expect, &answers) })) {
-            Heard::Active(grant) => Ok(grant.client().map(str::to_owned)),
-            other => Err(other),
-        }
+        let heard = heard(word(said, &Terms { verified: Some(&token), ..terms(&expect, &answers) }));
+        if let Heard::Active(grant) = heard { Ok(grant.client().map(str::to_owned)) } else { Err(heard) }
     };
     let two = json!({"client_id": "api", "azp": "app"});
     let api = || Ok(Some("api".to_owned()));
