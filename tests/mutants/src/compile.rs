@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::render::{Rendered, render};
-use crate::site::{Number, Site};
+use crate::site::{Kind, Number, Site};
 use crate::tree::Tree;
 
 /// A file with the places in it.
@@ -85,7 +85,7 @@ impl Workshop {
         for site in &mut sites {
             site.changes.retain(|(number, _)| !left_out.contains(number));
         }
-        sites.retain(|site| !site.changes.is_empty());
+        sites.retain(|site| !site.changes.is_empty() || site.kind == Kind::Gone);
         let new = render(&source.text, sites);
         self.tree.write(&source.file, &new.text)?;
         rendered.insert(source.file.clone(), new);

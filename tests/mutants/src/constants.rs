@@ -31,6 +31,9 @@ impl Constants {
     /// The one that is meant in `file` by a path of these names.
     pub(crate) fn meant(&self, file: &str, path: &[String]) -> Option<&Constant> {
         let (name, around) = path.split_last()?;
+        // Those of a type stand beside it, or have a name of their own.
+        let around: Vec<&String> =
+            around.iter().filter(|name| name.starts_with(char::is_lowercase)).collect();
         if around.is_empty()
             && let Some(own) = self.0.get(&(name.clone(), file.to_owned()))
         {

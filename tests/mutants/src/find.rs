@@ -5,7 +5,7 @@
 //! dropped, so is a statement, a part of what is hashed, or a condition itself; `min` is `max`, `any` is `all`.
 //! What the compiler works out is left alone, and so are tests and `Debug`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use syn::spanned::Spanned;
@@ -27,6 +27,8 @@ pub(crate) struct Finder<'t> {
     /// Those of the file that is read.
     sites: Vec<Site>,
     constants: &'t Constants,
+    /// The functions that the compiler calls.
+    compile_time: &'t BTreeSet<String>,
     file: String,
     text: &'t str,
     /// The types and modules around, and the function.
@@ -36,12 +38,13 @@ pub(crate) struct Finder<'t> {
 }
 
 impl<'t> Finder<'t> {
-    /// Knows the constants of the crate.
-    pub(crate) fn new(constants: &'t Constants) -> Self {
+    /// Knows the constants of the crate, and the functions that have to stay `const`.
+    pub(crate) fn new(constants: &'t Constants, compile_time: &'t BTreeSet<String>) -> Self {
         Self {
             mutants: Vec::new(),
             sites: Vec::new(),
             constants,
+            compile_time,
             file: String::new(),
             text: "",
             names: Vec::new(),
@@ -68,6 +71,13 @@ impl<'t> Finder<'t> {
 
     /// A change at `range`: `from` is told to become `to`, and `code` is put there.
     fn change(&mut self, range: &Range<usize>, kind: Kind, from: &str, to: &str, code: String) {
+        // A guard that is one macro, and the like.
+        let is_there = |site: &Site| {
+            site.range == *range && site.kind == kind && site.changes.iter().any(|(_, there)| *there == code)
+        };
+        if self.sites.iter().any(is_there) {
+            return;
+        }
         let number = self.number(range.start, from, to);
         self.sites.push(Site { range: range.clone(), kind, changes: vec![(number, code)] });
     }
@@ -96,8 +106,13 @@ impl<'t> Finder<'t> {
     }
 
     fn function(&mut self, signature: &Signature, block: &Block) {
-        self.names.push(signature.ident.to_string());
-        if signature.constness.is_none() {
+        let name = signature.ident.to_string();
+        let stays = signature.constness.filter(|_| self.compile_time.contains(&name));
+        self.names.push(name);
+        if let (Some(word), None) = (signature.constness, stays) {
+            self.sites.push(Site { range: word.span.byte_range(), kind: Kind::Gone, changes: Vec::new() });
+        }
+        if stays.is_none() {
             let hidden =
                 matches!(&signature.output, ReturnType::Type(_, of) if matches!(**of, Type::ImplTrait(_)));
             let values = if hidden { Vec::new() } else { values::of_function(&signature.output) };

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 mod compile;
+mod compile_time;
 mod constants;
 mod find;
 mod operators;

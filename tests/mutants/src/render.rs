@@ -79,6 +79,7 @@ impl Rendered {
                 let numbers = site.changes.iter().map(|(number, _)| format!("!crate::mutant::on({number})"));
                 self.text.push_str(&format!(" if {}", numbers.collect::<Vec<_>>().join(" && ")));
             }
+            Kind::Gone => (),
             Kind::Statement => {
                 let numbers = site.changes.iter().map(|(number, _)| format!("!crate::mutant::on({number})"));
                 self.text.push_str(&format!("if {} {{ ", numbers.collect::<Vec<_>>().join(" && ")));

@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     Expression,
     /// Where a pattern ends, which no longer matches.
     Arm,
+    /// A word that is left out whatever is switched on.
+    Gone,
 }
 
 /// A text in one line, cut where it is long.

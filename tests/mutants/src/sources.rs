@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::compile::Source;
+use crate::compile_time::CompileTime;
 use crate::constants::Constants;
 use crate::find::{Finder, modules_of_tests};
 use crate::site::Mutant;
@@ -13,6 +14,15 @@ use crate::site::Mutant;
 pub(crate) fn find(root: &Path, wanted: &[String]) -> Result<(Vec<Source>, Vec<Mutant>), String> {
     let mut files = Vec::new();
     read(root, "src", &mut files).map_err(|error| format!("src: {error}"))?;
+    let mut others = files.clone();
+    for folder in ["tests", "fuzz", "envoy"] {
+        read(root, folder, &mut others).map_err(|error| format!("{folder}: {error}"))?;
+    }
+    let mut compile_time = CompileTime::default();
+    for (file, text) in &others {
+        compile_time.read(file, text)?;
+    }
+    let compile_time = compile_time.functions();
     let mut tests = BTreeSet::new();
     let mut constants = Constants::default();
     for (file, text) in &files {
@@ -34,7 +44,7 @@ pub(crate) fn find(root: &Path, wanted: &[String]) -> Result<(Vec<Source>, Vec<M
     }
     files.retain(|(file, _)| wanted.iter().any(|name| is_wanted(file, name)));
     files.sort_by_key(|(file, _)| wanted.iter().position(|name| is_wanted(file, name)));
-    let mut finder = Finder::new(&constants);
+    let mut finder = Finder::new(&constants, &compile_time);
     let mut found = Vec::new();
     for (file, text) in &files {
         found.push(finder.find(file, text)?);
