@@ -98,6 +98,25 @@ mod tests {
     }
 
     #[test]
+    fn a_preflight_has_all_of_its_three_parts() {
+        let preflight = |method: &'static str, origin: &'static str, asks: &'static [u8]| {
+            let pairs = [
+                (":method", method.as_bytes()),
+                (origin, b"https://a"),
+                ("access-control-request-method", asks),
+            ];
+            RequestHead::from_pairs(pairs.map(|(name, value)| (name.as_bytes(), value))).is_preflight()
+        };
+        assert!(preflight("OPTIONS", "origin", b"GET"));
+        assert!(!preflight("GET", "origin", b"GET"));
+        assert!(!preflight("OPTIONS", "referer", b"GET"));
+        assert!(!preflight("OPTIONS", "origin", b""));
+        let without =
+            RequestHead::from_pairs([(&b":method"[..], &b"OPTIONS"[..]), (b"origin", b"https://a")]);
+        assert!(!without.is_preflight());
+    }
+
+    #[test]
     fn grpc_is_told_by_its_media_type() {
         let grpc =
             |kind: &'static str| RequestHead::from_pairs([(&b"content-type"[..], kind.as_bytes())]).is_grpc();

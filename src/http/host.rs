@@ -266,6 +266,7 @@ mod tests {
         }
         assert_eq!(of_authority(b"[::1]:80").as_deref(), Some("[::1]"));
         assert!(of_authority("a".repeat(253).as_bytes()).is_some());
+        assert!(of_authority(format!("[{}]", ":".repeat(251)).as_bytes()).is_some());
     }
 
     #[test]
@@ -283,6 +284,9 @@ mod tests {
             "[x]",
             "a\u{e9}",
             &"a".repeat(254),
+            &format!("[{}]", ":".repeat(252)),
+            "[]",
+            "[::1]:x",
         ] {
             assert_eq!(of_authority(authority.as_bytes()), None, "{authority}");
         }

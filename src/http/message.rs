@@ -195,9 +195,22 @@ mod tests {
     }
 
     #[test]
+    fn a_field_value_is_cut_and_never_longer_than_what_is_sent() {
+        let long = "a".repeat(FieldValue::MAX);
+        assert_eq!(FieldValue::new(&*long).map(|value| value.as_str().len()), Some(FieldValue::MAX));
+        assert_eq!(FieldValue::new(format!("{long}a")), None);
+        for text in [format!("{long}a"), format!("\n{long}b"), format!("{long}\n")] {
+            assert_eq!(FieldValue::lossy(&text).as_str(), long, "{}", text.len());
+        }
+        // The last byte of ш is that of H.
+        assert_eq!(FieldValue::lossy(" a\u{e9} \u{448}b ").as_str(), "a b");
+    }
+
+    #[test]
     fn quotes_cannot_be_left() {
         assert_eq!(quoted(r#"a"b\c"#), r#""a\"b\\c""#);
-        assert_eq!(quoted("a\r\nb\u{e9}"), r#""ab""#);
+        assert_eq!(quoted("a\r\nb\u{e9}\u{448}"), r#""ab""#);
+        assert_eq!((&*quoted("\""), &*quoted("\\\"")), (r#""\"""#, r#""\\\"""#));
     }
 
     #[test]

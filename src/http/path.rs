@@ -261,6 +261,21 @@ mod tests {
     }
 
     #[test]
+    fn what_almost_every_path_is_costs_one_look_and_no_copy() {
+        for (target, path) in [
+            (&b"/"[..], "/"),
+            (b"/orders/7.json", "/orders/7.json"),
+            (b"/a..b/c.d/?x=/../%2f", "/a..b/c.d/"),
+            (b"/a?", "/a"),
+        ] {
+            assert!(matches!(Path::plain(target), Some(Path(Cow::Borrowed(text))) if text == path), "{path}");
+        }
+        for target in [&b""[..], b"a", b"?/", b"//", b"/.a", b"/a/..", b"/a;b", b"/%61", b"/a#b", b"/a\xe9"] {
+            assert!(Path::plain(target).is_none(), "{target:?}");
+        }
+    }
+
+    #[test]
     fn one_text_for_each_path() {
         for (target, expected) in [
             ("/", "/"),

@@ -112,6 +112,10 @@ mod tests {
         }
         // As long but for 64 bytes.
         assert!(!ours.contain(&[b'-'; 14 + 64]));
+        assert!(!ours.contain(&[&b"x-auth-subject"[..], &[b'-'; 64]].concat()));
+        assert!(!same(b"x", b"x-auth") && !same(b"x-auth", b"x") && same(b"x", b"X"));
+        let long = "x".repeat(64);
+        assert!(Spellings::of([&*long]).contain(long.as_bytes()), "a name as long as there are bits");
         assert!(!Spellings::default().contain(b""));
     }
 }
