@@ -91,8 +91,7 @@ impl HostPattern {
         if host.len() != name.len() {
             return Err("has a port");
         }
-        let has_empty_label = !host.starts_with('[') && host.split('.').any(str::is_empty);
-        if has_empty_label {
+        if host.split('.').any(str::is_empty) {
             return Err("has an empty label");
         }
         match below {
@@ -232,6 +231,34 @@ mod tests {
     fn paths_are_reduced_to_the_normal_form() {
         assert_eq!(path("/%6Frders/caf\u{e9}/%7Bx%7D"), path("/orders/caf%C3%A9/%7bx%7d"));
         assert_ne!(path("/orders"), path("/orders/"));
+    }
+
+    #[test]
+    fn names_of_parameters_say_nothing() {
+        assert_eq!(path("/{order_id}/{line-no}/{Z9}"), path("/{a}/{b}/{c}"));
+    }
+
+    #[test]
+    fn one_host_covers_another() {
+        for (one, other) in [
+            ("a.test", "a.test"),
+            ("*.test", "a.test"),
+            ("*.test", "b.a.test"),
+            ("*.test", "*.test"),
+            ("*.test", "*.a.test"),
+        ] {
+            assert!(host(one).covers(&host(other)), "{one} {other}");
+        }
+        for (one, other) in [
+            ("a.test", "b.test"),
+            ("a.test", "*.a.test"),
+            ("*.a.test", "a.test"),
+            ("*.a.test", "*.test"),
+            ("*.a.test", "ba.test"),
+            ("*.a.test", "*.ba.test"),
+        ] {
+            assert!(!host(one).covers(&host(other)), "{one} {other}");
+        }
     }
 
     #[test]

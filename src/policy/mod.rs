@@ -152,3 +152,43 @@ impl Policy {
         Holder::new(grant, scopes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jose::algorithm::Algorithms;
+    use crate::token::expect::{Audiences, Expect};
+
+    #[test]
+    fn no_trailer_may_stand_in_any_place_of_a_token() {
+        let header = Place::Header { name: "x-token".into(), scheme: None };
+        let places = vec![header, Place::Cookie("session".to_owned()), Place::Query("token".to_owned())];
+        let policy = Policy { places, ..Policy::closed() };
+        assert!(policy.forbids_trailer(b"x-token") && policy.forbids_trailer(b"cookie"));
+        assert!(!policy.forbids_trailer(b"token") && !policy.forbids_trailer(b"grpc-status"));
+    }
+
+    #[test]
+    fn a_secret_of_less_than_sixteen_bytes_seals_nothing() {
+        let expect = Expect {
+            issuer: None,
+            audiences: Audiences::Any,
+            required_claims: Vec::new(),
+            scope_claims: Vec::new(),
+            client_claims: Vec::new(),
+            clock_skew: core::time::Duration::ZERO,
+            max_lifetime: None,
+            allow_missing_exp: false,
+            accepts_id_tokens: false,
+            types: None,
+            algorithms: Algorithms::NONE,
+        };
+        let issuer = Issuer { name: "i".into(), expect, keys: Vec::new(), introspection: None };
+        let seals = |length: usize| {
+            let seal = Some(Secret::new("s".repeat(length)));
+            Policy { seal, ..Policy::closed() }.sealing_secret(&issuer).is_some()
+        };
+        assert!(seals(16) && !seals(15));
+        assert!(Policy::closed().sealing_secret(&issuer).is_none());
+    }
+}

@@ -118,6 +118,17 @@ mod tests {
     }
 
     #[test]
+    fn patterns_meet_in_paths_that_both_match() {
+        let path = |text: &str| PathPattern::parse(text).unwrap();
+        for (one, other, meet) in
+            [("/a", "/a", true), ("/a", "/a/b", false), ("/a/**", "/a/b", true), ("/{x}", "/a/**", true)]
+        {
+            assert_eq!(path(one).meets(&path(other)), meet, "{one} {other}");
+            assert_eq!(path(other).meets(&path(one)), meet, "{other} {one}");
+        }
+    }
+
+    #[test]
     fn a_matcher_has_all_of_it_or_not() {
         let area = Area::new("a.test", "/mcp");
         for all in

@@ -347,7 +347,7 @@ const fn rank(denial: &Denial) -> u8 {
 /// Equality of scalars as JSON means it: 1 and 1.0 are one number.
 fn equal(wanted: &Value, found: &Value) -> bool {
     match (wanted, found) {
-        (Value::Number(wanted), Value::Number(found)) => wanted == found || is_same_number(wanted, found),
+        (Value::Number(wanted), Value::Number(found)) => is_same_number(wanted, found),
         _ => wanted == found,
     }
 }

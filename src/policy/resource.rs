@@ -261,6 +261,25 @@ mod tests {
         assert_eq!(terms(&enforcing, "/").scopes, ["b", "c", "a"]);
         assert_eq!(terms(&enforcing, "/mcp").scopes, ["mcp"], "the last rule is never reached there");
         assert!(terms(&enforcing, "/").mutual_tls && !terms(&enforcing, "/mcp").mutual_tls);
+        let elsewhere = vec![resource("a.test", ""), resource("b.test", "/mcp")];
+        let elsewhere = Resources::new(elsewhere, &enforcing);
+        assert_eq!(elsewhere.of("a.test", None).unwrap().terms.scopes, ["b", "mcp", "c", "a"]);
         assert_eq!(terms(&Policy { mode: observe, ..enforcing }, "/"), Terms::default());
+    }
+
+    #[test]
+    fn where_no_rule_matches_any_token_may_be_good() {
+        let dpop = Wanted { proof: Some(Proof::Dpop), ..Wanted::default() };
+        let dpop = Access::Require(Rc::new(Requirement::new(dpop, &mut Vocabulary::default())));
+        for (path, unmatched, dpop_alone) in [
+            ("/**", Unmatched::Authenticated, true),
+            ("/x/**", Unmatched::Authenticated, false),
+            ("/x/**", Unmatched::Deny, true),
+        ] {
+            let rules = [("a.test", path, dpop.clone(), Mode::Enforce)];
+            let policy = Policy { unmatched, ..policy(&rules, Vocabulary::default()) };
+            let resources = Resources::new(vec![resource("a.test", "")], &policy);
+            assert_eq!(resources.of("a.test", None).unwrap().terms.dpop_alone, dpop_alone, "{path}");
+        }
     }
 }

@@ -168,3 +168,25 @@ impl Default for Limits {
 pub fn default_places() -> Vec<Place> {
     vec![Place::Header { name: "authorization".into(), scheme: Some("Bearer".to_owned()) }]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(name: &str) -> Place {
+        Place::Header { name: name.into(), scheme: None }
+    }
+
+    #[test]
+    fn a_field_of_a_token_is_believed_in_every_spelling_where_it_has_more_than_one() {
+        let claims = vec![("x-sub".to_owned(), "sub".to_owned())];
+        let places = [header("authorization"), header("x-token"), Place::Query("access_token".to_owned())];
+        let upstream = Upstream::new(claims, Some("x-claims".to_owned()), Vec::new(), &places);
+        for name in [&b"x-sub"[..], b"x_sub", b"x-claims", b"x.claims", b"x-token", b"x_token"] {
+            assert!(upstream.may_believe(name), "{name:?}");
+        }
+        for name in [&b"authorization"[..], b"access_token", b"x-other"] {
+            assert!(!upstream.may_believe(name), "{name:?}");
+        }
+    }
+}

@@ -164,6 +164,15 @@ mod tests {
     }
 
     #[test]
+    fn scopes_are_told_in_the_order_in_which_they_are_learnt() {
+        let learnt: Vec<String> = (0..50).rev().map(|number| format!("s{number}")).collect();
+        let mut vocabulary = Vocabulary::default();
+        vocabulary.learn(&learnt);
+        assert_eq!(vocabulary.names(&(0..50).collect()), learnt);
+        assert_eq!(vocabulary.number("s49"), 0, "the first that was learnt");
+    }
+
+    #[test]
     fn there_may_be_many_scopes() {
         let named: Vec<String> = (0..1000).map(|number| format!("s{number}")).collect();
         let named: Vec<&str> = named.iter().map(String::as_str).collect();

@@ -117,6 +117,13 @@ fn a_claim_equals_as_json_means_it() {
     {
         assert!(!claim_holds(&one_of, bad.clone()), "{bad}");
     }
+    let numbers = ClaimTest::OneOf(vec![json!(-1), json!(2.0), json!(0.5)]);
+    for good in [json!(-1), json!(-1.0), json!(2), json!(2.0), json!(0.5)] {
+        assert!(claim_holds(&numbers, good.clone()), "{good}");
+    }
+    for bad in [json!(-2), json!(1), json!(u64::MAX), json!(-0.5)] {
+        assert!(!claim_holds(&numbers, bad.clone()), "{bad}");
+    }
 }
 
 #[test]
