@@ -165,6 +165,16 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_within_a_claim_that_it_is_or_that_its_pointer_leads_into() {
+        for (name, claim) in [("scp", "scp"), ("/scp", "scp"), ("/scp/0", "scp"), ("/a~1b/c", "a/b")] {
+            assert!(is_within(name, claim), "{name} {claim}");
+        }
+        for (name, claim) in [("scope", "scp"), ("/scope/scp", "scp"), ("/a~1b/c", "a"), ("scp/0", "scp")] {
+            assert!(!is_within(name, claim), "{name} {claim}");
+        }
+    }
+
+    #[test]
     fn an_audience_of_the_wrong_type_is_no_absent_audience() {
         let read = |value: Value| audiences(&object(json!({"aud": value})));
         assert_eq!(read(json!("a")), Ok(vec!["a".to_owned()]));

@@ -259,6 +259,8 @@ mod tests {
             problem(&[&format!("{PROOF},{PROOF}")], MADE).starts_with("the proof is not good: malformed")
         );
         assert!(problem(&[""], MADE).starts_with("the proof is not good: malformed"));
+        let longest = "a".repeat(LONGEST);
+        assert!(problem(&[&longest], MADE).starts_with("the proof is not good: malformed"));
         let long = "a".repeat(LONGEST + 1);
         assert_eq!(problem(&[&long], MADE), "the proof is not good: it is too long");
     }

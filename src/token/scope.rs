@@ -68,7 +68,7 @@ mod tests {
         let scopes = Scopes::from_claim(&json!("b a  b")).unwrap();
         assert_eq!(scopes.to_text(), "b a");
         assert_eq!(Scopes::from_claim(&json!(["b", "a", "b"])), Some(scopes));
-        assert!(Scopes::from_text("").is_empty());
+        assert!(Scopes::from_text("").is_empty() && !Scopes::from_text("a").is_empty());
     }
 
     #[test]

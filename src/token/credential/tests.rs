@@ -58,6 +58,10 @@ fn the_proof_goes_where_the_token_goes() {
     strip(&head("/", &fields), &[place], false, &mut edits);
     assert_eq!(edits.remove, ["authorization", "dpop"].map(Rc::from));
     let mut edits = HeaderEdits::default();
+    let place = Place::Header { name: "authorization".into(), scheme: Some(DPOP.into()) };
+    strip(&head("/", &[("authorization", "DPoP t")]), &[place], false, &mut edits);
+    assert_eq!(edits.remove, ["authorization"].map(Rc::from), "where there is no proof");
+    let mut edits = HeaderEdits::default();
     strip(&head("/", &fields), &places(), false, &mut edits);
     assert!(edits == HeaderEdits::default(), "without DPoP in the policy both are another's");
 }
@@ -66,6 +70,8 @@ fn the_proof_goes_where_the_token_goes() {
 fn two_credentials_are_too_many() {
     assert_eq!(found("/", &[("authorization", "Bearer a"), ("authorization", "Bearer b")]), Found::Several);
     assert_eq!(found("/", &[("authorization", "Basic a"), ("authorization", "Bearer b")]), Found::Several);
+    let third = [("authorization", "Basic a"), ("authorization", "Basic b"), ("authorization", "Bearer c")];
+    assert_eq!(found("/", &third), Found::Several);
     assert_eq!(found("/?access_token=a", &[("authorization", "Bearer a")]), Found::Several);
     assert_eq!(found("/?access_token=a&access_token=a", &[]), Found::Several);
     assert_eq!(found("/", &[("cookie", "session=a"), ("cookie", "session=b")]), Found::Several);

@@ -179,6 +179,32 @@ mod tests {
     }
 
     #[test]
+    fn everything_that_makes_an_endpoint_counts_in_its_identity() {
+        let secret = |secret: &str| Protocol::Rfc7662 {
+            client: ClientAuthentication::Basic { id: "us".into(), secret: Secret::new(secret.to_owned()) },
+        };
+        let make = |protocol, uri, cluster: &str| Endpoint {
+            uri: Uri::parse(uri).unwrap(),
+            cluster: cluster.to_owned(),
+            ..endpoint(protocol)
+        };
+        let all = [
+            make(secret("one"), "https://idp.test/ask", "idp"),
+            // As long, part by part,
+            make(secret("two"), "https://idp.test/ask", "idp"),
+            make(secret("one"), "https://idp.test/asx", "idp"),
+            make(secret("one"), "https://idp.test/ask", "idx"),
+            make(Protocol::UserInfo, "https://idp.test/ask", "idp"),
+            // and the same text, divided elsewhere.
+            make(secret("one"), "https://idp.test/aski", "dp"),
+            make(secret("pone"), "https://idp.test/ask", "id"),
+        ];
+        let identities: std::collections::BTreeSet<_> = all.iter().map(Endpoint::identity).collect();
+        assert_eq!(identities.len(), all.len());
+        assert!(identities.contains(&make(secret("one"), "https://IDP.test/ask", "idp").identity()));
+    }
+
+    #[test]
     fn a_question_shows_no_token() {
         let endpoint = endpoint(Protocol::UserInfo);
         for token_in in [TokenIn::Query, TokenIn::Header] {

@@ -148,6 +148,7 @@ mod tests {
             (200, answer("exp", json!(""))),
             (200, answer("exp", json!("-1"))),
             (200, answer("exp", json!("1.5"))),
+            (200, answer("exp", json!("+1999999999"))),
             (200, answer("exp", json!("99999999999999999999999"))),
             (200, answer("exp", json!(["1"]))),
             (200, answer("expires_in", json!("1e3"))),

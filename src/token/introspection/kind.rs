@@ -106,6 +106,7 @@ mod tests {
             "hybrid",
             "openid",
             "grid",
+            "VALID",
         ] {
             assert!(!is_other(kind), "{kind}");
         }

@@ -89,3 +89,42 @@ impl Members {
         matches!(self, Self::Profile(own) if own.contains(&name))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_namesake_has_the_name_of_a_claim_about_a_token_and_is_not_the_servers_own() {
+        let profile = Members::Profile(&["token_type", "scope"]);
+        let is_namesake = |name: &str, value: Value| profile.is_namesake(name, Some(&value));
+        for (name, value) in [
+            ("exp", json!(1)),
+            ("purpose", json!("x")),
+            ("iss", json!(["https://idp.test"])),
+            ("aud", json!(7)),
+            ("aud", json!(["a", 7])),
+        ] {
+            assert!(is_namesake(name, value.clone()), "{name} {value}");
+            assert!(!Members::Servers.is_namesake(name, Some(&value)), "{name} {value}");
+        }
+        for (name, value) in [
+            ("sub", json!("s")),
+            ("token_type", json!("Bearer")),
+            ("iss", json!("https://idp.test")),
+            ("aud", json!("a")),
+            ("aud", json!(["a", "b"])),
+        ] {
+            assert!(!is_namesake(name, value.clone()), "{name} {value}");
+        }
+        assert!(profile.is_namesake("iss", None) && profile.is_namesake("aud", None));
+    }
+
+    #[test]
+    fn what_is_the_servers_own_is_named() {
+        let profile = Members::Profile(&["token_type", "scope"]);
+        assert!(profile.is_own("scope") && profile.is_own("token_type") && !profile.is_own("exp"));
+        assert!(!Members::Servers.is_own("scope"));
+    }
+}

@@ -332,6 +332,7 @@ mod tests {
             for status in [429, 500, 502, 503, 504, 599] {
                 assert_eq!(hear(protocol.clone(), status, good), Heard::Unavailable, "{protocol:?} {status}");
             }
+            assert_ne!(hear(protocol.clone(), 499, good), Heard::Unavailable, "{protocol:?}");
             let failed =
                 understand(&endpoint(protocol.clone()), &Reply::Failed, &terms(&expect(), &answers()));
             assert_eq!(heard(failed), Heard::Unavailable, "{protocol:?}");
@@ -339,6 +340,16 @@ mod tests {
             for status in [200, 400, 401, 403] {
                 assert_eq!(hear(protocol.clone(), status, &long), Heard::Misbehaved, "{protocol:?} {status}");
             }
+        }
+    }
+
+    #[test]
+    fn an_answer_may_be_as_long_as_it_may_and_no_longer() {
+        for protocol in protocols() {
+            let mut body = good(&protocol).to_string();
+            body += &" ".repeat(MAX_BODY - body.len());
+            hear(protocol.clone(), 200, &body).grant();
+            assert_eq!(hear(protocol.clone(), 200, &format!("{body} ")), Heard::Misbehaved, "{protocol:?}");
         }
     }
 

@@ -134,6 +134,8 @@ mod tests {
         assert_eq!(grant.window().until, Some(UnixTime::from_secs(NOW.as_secs() + 60)));
         assert_eq!(grant.claim("group"), Some(&json!(["a", "b"])));
         assert_eq!(grant.claim("expires_in"), Some(&json!(60)));
+        let typed = json!({"access_token": {"sub": "s", "token_type": "gold"}});
+        assert_eq!(hear(protocol(), 200, &answer(typed)).grant().claim("token_type"), None);
     }
 
     #[test]

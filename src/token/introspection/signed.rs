@@ -221,6 +221,16 @@ mod tests {
     }
 
     #[test]
+    fn a_signed_answer_is_good_where_the_policy_names_an_issuer_alone() {
+        let (key, nobody) = (keys("k"), answers());
+        let expect = Expect { issuer: None, ..expected() };
+        let terms = Terms { keys: ReplyKeys::There(&key, &NoAccelerator), ..terms(&expect, &nobody) };
+        let body = signed(&with("iss", json!(null)), TYPE);
+        let opened = open(&Answer { status: 200, fields: &[], body: body.as_bytes() }, &client(), &terms);
+        assert!(matches!(opened, Err(Silence::Misbehaved("its signed answer names another issuer"))));
+    }
+
+    #[test]
     fn an_answer_is_made_between_our_question_and_now() {
         let (answers, key) = (answers(), keys("k"));
         let told = |asked: i64, skew: u64, iat: i64| {

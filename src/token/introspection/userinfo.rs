@@ -115,6 +115,9 @@ mod tests {
         assert_eq!((grant.subject(), grant.client()), (Some("42"), Some("4242")));
         let grant = hear(Protocol::UserInfo, 200, r#"{"user":{"id":18446744073709551615}}"#).grant();
         assert_eq!(grant.subject(), Some("18446744073709551615"));
+        let grant = hear(Protocol::UserInfo, 200, r#"{"id":-7}"#).grant();
+        assert_eq!(grant.subject(), Some("-7"));
+        assert_eq!(hear(Protocol::UserInfo, 200, r#"{"id":1.5}"#), Heard::Misbehaved);
     }
 
     /// What an answer of this status comes to whose challenge or body is this.

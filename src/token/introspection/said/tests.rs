@@ -313,7 +313,9 @@ fn what_the_answer_takes_away_is_missing_unless_it_may_be() {
         assert_eq!((grant.audiences(), grant.claim("aud")), (&["ours".to_owned()][..], Some(&json!("ours"))));
     }
     assert_eq!(over(json!({}), json!({"iss": null})), Heard::Refused("issuer_unknown"));
-    over_as(&token(json!({})), json!({"iss": null}), &answers()).grant();
+    let grant = over_as(&token(json!({})), json!({"iss": null, "tenant": null}), &answers()).grant();
+    assert_eq!((grant.claim("iss"), grant.claim("tenant")), (Some(&json!("https://idp.test")), None));
+    over_as(&token(json!({"iss": null})), json!({}), &answers()).grant();
     // `aud: optional` is for answers: a signed token that names nobody is for nobody.
     let nobody = token(json!({"aud": null}));
     assert_eq!(over_as(&nobody, json!({}), &answers()), Heard::Refused("audience_mismatch"));
@@ -329,4 +331,83 @@ fn a_binding_comes_from_either_and_is_never_taken_away() {
     }
     let other = over(json!({"cnf": bound(7)}), json!({"cnf": bound(8)}));
     assert_eq!(other, Heard::Refused("binding_unproven"));
+}
+
+#[test]
+fn an_issuer_is_wanted_of_answers_that_can_name_one() {
+    let strict = Answers { iss_optional: false, ..answers() };
+    let of = |has_issuer| {
+        let said = Said { has_issuer, ..Said::default() };
+        heard(word(said, &terms(&expect(), &strict)))
+    };
+    of(false).grant();
+    assert_eq!(of(true), Heard::Refused("issuer_unknown"));
+}
+
+#[test]
+fn token_and_answer_name_one_issuer_also_where_the_policy_names_none() {
+    let expect = Expect { issuer: None, ..expect() };
+    let (token, answers) = (token(json!({})), answers());
+    let of = |issuer: &str| {
+        let said = Said { claims: object(json!({"iss": issuer})), has_issuer: true, ..Said::default() };
+        heard(word(said, &Terms { verified: Some(&token), ..terms(&expect, &answers) }))
+    };
+    of("https://idp.test").grant();
+    assert_eq!(of("https://other.test"), Heard::Refused("issuer_unknown"));
+}
+
+#[test]
+fn an_audience_that_is_not_said_is_told_from_another() {
+    let fault = |changes: Value, claims: Value| {
+        let (token, expect, strict) = (token(changes), expect(), strict());
+        let said = Said { claims: object(claims), has_issuer: true, ..Said::default() };
+        match word(said, &Terms { verified: Some(&token), ..terms(&expect, &strict) }) {
+            Word::Refused(fault) => fault,
+            Word::Active(_) | Word::Unknown(_) => panic!("it is not refused"),
+        }
+    };
+    assert_eq!(fault(json!({}), json!({"aud": null})), TokenFault::AudienceUnsaid);
+    assert_eq!(fault(json!({}), json!({"aud": "other"})), TokenFault::AudienceMismatch);
+    assert_eq!(fault(json!({"aud": null}), json!({})), TokenFault::AudienceMismatch);
+}
+
+#[test]
+fn the_later_beginning_of_token_and_answer_counts() {
+    let from = |claims: Value| over(json!({}), claims).grant().window().from;
+    assert_eq!(from(json!({})), None);
+    assert_eq!(from(json!({"nbf": NOW.as_secs() - 5})), Some(NOW.minus(Duration::from_secs(5))));
+}
+
+#[test]
+fn a_client_that_the_server_says_apart_is_compared_and_no_attribute() {
+    let (token, expect, strict) = (token(json!({})), expect(), strict());
+    let of = |client: &str| {
+        let claims = object(json!({"client_id": "an attribute"}));
+        let said = Said { claims, client: Some(client.to_owned()), has_issuer: true, ..Said::default() };
+        heard(word(said, &Terms { verified: Some(&token), ..terms(&expect, &strict) }))
+    };
+    assert_eq!(of("app").grant().client(), Some("app"));
+    assert_eq!(of("other"), Heard::Refused("token_inactive"));
+}
+
+#[test]
+fn what_is_the_servers_own_replaces_what_says_scopes_in_tokens_alone() {
+    let grant = profile_over(json!({}), &["scope"], json!({"scope": "read"})).grant();
+    assert_eq!(grant.claim("scope"), Some(&json!("read")));
+    let grant = profile_over(json!({}), &[], json!({"scope": "read"})).grant();
+    assert_eq!(grant.claim("scope"), Some(&json!("read write")));
+}
+
+#[test]
+fn who_has_no_name_is_nobody_else() {
+    for (own, other, are_two) in [
+        (Some("a"), Some("b"), true),
+        (Some("a"), Some("a"), false),
+        (Some(""), Some("b"), false),
+        (Some("a"), Some(""), false),
+        (None, Some("b"), false),
+        (Some("a"), None, false),
+    ] {
+        assert_eq!(differ(own, other), are_two, "{own:?} {other:?}");
+    }
 }
