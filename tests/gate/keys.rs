@@ -351,7 +351,10 @@ fn what_issuers_said_goes_over_where_it_means_the_same() {
     assert_eq!(reason(&settled(open(&mut same, 1, "token-1", at(59)))), "admitted");
     assert!(parked(&open(&mut same, 2, "token-1", at(60))));
     type Change = fn(&mut Value);
-    let changes: [Change; 5] = [
+    let changes: [Change; 7] = [
+        // What an answer is held against, and about which tokens there is one.
+        |policy| policy["issuers"]["idp"]["audiences"] = json!(["orders-api"]),
+        |policy| policy["issuers"]["idp"]["introspection"]["use_for"] = json!("all"),
         |policy| policy["issuers"]["idp"]["introspection"]["cache"] = json!({"ttl": "2s"}),
         |policy| policy["issuers"]["idp"]["introspection"]["uri"] = json!("https://idp.example.com/other"),
         |policy| policy["issuers"]["idp"]["introspection"]["client"] = json!({"id": "gw", "secret": "s"}),
@@ -364,6 +367,46 @@ fn what_issuers_said_goes_over_where_it_means_the_same() {
     for (number, change) in changes.iter().enumerate() {
         let mut after = next(change);
         assert!(parked(&open(&mut after, 1, "token-1", at(1))), "{number}");
+    }
+}
+
+#[test]
+fn what_an_issuer_said_goes_over_while_its_keys_are_the_same() {
+    let [one, two] = [key("one"), key("two")];
+    let inline = |key: &PrivateKey| json!({"inline": set(&[key])});
+    let of = |jwks: Value| {
+        let mut policy = super::asking();
+        policy["issuers"]["idp"]["issuer"] = json!("https://idp.example.com");
+        policy["issuers"]["idp"]["introspection"]["iss"] = json!("optional");
+        policy["issuers"]["idp"]["jwt"] = json!({"jwks": jwks});
+        gate(&policy)
+    };
+    let mut before = of(json!([inline(&one)]));
+    assert_eq!(super::judged(&mut before, 1, "token-1", Some(&super::active()), at(0)), "admitted");
+    for (jwks, goes_over) in [
+        (json!([inline(&one)]), true),
+        (json!([inline(&two)]), false),
+        (json!([inline(&one), inline(&two)]), false),
+        (json!([by_uri(json!({}))]), false),
+    ] {
+        let mut after = of(jwks.clone()).taking_over([&before]);
+        assert_eq!(!parked(&open(&mut after, 1, "token-1", at(1))), goes_over, "{jwks}");
+    }
+}
+
+#[test]
+fn a_key_set_may_be_as_long_as_it_may_and_no_longer() {
+    let first = key("first");
+    for (longer, expected) in [(0, "admitted"), (1, "keys_unavailable")] {
+        let mut gate = gate(&verifying(by_uri(json!({}))));
+        let mut published = set(&[&first]).to_string();
+        published += &" ".repeat(512 * 1024 - published.len() + longer);
+        assert!(parked(&open(&mut gate, 1, &token(&first), at(0))));
+        let fields = [("content-type".to_owned(), b"application/json".to_vec())];
+        let reply = Reply::Answered(Answer { status: 200, fields: &fields, body: published.as_bytes() });
+        let id = ask(&mut gate, at(0))[0].0;
+        let woken = gate.answer(id, &reply, at(0));
+        assert_eq!(reason(&woken[0].verdict), expected, "{longer}");
     }
 }
 
