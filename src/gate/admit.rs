@@ -75,6 +75,9 @@ mod tests {
         assert_eq!(header(json!({"b": true}), "b").as_deref(), Some("true"));
         assert_eq!(header(json!({"groups": ["a", "b"]}), "groups").as_deref(), Some("a,b"));
         assert_eq!(header(json!({"scope": "b a"}), "scope").as_deref(), Some("b a"));
+        assert_eq!(header(json!({"scope": ["b", "a"]}), "scope").as_deref(), Some("b a"));
+        let longest = "x".repeat(LONGEST);
+        assert_eq!(header(json!({"c": longest}), "c"), Some(longest));
         assert_eq!(header(json!({"realm": {"id": "x"}}), "/realm/id").as_deref(), Some("x"));
     }
 
