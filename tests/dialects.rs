@@ -356,6 +356,45 @@ fn each_dialect_leads_to_the_same_identity() {
 }
 
 #[test]
+fn a_user_gives_himself_nothing_that_a_rule_wants_of_the_token() {
+    let client = json!({"id": "gw", "secret": "s"});
+    let attributes = json!({
+        "sub": "alice", "acr": "gold", "auth_time": NOW.as_secs(), "aud": ["api", "vault"],
+        "authorization_details": [{"type": "payment"}], "exp": NOW.as_secs() + 60,
+    });
+    let mut openam = attributes.clone();
+    openam["expires_in"] = json!(60);
+    let ping = json!({
+        "token_type": "urn:pingidentity.com:oauth2:validated_token", "expires_in": 60, "access_token": attributes,
+    });
+    let mut rfc = attributes.clone();
+    rfc["active"] = json!(true);
+    for (members, body, is_servers) in [
+        (json!({"protocol": "userinfo"}), attributes, false),
+        (json!({"protocol": "openam"}), openam, false),
+        (json!({"protocol": "pingfederate", "client": client}), ping, false),
+        (json!({"client": client}), rfc, true),
+    ] {
+        for (require, reason) in [
+            (json!({"acr": ["gold"]}), "authentication_too_weak"),
+            (json!({"max_age": "5m"}), "authentication_too_old"),
+            (json!({"audiences": ["vault"]}), "audience_mismatch"),
+            (json!({"authorization_details": [{"type": "payment"}]}), "authorization_details_insufficient"),
+            (json!({"claims": {"exp": [NOW.as_secs() + 60]}}), "claim_mismatch"),
+        ] {
+            let mut document = policy(&members);
+            document["issuers"]["idp"]["audiences"] = json!(["api"]);
+            document["rules"] = json!([{"name": "all", "require": require}]);
+            let policy = config::compile(document.to_string().as_bytes(), &|_| None).unwrap();
+            let gate = Gate::new(Rc::new(policy), [7; 16], Rc::new(NoAccelerator));
+            let (verdict, _) = Driver { gate, last: 0 }.judge("/any", 200, &body);
+            let expected = if is_servers { "admitted" } else { reason };
+            assert_eq!(verdict.note().reason, expected, "{members} {require}");
+        }
+    }
+}
+
+#[test]
 fn a_list_of_audiences_takes_answers_that_name_one_or_a_word_in_writing() {
     let refuses = |members: &Value| compile(members).unwrap().issuers[0].refuses_everybody();
     let client = json!({"id": "gw", "secret": "s"});

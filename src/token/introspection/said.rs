@@ -70,14 +70,15 @@ fn grant(said: Said, terms: &Terms<'_>) -> Result<Grant, TokenFault> {
 
 /// An answer whose members are read, each with its type, and none of which speaks against the token.
 struct Spoken {
-    /// The members that are there.
+    /// The members that are there, but for attributes of a user with the name of a claim about the token.
     claims: Object,
     /// Whose they are.
     members: Members,
-    /// Those that are `null`.
+    /// Those of them that are `null`.
     withdrawn: Vec<String>,
     window: Window,
-    audiences: Vec<String>,
+    /// It names an audience, and one that is admitted.
+    names_audience: bool,
     scopes: Option<Scopes>,
     client: Option<String>,
     /// The server itself names the client, beside the members.
@@ -99,13 +100,17 @@ impl Spoken {
             claims.shift_remove(token);
         }
         let absent = claims.iter().filter(|(_, value)| value.is_null());
-        let withdrawn = absent.map(|(name, _)| name.clone()).collect();
+        let own = absent.filter(|(name, _)| !said.members.is_namesake(name));
+        let withdrawn = own.map(|(name, _)| name.clone()).collect();
         claims.retain(|_, value| !value.is_null());
 
         let registered = said.members.registered(&claims)?;
         let wanted = terms.expect.issuer.as_deref();
         if registered.issuer.as_deref().is_some_and(|found| wanted.is_some_and(|wanted| found != wanted)) {
             return Err(TokenFault::IssuerUnknown);
+        }
+        if !registered.audiences.is_empty() && !terms.expect.audiences.admit(&registered.audiences) {
+            return Err(TokenFault::AudienceMismatch);
         }
         let ends = [registered.expires, said.lifetime.map(|lifetime| terms.now.plus(lifetime))];
         let window = Window {
@@ -127,8 +132,10 @@ impl Spoken {
             None => claims::client(&claims, &terms.answers.client_claims)?.map(str::to_owned),
         };
         let subject = claims::text(&claims, "sub")?.filter(|subject| !subject.is_empty()).map(str::to_owned);
+        let names_audience = !registered.audiences.is_empty();
+        claims.retain(|name, _| !said.members.is_namesake(name));
         Ok(Self {
-            audiences: registered.audiences,
+            names_audience,
             issuer: registered.issuer,
             wants_issuer: wanted.is_some() && said.has_issuer && !terms.answers.iss_optional,
             stand_in: said.subject,
@@ -148,19 +155,16 @@ impl Spoken {
         if self.wants_issuer && !self.claims.contains_key("iss") {
             return Err(TokenFault::IssuerUnsaid);
         }
-        if self.audiences.is_empty() {
-            if terms.expect.audiences != Audiences::Any && !terms.answers.aud_optional {
-                return Err(TokenFault::AudienceUnsaid);
-            }
-        } else if !terms.expect.audiences.admit(&self.audiences) {
-            return Err(TokenFault::AudienceMismatch);
+        let wants_audience = terms.expect.audiences != Audiences::Any && !terms.answers.aud_optional;
+        if wants_audience && !self.names_audience {
+            return Err(TokenFault::AudienceUnsaid);
         }
         Ok(Grant {
             issuer: terms.issuer,
             subject: self.subject.or(self.stand_in),
             client: self.client,
             scopes: self.scopes.unwrap_or_default(),
-            audiences: self.audiences,
+            audiences: claims::audiences(&self.claims)?,
             window: self.window,
             claims: self.claims,
         })
@@ -178,7 +182,7 @@ impl Spoken {
             return Err(TokenFault::Contradicted("client"));
         }
         self.leave_what_is_not_its_own(terms);
-        if terms.answers.aud_optional && self.audiences.is_empty() {
+        if terms.answers.aud_optional && !self.names_audience {
             self.leave("aud");
         }
         if !self.wants_issuer {
@@ -253,16 +257,16 @@ impl Spoken {
     }
 
     /// Has everything stay as the token says it that is not this answer's to say: what says scopes and client in tokens, and
-    /// not in answers, and attributes of a user with the name of a claim about the token.
+    /// not in answers, and attributes of a user that are called like what says of which kind a token is.
     fn leave_what_is_not_its_own(&mut self, terms: &Terms<'_>) {
         let (expect, answers, members) = (terms.expect, terms.answers, self.members);
-        let is_foreign = |name: &str, value: Option<&Value>| {
+        let is_foreign = |name: &str| {
             let is_told = is_place(&answers.scope_claims, name) || is_place(&answers.client_claims, name);
             let is_tokens = is_place(&expect.scope_claims, name) || is_place(&expect.client_claims, name);
-            !is_told && !members.is_own(name) && (is_tokens || members.is_namesake(name, value))
+            !is_told && !members.is_own(name) && (is_tokens || members.is_no_kind(name))
         };
-        self.claims.retain(|name, value| !is_foreign(name, Some(value)));
-        self.withdrawn.retain(|name| !is_foreign(name, None));
+        self.claims.retain(|name, _| !is_foreign(name));
+        self.withdrawn.retain(|name| !is_foreign(name));
     }
 
     /// Has the token's own `name` stay.

@@ -218,13 +218,36 @@ fn no_attribute_takes_the_place_of_a_claim_about_the_token() {
 }
 
 #[test]
-fn what_is_the_servers_own_in_a_profile_replaces_what_the_token_says() {
+fn no_attribute_is_a_claim_about_an_opaque_token() {
+    let profile = |attributes: Value, expect: &Expect| {
+        let said =
+            Said { claims: object(attributes), members: Members::Profile(&["sub"]), ..Said::default() };
+        heard(word(said, &terms(expect, &answers())))
+    };
+    let attributes = json!({
+        "exp": 1, "nbf": 1, "iat": 1, "jti": "j", "auth_time": NOW.as_secs(), "acr": "gold", "amr": ["mfa"],
+        "authorization_details": [{"type": "payment"}], "aud": ["x", "ours"], "iss": "https://idp.test",
+        "sub": "alice", "typ": "ID", "email": "a@x.test",
+    });
+    let grant = profile(attributes.clone(), &expect()).grant();
+    assert_eq!(*grant.claims(), object(json!({"sub": "alice", "typ": "ID", "email": "a@x.test"})));
+    assert_eq!((grant.audiences().len(), grant.window()), (0, Window::default()));
+    for name in ["exp", "acr", "auth_time", "aud", "iss", "authorization_details"] {
+        let expect = Expect { required_claims: vec![name.into()], ..expect() };
+        assert_eq!(profile(attributes.clone(), &expect), Heard::Refused("claim_missing"), "{name}");
+    }
+}
+
+#[test]
+fn in_a_profile_the_kind_is_replaced_and_audience_and_issuer_are_compared() {
     let kind = |kind: &str| profile_over(json!({}), &["token_type"], json!({"token_type": kind}));
     assert_eq!(kind("refresh_token"), Heard::Refused("token_inactive"));
     assert_eq!(kind("Bearer").grant().claim("token_type"), Some(&json!("Bearer")));
     let audience = |aud: Value| profile_over(json!({}), &[], json!({"aud": aud}));
     assert_eq!(audience(json!(["other"])), Heard::Refused("audience_mismatch"));
-    assert_eq!(audience(json!(["ours", "x"])).grant().audiences(), ["ours", "x"]);
+    // Compared, and no more than that: whoever may write it could name any audience.
+    let grant = audience(json!(["ours", "x"])).grant();
+    assert_eq!((grant.audiences(), grant.claim("aud")), (&["ours".to_owned()][..], Some(&json!("ours"))));
     assert_eq!(profile_over(json!({}), &[], json!({"iss": "other"})), Heard::Refused("issuer_unknown"));
 }
 
