@@ -32,7 +32,7 @@ pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word,
         }
         _ => return Err(reply::STATUS.into()),
     }
-    let claims = reply::good(answer)?;
+    let claims = reply::good_profile(answer)?;
     match reply::expires_in(&claims)? {
         None => Err(Silence::Misbehaved("its answer has no `expires_in`").into()),
         Some(seconds) if seconds <= 0.0 => Ok(Word::Refused(TokenFault::Inactive)),

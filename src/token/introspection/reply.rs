@@ -14,6 +14,10 @@ use crate::token::fault::TokenFault;
 pub(super) const STATUS: Silence =
     Silence::Misbehaved("its answer has a status that the protocol does not have");
 
+/// The answer is an error and none.
+pub(super) const CONTRADICTION: Silence =
+    Silence::Misbehaved("its answer is an error, and its status says that it is none");
+
 /// The JSON object in an answer, whatever its status; its own members that are `null` are there still.
 pub(super) fn object(answer: &Answer<'_>) -> Result<Object, Silence> {
     if !answer.is_json() {
@@ -22,32 +26,44 @@ pub(super) fn object(answer: &Answer<'_>) -> Result<Object, Silence> {
     json::object_with_nulls(answer.body).map_err(|_| Silence::Misbehaved("its answer is not a JSON object"))
 }
 
-/// The JSON object in an answer whose status calls the token good.
-///
-/// # Errors
-/// What [`is_no_refusal`] makes of it.
-pub(super) fn good(answer: &Answer<'_>) -> Result<Object, Word> {
-    let members = object(answer)?;
-    is_no_refusal(&members)?;
-    Ok(members)
-}
-
-/// Whether an answer does not take back in its `members` what its status says: by `active` (RFC 7662 section 2.2) or as an
-/// error (RFC 6749 section 5.2), whether the protocol has these or not. There are servers that answer 200 to everything.
+/// The JSON object in an answer whose status alone calls the token good. There are servers that answer 200 to everything: so
+/// it must not take that back by `active` (RFC 7662 section 2.2) or as an error (RFC 6749 section 5.2), whether the protocol
+/// has these or not.
 ///
 /// # Errors
 /// `Inactive` for `active: false`, else that nobody knows what it means.
-pub(super) fn is_no_refusal(members: &Object) -> Result<(), Word> {
+pub(super) fn good(answer: &Answer<'_>) -> Result<Object, Word> {
+    let members = object(answer)?;
     match members.get("active") {
         None | Some(Value::Null | Value::Bool(true)) => {}
         Some(Value::Bool(false)) => return Err(Word::Refused(TokenFault::Inactive)),
         Some(_) => return Err(malformed("active").into()),
     }
-    let is_said = |value: &Value| !(value.is_null() || *value == Value::Bool(false) || value == "");
     if ["error", "error_description"].iter().any(|name| members.get(*name).is_some_and(is_said)) {
-        return Err(Silence::Misbehaved("its answer is an error, and its status says that it is none").into());
+        return Err(CONTRADICTION.into());
     }
-    Ok(())
+    Ok(members)
+}
+
+/// As [`good`], of an answer that is a user's profile: an attribute may be called `active` or `error` too, and only what
+/// servers write to refuse a token is no attribute.
+///
+/// # Errors
+/// `Inactive` for `active: false`, else that nobody knows what it means.
+pub(super) fn good_profile(answer: &Answer<'_>) -> Result<Object, Word> {
+    let members = object(answer)?;
+    if members.get("active") == Some(&Value::Bool(false)) {
+        return Err(Word::Refused(TokenFault::Inactive));
+    }
+    if members.get("error").is_some_and(|error| error.is_object() || error.is_string() && is_said(error)) {
+        return Err(CONTRADICTION.into());
+    }
+    Ok(members)
+}
+
+/// Whether this value of `error` or `error_description` says anything.
+pub(super) fn is_said(value: &Value) -> bool {
+    !(value.is_null() || *value == Value::Bool(false) || value == "")
 }
 
 /// The `error` of an error response (RFC 6749 section 5.2).

@@ -45,10 +45,18 @@ pub(super) fn understand(
         }
         _ => return Err(reply::STATUS.into()),
     };
-    if !claims.get("active").is_some_and(Value::is_boolean) {
-        return Err(Silence::Misbehaved("its answer's `active` is neither true nor false").into());
+    match claims.get("active") {
+        Some(Value::Bool(true)) => {}
+        Some(Value::Bool(false)) => return Ok(Word::Refused(TokenFault::Inactive)),
+        None | Some(_) => {
+            return Err(Silence::Misbehaved("its answer's `active` is neither true nor false").into());
+        }
     }
-    reply::is_no_refusal(&claims)?;
+    // `active` says it. An error beside it is none of the RFC, nor is a code or a list that says that there is none.
+    let is_none = |error: &Value| *error == 0 || error.as_array().is_some_and(Vec::is_empty);
+    if claims.get("error").is_some_and(|error| reply::is_said(error) && !is_none(error)) {
+        return Err(reply::CONTRADICTION.into());
+    }
     // Not of the RFC, and what some servers say instead of `exp`.
     let lifetime = reply::lifetime(&claims)?;
     Ok(word(Said { claims, lifetime, has_issuer: true, ..Said::default() }, terms))

@@ -27,7 +27,7 @@ pub(super) fn question(endpoint: &Endpoint, question: &Question<'_>) -> Callout 
 pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word, Word> {
     match answer.status {
         200 => {
-            let mut claims = reply::good(answer)?;
+            let mut claims = reply::good_profile(answer)?;
             for name in ["sub", "client_id"] {
                 if let Some(number) = claims.get(name).and_then(whole_number) {
                     claims.insert(name.to_owned(), Value::String(number));
