@@ -33,15 +33,12 @@ pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word,
         _ => return Err(reply::STATUS.into()),
     }
     let claims = reply::good_profile(answer)?;
-    match reply::expires_in(&claims)? {
-        None => Err(Silence::Misbehaved("its answer has no `expires_in`").into()),
-        Some(seconds) if seconds <= 0.0 => Ok(Word::Refused(TokenFault::Inactive)),
-        Some(_) => {
-            let lifetime = reply::lifetime(&claims)?;
-            let subject = reply::first_text(&claims, SUBJECTS);
-            Ok(word(Said { claims, members: MEMBERS, lifetime, subject, ..Said::default() }, terms))
-        }
-    }
+    let Some(lifetime) = reply::lifetime(&claims)? else {
+        return Err(Silence::Misbehaved("its answer has no `expires_in`").into());
+    };
+    let subject = reply::first_text(&claims, SUBJECTS);
+    let said = Said { claims, members: MEMBERS, lifetime: Some(lifetime), subject, ..Said::default() };
+    Ok(word(said, terms))
 }
 
 #[cfg(test)]
@@ -82,11 +79,15 @@ mod tests {
     }
 
     #[test]
-    fn a_token_without_time_is_inactive() {
+    fn a_token_without_time_is_over() {
         for seconds in [json!(0), json!(-1), json!(-0.5)] {
             let body = json!({"expires_in": seconds}).to_string();
-            assert_eq!(hear(QUERY, 200, &body), Heard::Refused("token_inactive"), "{body}");
+            assert_eq!(hear(QUERY, 200, &body), Heard::Refused("token_expired"), "{body}");
         }
+    }
+
+    #[test]
+    fn a_token_that_the_server_does_not_know_is_inactive() {
         for (status, error) in [
             (400, "invalid_request"),
             (400, "invalid_token"),

@@ -74,25 +74,18 @@ pub(super) fn error(answer: &Answer<'_>) -> Result<String, Silence> {
     }
 }
 
-/// `expires_in` (RFC 6749 section 5.1) in seconds, fractions allowed; may be negative, which is over.
-pub(super) fn expires_in(members: &Object) -> Result<Option<f64>, Silence> {
-    let Some(value) = members.get("expires_in").filter(|value| !value.is_null()) else { return Ok(None) };
-    match value.as_f64().filter(|seconds| UnixTime::from_numeric_date(*seconds).is_some()) {
-        Some(seconds) => Ok(Some(seconds)),
-        None => Err(malformed("expires_in")),
-    }
-}
-
 /// The member `name` cannot be read.
 pub(super) fn malformed(name: &str) -> Silence {
     Silence::Malformed(name.to_owned())
 }
 
-/// `expires_in` as a span of time: none is left of one that is over.
+/// `expires_in` (RFC 6749 section 5.1), a number of seconds, fractions allowed: nothing is left of a token for which it is
+/// not positive.
 pub(super) fn lifetime(members: &Object) -> Result<Option<Duration>, Silence> {
-    let span =
-        |seconds: f64| Duration::try_from_secs_f64(seconds.max(0.0)).map_err(|_| malformed("expires_in"));
-    expires_in(members)?.map(span).transpose()
+    let Some(value) = members.get("expires_in").filter(|value| !value.is_null()) else { return Ok(None) };
+    let seconds = value.as_f64().filter(|seconds| UnixTime::from_numeric_date(*seconds).is_some());
+    let span = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok());
+    span.map(Some).ok_or_else(|| malformed("expires_in"))
 }
 
 /// The first of `names` that is text and not empty.

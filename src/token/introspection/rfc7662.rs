@@ -1,10 +1,14 @@
 //! OAuth 2.0 Token Introspection, RFC 7662.
 
+use core::time::Duration;
+
 use serde_json::Value;
 
 use super::reply;
 use super::said::{Said, word};
 use super::{ClientAuthentication, Endpoint, Question, Silence, Terms, Word, signed};
+use crate::base::json::Object;
+use crate::base::time::UnixTime;
 use crate::http::form;
 use crate::http::message::{Answer, Callout};
 use crate::token::fault::TokenFault;
@@ -57,9 +61,20 @@ pub(super) fn understand(
     if claims.get("error").is_some_and(|error| reply::is_said(error) && !is_none(error)) {
         return Err(reply::CONTRADICTION.into());
     }
-    // Not of the RFC, and what some servers say instead of `exp`.
-    let lifetime = reply::lifetime(&claims)?;
+    let lifetime = lifetime(&claims);
     Ok(word(Said { claims, lifetime, has_issuer: true, ..Said::default() }, terms))
+}
+
+/// `expires_in`, which some servers say instead of `exp`, a few as text. The RFC does not have it: one that cannot be how
+/// long a good token lives is some other member of this name.
+fn lifetime(claims: &Object) -> Option<Duration> {
+    let seconds = match claims.get("expires_in")? {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
+        Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    let readable = |seconds: &f64| *seconds > 0.0 && UnixTime::from_numeric_date(*seconds).is_some();
+    Duration::try_from_secs_f64(seconds.filter(readable)?).ok()
 }
 
 #[cfg(test)]
@@ -117,11 +132,33 @@ mod tests {
             told(expires_in).grant().window().until.map(|until| until.since(NOW).as_secs())
         };
         assert_eq!((end("60"), end("600"), end("null")), (Some(60), Some(100), Some(100)));
-        for over in ["0", "-1"] {
-            assert_eq!(told(over), Heard::Refused("token_expired"), "{over}");
-        }
-        for unreadable in ["true", "\"soon\"", "[60]", "1e300"] {
-            assert_eq!(told(unreadable), Heard::Misbehaved, "{unreadable}");
+        assert_eq!((end("\"60\""), end("0.5"), end("\"600\"")), (Some(60), Some(0), Some(100)));
+    }
+
+    #[test]
+    fn a_member_that_the_rfc_does_not_have_locks_nobody_out() {
+        for nothing in [
+            "0",
+            "-1",
+            "-0.5",
+            "true",
+            "\"soon\"",
+            "\"0\"",
+            "\"\"",
+            "\"-1\"",
+            "\"6e1\"",
+            "[60]",
+            "{}",
+            "1e300",
+            "-1e300",
+            "18446744073709551615",
+            "\"99999999999999999999999\"",
+        ] {
+            let body = format!(r#"{{"active":true,"expires_in":{nothing}}}"#);
+            assert_eq!(hear(protocol(), 200, &body).grant().window().until, None, "{nothing}");
+            let body = format!(r#"{{"active":true,"exp":{},"expires_in":{nothing}}}"#, NOW.as_secs() + 100);
+            let until = hear(protocol(), 200, &body).grant().window().until;
+            assert_eq!(until.map(|until| until.since(NOW).as_secs()), Some(100), "{nothing}");
         }
     }
 
