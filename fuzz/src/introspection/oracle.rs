@@ -5,8 +5,8 @@ use scopegate::token::grant::Grant;
 use serde_json::{Map, Value, json};
 
 use super::values::{
-    ID_TOKEN, KINDS, in_range, is_no_access_token, is_signed_answer, milliseconds, names_somebody, own,
-    seconds, texts, whole,
+    ABOUT_TOKEN, ID_TOKEN, KINDS, in_range, is_no_access_token, is_signed_answer, milliseconds,
+    names_somebody, own, rest_of_life, seconds, texts, whole,
 };
 use super::{AUDIENCE, CLIENT, ISSUER, NOW, SIGNED, token};
 
@@ -60,6 +60,8 @@ impl Good {
         assert_eq!(grant.claims().len(), self.claims.len());
         assert_eq!(grant.scopes().iter().collect::<Vec<_>>(), self.scopes);
         assert_eq!(grant.client(), self.client.as_deref());
+        let audiences = self.claims.get("aud").and_then(|aud| texts(aud, false)).unwrap_or_default();
+        assert_eq!(grant.audiences(), audiences);
         assert_eq!(grant.window().until.is_some(), self.end.is_some());
         if let (Some(until), Some(end)) = (grant.window().until, self.end) {
             let apart = i128::from(until.as_millis()) - milliseconds(end);
@@ -91,13 +93,6 @@ impl Said {
         }
         match (self.letter, self.status) {
             (b'p', 400) if self.error() == "invalid_grant" => Expected::Inactive,
-            (b'o', 200)
-                if self
-                    .object()
-                    .is_some_and(|members| seconds(&members) <= Some(0.0) && seconds(&members).is_some()) =>
-            {
-                Expected::Inactive
-            }
             (b'o', 400 | 401) if self.error() == "invalid_token" || self.error() == "invalid_request" => {
                 Expected::Inactive
             }
@@ -125,14 +120,25 @@ impl Said {
     /// What the body of an answer with status 200 comes to that does not call the token good, in whatever protocol.
     fn taken_back(&self) -> Option<Expected> {
         let members = self.answered().filter(|_| self.status == 200)?;
-        match members.get("active") {
-            Some(Value::Bool(false)) => return Some(Expected::Inactive),
-            None | Some(Value::Null | Value::Bool(true)) => {}
-            Some(_) => return Some(Expected::Unknown),
+        let (active, error) = (own(&members, "active"), members.get("error"));
+        if active == Some(json!(false)) {
+            return Some(Expected::Inactive);
         }
-        let nothing = [json!(null), json!(false), json!("")];
-        let is_error = |name: &&str| members.get(*name).is_some_and(|value| !nothing.contains(value));
-        if ["error", "error_description"].iter().any(is_error) {
+        let mut nothing = vec![json!(null), json!(false), json!("")];
+        let contradicts = match self.letter {
+            b'o' | b'u' => {
+                error.is_some_and(|error| error.is_object() || error.is_string() && !nothing.contains(error))
+            }
+            b'p' | b'm' | b'g' => {
+                let says = |name: &&str| members.get(*name).is_some_and(|value| !nothing.contains(value));
+                ["error", "error_description"].iter().any(says) || active.is_some_and(|value| value != true)
+            }
+            _ => {
+                nothing.extend([json!(0), json!([])]);
+                error.is_some_and(|error| !nothing.contains(error))
+            }
+        };
+        if contradicts {
             return Some(Expected::Unknown);
         }
         // What Google says of ID tokens alone.
@@ -163,7 +169,7 @@ impl Said {
 
     /// Whether the member of an answer about a verified token says nothing about that: what says scopes and client in the
     /// token, and not in answers, and attributes of a user with the name of a claim about a token.
-    fn is_foreign(&self, name: &str, value: &Value) -> bool {
+    fn is_foreign(&self, name: &str) -> bool {
         let own = self.own_in_profile();
         if self.clients().contains(&name) || own.is_some_and(|own| own.contains(&name)) {
             return false;
@@ -171,11 +177,7 @@ impl Said {
         match name {
             "client_id" | "azp" => true,
             "scope" => self.letter == b'u',
-            _ if own.is_none() => false,
-            "iss" => !value.is_string(),
-            "aud" => texts(value, false).is_none(),
-            "exp" | "nbf" | "iat" | "jti" | "auth_time" | "acr" | "amr" | "authorization_details" => true,
-            _ => KINDS.contains(&name),
+            _ => own.is_some() && (ABOUT_TOKEN.contains(&name) || KINDS.contains(&name)),
         }
     }
 
@@ -199,7 +201,7 @@ impl Said {
                 Some(Told { members: claims, lifetime: Some(lifetime), own_scope, own_client })
             }
             b'o' => {
-                let lifetime = seconds(&members).filter(|span| *span > 0.0)?;
+                let lifetime = seconds(&members)?;
                 plain(members, Some(lifetime))
             }
             b'm' => {
@@ -233,10 +235,7 @@ impl Said {
                 if names_somebody(&members) { plain(members, None) } else { None }
             }
             _ if members.get("active") == Some(&json!(true)) => {
-                let lifetime = match own(&members, "expires_in") {
-                    Some(_) => Some(seconds(&members)?),
-                    None => None,
-                };
+                let lifetime = rest_of_life(&members);
                 plain(members, lifetime)
             }
             _ => None,
@@ -291,7 +290,7 @@ impl Said {
             .iter()
             .any(|name| claims.get(*name).and_then(Value::as_str).is_some_and(is_no_access_token));
         let aud = claims.get("aud").and_then(|aud| texts(aud, false)).unwrap_or_default();
-        let leaves_out = |name: &str| members.get(name).is_none_or(|value| self.is_foreign(name, value));
+        let leaves_out = |name: &str| !members.contains_key(name) || self.is_foreign(name);
         against |= if aud.is_empty() {
             self.is_strict && !(self.is_about_verified && leaves_out("aud"))
         } else {
@@ -325,14 +324,15 @@ impl Said {
         }
 
         if self.is_about_verified {
-            claims.retain(|name, value| !self.is_foreign(name, value));
+            claims.retain(|name, _| !self.is_foreign(name));
         }
+        claims.retain(|name, _| !is_profile || !ABOUT_TOKEN.contains(&name.as_str()));
         let mut merged = base.clone();
         for name in &null {
             let stays = (name == "aud" && !self.is_strict)
                 || (name == "iss" && !wants_issuer)
                 || name == "cnf"
-                || self.is_foreign(name, &Value::Null);
+                || self.is_foreign(name);
             if !stays {
                 merged.remove(name);
             }

@@ -14,6 +14,14 @@ pub(super) fn seconds(members: &Members) -> Option<f64> {
     members.get("expires_in")?.as_f64().filter(|span| in_range(*span))
 }
 
+/// `expires_in` as RFC 7662's servers say it, whose RFC does not have it: a number or digits, more than none.
+pub(super) fn rest_of_life(members: &Members) -> Option<f64> {
+    let value = members.get("expires_in")?;
+    let digits = value.as_str().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let span = value.as_f64().or_else(|| digits?.parse().ok())?;
+    (span > 0.0 && in_range(span)).then_some(span)
+}
+
 pub(super) fn in_range(seconds: f64) -> bool {
     seconds.abs() <= 9_007_199_254_740_992.0
 }
@@ -47,6 +55,10 @@ pub(super) fn texts(value: &Value, split: bool) -> Option<Vec<String>> {
 /// The members that Google's answers about ID tokens have, and no others.
 pub(super) const ID_TOKEN: [&str; 9] =
     ["iss", "iat", "nbf", "at_hash", "c_hash", "nonce", "alg", "kid", "typ"];
+
+/// The claims about a token that no attribute of its user is.
+pub(super) const ABOUT_TOKEN: [&str; 10] =
+    ["iss", "aud", "exp", "nbf", "iat", "jti", "auth_time", "acr", "amr", "authorization_details"];
 
 /// The members in which servers say which kind of token it is.
 pub(super) const KINDS: [&str; 5] = ["token_use", "token_type", "typ", "tokenName", "purpose"];
