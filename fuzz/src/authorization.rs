@@ -79,10 +79,18 @@ fn untouched(target: &[u8], fields: &Fields, after_target: &[u8], after: &Fields
         .iter()
         .filter_map(|place| if let Place::Query(name) = place { Some(name.as_bytes()) } else { None })
         .collect();
+    let is_ours = |pair: &[u8]| {
+        let name = naive::form(cut(pair, b'=').0);
+        names.iter().any(|ours| passes_for(&name, ours))
+    };
+    // Some servers end a parameter at a `;` too.
     let kept = |target: &[u8]| {
-        let mut pairs = parameters(target);
-        pairs.retain(|(name, _)| !names.iter().any(|ours| passes_for(name, ours)));
-        pairs
+        let pairs = raw_parameters(target).filter(|pair| !is_ours(pair));
+        let parts = pairs.map(|pair| {
+            let parts = pair.split(|byte| *byte == b';').filter(|part| !is_ours(part));
+            parts.collect::<Vec<_>>().join(&b';')
+        });
+        parts.filter(|pair| !pair.is_empty()).map(|pair| parameter(&pair)).collect::<Fields>()
     };
     assert!(kept(target) == kept(after_target), "another parameter was touched");
     assert!(
@@ -257,10 +265,15 @@ fn single(values: Vec<Vec<u8>>) -> Reading {
 
 /// The parameters of a target's query, decoded.
 fn parameters(target: &[u8]) -> Fields {
+    raw_parameters(target).map(parameter).collect()
+}
+
+fn raw_parameters(target: &[u8]) -> impl Iterator<Item = &[u8]> {
     let (_, query) = cut(cut(target, b'#').0, b'?');
-    let pairs = query.unwrap_or_default().split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| cut(pair, b'='))
-        .map(|(name, value)| (naive::form(name), naive::form(value.unwrap_or_default())))
-        .collect()
+    query.unwrap_or_default().split(|byte| *byte == b'&').filter(|pair| !pair.is_empty())
+}
+
+fn parameter(pair: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let (name, value) = cut(pair, b'=');
+    (naive::form(name), naive::form(value.unwrap_or_default()))
 }

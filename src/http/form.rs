@@ -50,11 +50,18 @@ pub fn query_values(target: &[u8], name: &[u8]) -> Vec<Vec<u8>> {
     pairs(query(target)).filter(|(found, _)| decode(found) == name).map(|(_, value)| decode(value)).collect()
 }
 
-/// `target` without the query parameters of names, decoded, for which `is_ours`.
+/// `target` without the query parameters of names, decoded, for which `is_ours`. Some servers end a parameter at a `;` too
+/// (HTML 4.01 appendix B.2.2): there one that is ours is taken out of another one's value.
 pub fn without(target: &[u8], is_ours: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     let Some(start) = target.iter().position(|byte| *byte == b'?') else { return target.to_vec() };
-    let kept: Vec<&[u8]> =
-        query(target).split(|byte| *byte == b'&').filter(|pair| !is_ours(&decode(split(pair).0))).collect();
+    let is_ours = |pair: &[u8]| is_ours(&decode(split(pair).0));
+    let others = query(target).split(|byte| *byte == b'&').filter(|pair| !is_ours(pair));
+    let kept: Vec<Vec<u8>> = others
+        .map(|pair| {
+            let parts = pair.split(|byte| *byte == b';').filter(|part| !is_ours(part));
+            parts.collect::<Vec<_>>().join(&b';')
+        })
+        .collect();
     let mut out = target.get(..start).unwrap_or_default().to_vec();
     if !kept.is_empty() {
         out.push(b'?');
@@ -134,5 +141,6 @@ mod tests {
         assert_eq!(without(b"/p?a=1&access_token=x&b=2"), b"/p?a=1&b=2");
         assert_eq!(without(b"/p?access_token=x"), b"/p");
         assert_eq!(without(b"/p"), b"/p");
+        assert_eq!(without(b"/p?a=1;access_token=x;b&c=;&access_token=x;d"), b"/p?a=1;b&c=;");
     }
 }

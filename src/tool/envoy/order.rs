@@ -81,7 +81,7 @@ impl Kind {
 }
 
 /// Whether `entry` is Envoy's own filter `name`.
-fn is(entry: &Value, name: &str) -> bool {
+pub(super) fn is(entry: &Value, name: &str) -> bool {
     let kind =
         configuration(entry).and_then(|config| member(config, "type_url").or_else(|| config.get("@type")));
     let name = format!("envoy.extensions.filters.http.{name}.");

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::find::member;
+use super::order::is;
 use crate::base::json::Object;
 
 /// Advice about the routes of `manager`, as far as they stand in the same file, for the filter `plugin` with `policy`.
@@ -19,16 +20,17 @@ pub(super) fn advise(manager: &Object, plugin: &Object, policy: &Value, advice: 
     switched_off(configuration, name, "the route_config", advice);
     let (fields, parameters, places) =
         (edited_fields(policy), edited_parameters(policy), token_places(policy));
+    let counted = if limits_behind(manager, entry) { &places[..] } else { &[] };
     for host in objects(member(configuration, "virtual_hosts")) {
         let place = named("virtual host", host, 0);
         switched_off(host, name, &place, advice);
-        limited(host, &places, &place, advice);
+        limited(host, counted, &place, advice);
         for (index, route) in objects(member(host, "routes")).enumerate() {
             let place = named("route", route, index);
             switched_off(route, name, &place, advice);
             hashed(route, &places, &place, advice);
             if let Some(action) = member(route, "route").and_then(Value::as_object) {
-                limited(action, &places, &place, advice);
+                limited(action, counted, &place, advice);
             }
             let Some(matched) = member(route, "match").and_then(Value::as_object) else { continue };
             for (kind, members, edited) in
@@ -73,6 +75,14 @@ fn hashed(route: &Object, places: &[(&'static str, String)], place: &str, advice
             }
         }
     }
+}
+
+/// Whether a filter that counts requests stands behind `entry`.
+fn limits_behind(manager: &Object, entry: &Object) -> bool {
+    let filters = member(manager, "http_filters").and_then(Value::as_array).into_iter().flatten();
+    let mut behind =
+        filters.skip_while(|filter| !filter.as_object().is_some_and(|own| core::ptr::eq(own, entry)));
+    behind.any(|filter| is(filter, "ratelimit") || is(filter, "local_ratelimit"))
 }
 
 /// A rate limit that counts by the token: that is gone by then, and what has no such field is not counted.
@@ -161,10 +171,10 @@ fn token_places(policy: &Value) -> Vec<(&'static str, String)> {
 
 /// Whether the token stays on every request that is judged by it: as the policy says, or each rule for itself.
 pub(super) fn keeps_token(policy: &Value) -> bool {
-    let all = matches!(places(policy), Places::Kept);
-    let judged = objects(policy.get("rules")).filter(|rule| {
-        rule.get("access").and_then(Value::as_str) != Some("anonymous") && !rule.contains_key("deny")
-    });
+    let all = policy.get("token").and_then(|token| token.get("forward")) == Some(&Value::Bool(true));
+    let is_judged =
+        |access: Option<&Value>| !matches!(access.and_then(Value::as_str), Some("anonymous" | "deny"));
+    let judged = objects(policy.get("rules")).filter(|rule| is_judged(rule.get("access")));
     let mut kept = judged.map(|rule| rule.get("forward").and_then(Value::as_bool).unwrap_or(all)).peekable();
     let by_rules =
         kept.peek().is_some() && policy.get("unmatched").and_then(Value::as_str) != Some("authenticated");
@@ -179,11 +189,11 @@ enum Places<'p> {
 }
 
 fn places(policy: &Value) -> Places<'_> {
-    let Some(token) = policy.get("token") else { return Places::Usual };
-    if token.get("forward") == Some(&Value::Bool(true)) {
+    if keeps_token(policy) {
         return Places::Kept;
     }
-    token.get("from").and_then(Value::as_array).map_or(Places::Usual, |places| Places::Told(places))
+    let places = policy.get("token").and_then(|token| token.get("from")?.as_array());
+    places.map_or(Places::Usual, |places| Places::Told(places))
 }
 
 fn objects(list: Option<&Value>) -> impl Iterator<Item = &Object> {
@@ -203,10 +213,24 @@ mod tests {
     use serde_json::json;
 
     fn told(policy: &Value, entry: Value, configuration: Value) -> String {
-        let mut entry = entry;
+        told_beside(&json!({"name": "other"}), &limiter(), policy, entry, configuration)
+    }
+
+    fn limiter() -> Value {
+        let kind = "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit";
+        json!({"name": "limit", "typed_config": {"@type": kind}})
+    }
+
+    fn told_beside(
+        in_front: &Value,
+        behind: &Value,
+        policy: &Value,
+        mut entry: Value,
+        configuration: Value,
+    ) -> String {
         entry["name"] = json!("gate");
         entry["typed_config"] = json!({"config": {"name": "scopegate"}});
-        let manager = json!({"http_filters": [{"name": "other"}, entry], "route_config": configuration});
+        let manager = json!({"http_filters": [in_front, entry, behind], "route_config": configuration});
         let plugin = manager["http_filters"][1]["typed_config"]["config"].as_object().unwrap();
         let mut advice = Vec::new();
         advise(manager.as_object().unwrap(), plugin, policy, &mut advice);
@@ -282,10 +306,14 @@ mod tests {
             (&odd, route("authorization"), false),
             (&usual, route("x-tenant"), false),
             (&kept, route("authorization"), false),
+            (&json!({"rules": [{"require": {}, "forward": true}]}), route("authorization"), false),
         ] {
             let told = told(policy, json!({}), configuration.clone());
             assert_eq!(told.contains(" has a rate limit by the "), is_told, "{configuration}: {told}");
         }
+        // In front of this filter the token is still there.
+        let other = json!({"name": "other"});
+        assert_eq!(told_beside(&limiter(), &other, &usual, json!({}), host("Authorization")), "");
     }
 
     #[test]
@@ -294,6 +322,8 @@ mod tests {
         let anonymous = json!({"access": "anonymous"});
         for (policy, stays) in [
             (json!({"rules": [kept, anonymous]}), true),
+            (json!({"rules": [kept, {"access": "deny"}]}), true),
+            (json!({"rules": [kept, {"access": "optional"}]}), false),
             (json!({"rules": [kept, taken]}), false),
             (json!({"rules": [anonymous]}), false),
             (json!({"rules": [kept], "unmatched": "authenticated"}), false),
