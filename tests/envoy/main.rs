@@ -68,7 +68,7 @@ fn main() -> ExitCode {
     configuration::add(&mut ring);
     dialects::add(&mut ring);
     dpop::add(&mut ring);
-    let (of_ring, running) = ring.into_trials();
+    let (of_ring, running) = ring.into_trials(&arguments);
     let mut trials = harness::trials();
     trials.extend(beside::trials());
     trials.extend(questions::trials());

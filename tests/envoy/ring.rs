@@ -154,9 +154,13 @@ impl Ring {
         self.tests.push((name.to_owned(), Box::new(run)));
     }
 
-    /// The tests, for the runner, and a hold on the Envoy that starts with the first of them.
-    pub(crate) fn into_trials(self) -> (Vec<Trial>, Arc<Running>) {
-        let running = Arc::new(Running { plans: Mutex::new(self.plans), sites: OnceLock::new() });
+    /// The tests that `arguments` ask for, for the runner, and a hold on the Envoy that starts with the first of them. It
+    /// has their sites alone: each takes a second or so to load.
+    pub(crate) fn into_trials(self, arguments: &Arguments) -> (Vec<Trial>, Arc<Running>) {
+        let is_wanted = |name: &str| !arguments.is_filtered_out(&Trial::test(name, || Ok(())));
+        let both = self.plans.into_iter().zip(self.tests).filter(|(_, (name, _))| is_wanted(name));
+        let (plans, tests): (Vec<_>, Vec<_>) = both.unzip();
+        let running = Arc::new(Running { plans: Mutex::new(plans), sites: OnceLock::new() });
         let trial = |(place, (name, run)): (usize, (String, Run))| {
             let running = Arc::clone(&running);
             Trial::test(name, move || {
@@ -166,7 +170,7 @@ impl Ring {
                 Ok(())
             })
         };
-        (self.tests.into_iter().enumerate().map(trial).collect(), running)
+        (tests.into_iter().enumerate().map(trial).collect(), running)
     }
 }
 

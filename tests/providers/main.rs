@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         }
     }
     trials.extend(glewlwyd::add(&mut ring));
-    let (of_ring, running) = ring.into_trials();
+    let (of_ring, running) = ring.into_trials(&arguments);
     trials.extend(of_ring);
     running.conclude(&arguments, trials)
 }
