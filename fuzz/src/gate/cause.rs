@@ -92,8 +92,9 @@ impl Ledger {
                     entry.issuer == *issuer
                         && entry.token == asked.number
                         && self.refuses(entry)
-                        && (at >= asked.came || asked.opened < entry.at + NEGATIVE_TTL)
-                        && !self.taken_back(at, entry, asked)
+                        // What was said while the request waited may have been said to it, and stands.
+                        && (at >= asked.came
+                            || asked.opened < entry.at + NEGATIVE_TTL && !self.taken_back(at, entry, asked))
                         && (place > 0 || first(entry.word))
                 })
             })
