@@ -37,6 +37,8 @@ mod resource;
 mod rotation;
 #[path = "gate/rules.rs"]
 mod rules;
+#[path = "gate/scopes.rs"]
+mod scopes;
 #[path = "gate/storm.rs"]
 mod storm;
 #[path = "gate/tokens.rs"]

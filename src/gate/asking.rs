@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::case::Heard;
 use super::circuit_breaker::{Admission, Standing};
 use super::engine::Gate;
-use super::memory::Memory;
+use super::memory::{Inquiry, Memory};
 use super::questions::Topic;
 use super::shared::{Shared, Turn};
 use super::step::{Ask, Event, Woken};
@@ -38,15 +38,15 @@ impl Gate {
         match (topic, &self.shared) {
             (Topic::Keys(issuer, set), _) => self.takes_turn_to_fetch(issuer, set, now),
             (Topic::Token(..), None) => true,
-            (Topic::Token(issuer, digest), Some(shared)) => {
-                shared.take_turn(issuer, digest, self.patience(topic), &self.clock, now) == Turn::Ours
+            (Topic::Token(issuer, inquiry), Some(shared)) => {
+                shared.take_turn(issuer, inquiry.answer, self.patience(topic), &self.clock, now) == Turn::Ours
             }
         }
     }
 
     fn ask(&mut self, topic: Topic, now: UnixTime) -> Option<Ask> {
-        if let Topic::Token(issuer, digest) = topic
-            && self.admission(issuer, digest, now) != Admission::Ask
+        if let Topic::Token(issuer, inquiry) = topic
+            && self.admission(issuer, inquiry.token, now) != Admission::Ask
         {
             // Others were quicker to take the places of trials.
             self.cannot_ask(topic, &Silence::Unavailable(0), now);
@@ -69,9 +69,9 @@ impl Gate {
             }
         };
         let steady = self.clock.steady(now);
-        if let Topic::Token(issuer, digest) = topic {
-            let standing = self.memory.standing(issuer, digest, steady);
-            self.with_breaker(issuer, |breaker| breaker.asked(digest, standing));
+        if let Topic::Token(issuer, Inquiry { token, .. }) = topic {
+            let standing = self.memory.standing(issuer, token, steady);
+            self.with_breaker(issuer, |breaker| breaker.asked(token, standing));
         }
         let id = self.questions.send(topic, now, steady.plus(callout.timeout));
         Some(Ask { id, callout })
@@ -79,9 +79,9 @@ impl Gate {
 
     /// The question cannot even be put. Whoever waits for its answer is told so by [`Self::expire`].
     fn cannot_ask(&mut self, topic: Topic, why: &Silence, now: UnixTime) {
-        let Topic::Token(issuer, digest) = topic else { return };
+        let Topic::Token(issuer, inquiry) = topic else { return };
         if let Some(shared) = &self.shared {
-            shared.give_turn_back(issuer, digest);
+            shared.give_turn_back(issuer, inquiry.answer);
         }
         let steady = self.clock.steady(now);
         self.questions.give_up(topic, steady, |case| case.heard.push((issuer, Heard::Silent(why.clone()))));
@@ -118,9 +118,10 @@ impl Gate {
             Topic::Keys(issuer, set) => {
                 self.sealed.as_ref().is_some_and(|sealed| sealed.is_taken(issuer, set, &self.clock, now))
             }
-            Topic::Token(issuer, digest) => {
-                let is_taken =
-                    |shared: &Shared| shared.is_taken(issuer, digest, self.patience(topic), &self.clock, now);
+            Topic::Token(issuer, inquiry) => {
+                let is_taken = |shared: &Shared| {
+                    shared.is_taken(issuer, inquiry.answer, self.patience(topic), &self.clock, now)
+                };
                 self.shared.as_ref().is_some_and(is_taken)
             }
         }
@@ -171,7 +172,7 @@ impl Gate {
 /// Who the token of `topic` is to its issuer. Keys are nobody's.
 pub(super) fn standing(memory: &Memory, topic: Topic, now: UnixTime) -> Standing {
     match topic {
-        Topic::Token(issuer, digest) => memory.standing(issuer, digest, now),
+        Topic::Token(issuer, inquiry) => memory.standing(issuer, inquiry.token, now),
         Topic::Keys(..) => Standing::ActiveLately,
     }
 }

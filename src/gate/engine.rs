@@ -204,8 +204,8 @@ impl Gate {
                     Vec::new()
                 }
             }
-            Some((topic @ Topic::Token(issuer, digest), asked)) => {
-                let heard = self.hear(issuer, digest, reply, asked, now);
+            Some((topic @ Topic::Token(issuer, inquiry), asked)) => {
+                let heard = self.hear(issuer, inquiry, reply, asked, now);
                 self.wake(topic, now, |case| case.heard.push((issuer, heard.clone())))
             }
         }
@@ -216,8 +216,8 @@ impl Gate {
         self.clock.see(now);
         let steady = self.clock.steady(now);
         for topic in self.questions.overdue(steady) {
-            if let Topic::Token(issuer, digest) = topic {
-                self.hear_nothing(issuer, digest, now);
+            if let Topic::Token(issuer, inquiry) = topic {
+                self.hear_nothing(issuer, inquiry, now);
             }
         }
         let mut woken = Vec::new();

@@ -8,7 +8,7 @@ use super::case::{Case, Decider, Heard};
 use super::circuit_breaker::Admission;
 use super::engine::Gate;
 use super::keys::Offer;
-use super::memory::{Asked, Known};
+use super::memory::{Asked, Inquiry, Known};
 use super::questions::Topic;
 use super::refuse::Outage;
 use super::step::Event;
@@ -116,11 +116,11 @@ impl Gate {
         let mut silence = None;
         for issuer in issuers {
             case.issuer = Some(*issuer);
-            let digest = self.asked_digest(case, *issuer);
-            match self.word(case, *issuer, digest, now)? {
+            let inquiry = self.inquiry(case, *issuer);
+            match self.word(case, *issuer, inquiry, now)? {
                 Heard::Good(known) => return Ok(known),
                 Heard::Refused(fault) => refusal = refusal.or(Some(fault)),
-                Heard::Silent(why) => match self.last_word(case, *issuer, digest, &why, now) {
+                Heard::Silent(why) => match self.last_word(case, *issuer, inquiry, &why, now) {
                     Some(known) => return Ok(known),
                     None => silence = silence.or(Some(why)),
                 },
@@ -136,14 +136,15 @@ impl Gate {
         })
     }
 
-    /// What stands for the token of `case` in a question to `issuer`. Where the answer depends on the scopes that are
-    /// asked for, they count: what was said about a token for one rule is not what was said about it for another.
-    fn asked_digest(&self, case: &Case<'_>, issuer: IssuerId) -> Digest {
+    /// What `issuer` is asked about the token of `case`. Where the answer depends on the scopes that are asked for, they
+    /// count: what was said about a token for one rule is not what was said about it for another.
+    fn inquiry(&self, case: &Case<'_>, issuer: IssuerId) -> Inquiry {
         let introspection = self.policy.issuer(issuer).and_then(|issuer| issuer.introspection.as_ref());
         if introspection.is_some_and(|introspection| introspection.endpoint.sends_scopes()) {
-            self.memory.digest_for(case.token.expose(), &self.required_scopes(case.decider))
+            let answer = self.memory.digest_for(case.token.expose(), &self.required_scopes(case.decider));
+            Inquiry { token: case.digest, answer }
         } else {
-            case.digest
+            Inquiry::plain(case.digest)
         }
     }
 
@@ -160,32 +161,32 @@ impl Gate {
         &mut self,
         case: &Case<'_>,
         issuer: IssuerId,
-        digest: Digest,
+        inquiry: Inquiry,
         now: UnixTime,
     ) -> Result<Heard, Stop> {
         if let Some((_, heard)) = case.heard.iter().find(|(heard, _)| *heard == issuer) {
             return Ok(heard.clone());
         }
-        if let Some(told) = self.memory.told(asked(case, issuer), digest, self.clock.steady(now)) {
+        if let Some(told) = self.memory.told(asked(case, issuer), inquiry.answer, self.clock.steady(now)) {
             return Ok(told.map_or_else(Heard::Refused, Heard::Good));
         }
         // Nobody is to vouch for what says of itself that nobody signed it. What is remembered was looked at before.
         if case.verified.is_none() && jws::is_unsecured(case.token.expose()) {
             return Ok(Heard::Refused(TokenFault::Jose(JoseFault::AlgorithmNotAllowed)));
         }
-        let topic = Topic::Token(issuer, digest);
+        let topic = Topic::Token(issuer, inquiry);
         if self.questions.is_open(topic) {
             return Err(Stop::Wait(topic));
         }
-        if let Some(heard) = self.overhear(issuer, digest, case.verified.as_deref(), now) {
+        if let Some(heard) = self.overhear(issuer, inquiry, case.verified.as_deref(), now) {
             return Ok(heard);
         }
-        match self.admission(issuer, digest, now) {
+        match self.admission(issuer, inquiry.token, now) {
             Admission::Ask => {}
             Admission::Open => return Ok(Heard::Silent(Silence::Unavailable(0))),
             Admission::Paused => return Ok(Heard::Silent(Silence::Unavailable(429))),
         }
-        let standing = self.memory.standing(issuer, digest, self.clock.steady(now));
+        let standing = self.memory.standing(issuer, inquiry.token, self.clock.steady(now));
         if !self.questions.may_ask(issuer, standing) {
             return Err(Stop::Unknown(Outage::Overloaded));
         }
@@ -193,10 +194,10 @@ impl Gate {
     }
 
     /// Whether `issuer` may be asked about the token now.
-    pub(super) fn admission(&self, issuer: IssuerId, digest: Digest, now: UnixTime) -> Admission {
+    pub(super) fn admission(&self, issuer: IssuerId, token: Digest, now: UnixTime) -> Admission {
         let steady = self.clock.steady(now);
-        let standing = self.memory.standing(issuer, digest, steady);
-        self.breaker(issuer).map_or(Admission::Ask, |breaker| breaker.admission(digest, standing, steady))
+        let standing = self.memory.standing(issuer, token, steady);
+        self.breaker(issuer).map_or(Admission::Ask, |breaker| breaker.admission(token, standing, steady))
     }
 
     /// What a silent issuer said when it last spoke, where the policy makes do with that. Its silence about one token
@@ -206,7 +207,7 @@ impl Gate {
         &mut self,
         case: &Case<'_>,
         issuer: IssuerId,
-        digest: Digest,
+        inquiry: Inquiry,
         why: &Silence,
         now: UnixTime,
     ) -> Option<Rc<Known>> {
@@ -217,11 +218,12 @@ impl Gate {
             OnOutage::Deny => None,
             OnOutage::ServeStale(_) => {
                 let breaker = self.breaker(issuer)?;
-                let failing = *why != Silence::Unavailable(429) && breaker.another_failed(digest, steady);
+                let failing =
+                    *why != Silence::Unavailable(429) && breaker.another_failed(inquiry.token, steady);
                 if breaker.is_closed() && !failing {
                     return None;
                 }
-                let known = self.memory.told_once(asked(case, issuer), digest, steady)?;
+                let known = self.memory.told_once(asked(case, issuer), inquiry, steady)?;
                 self.events.push(Event::StaleServed { issuer: Rc::clone(&configured.name) });
                 Some(known)
             }

@@ -9,7 +9,7 @@ use super::circuit_breaker::{CircuitBreaker, Failure};
 use super::clock;
 use super::engine::Gate;
 use super::keys::Offer;
-use super::memory::{Asked, Known, Span};
+use super::memory::{Asked, Inquiry, Known, Span};
 use super::questions::Topic;
 use super::shared::Kind;
 use super::step::Event;
@@ -35,19 +35,21 @@ impl Gate {
     pub(super) fn hear(
         &mut self,
         id: IssuerId,
-        digest: Digest,
+        inquiry: Inquiry,
         reply: &Reply<'_>,
         asked: UnixTime,
         now: UnixTime,
     ) -> Heard {
         // Who the token was before this answer.
-        let standing = self.memory.standing(id, digest, self.clock.steady(now));
-        let verified = match self.questions.waiter(Topic::Token(id, digest)) {
+        let standing = self.memory.standing(id, inquiry.token, self.clock.steady(now));
+        let verified = match self.questions.waiter(Topic::Token(id, inquiry)) {
             Some(case) => case.verified.clone(),
-            None => self.memory.verified(digest, now).filter(|known| known.holder.grant().issuer() == id),
+            None => {
+                self.memory.verified(inquiry.token, now).filter(|known| known.holder.grant().issuer() == id)
+            }
         };
         let times = Times { asked, answered: now, now };
-        let heard = self.understand(id, digest, reply, verified.as_deref(), times);
+        let heard = self.understand(id, inquiry, reply, verified.as_deref(), times);
         match &heard {
             Heard::Good(_) | Heard::Refused(_) => {
                 let now = self.clock.steady(now);
@@ -55,7 +57,7 @@ impl Gate {
             }
             Heard::Silent(why) => {
                 let (failure, now) = (failure(reply, why), self.clock.steady(now));
-                self.with_breaker(id, |breaker| breaker.failed(digest, standing, failure, now));
+                self.with_breaker(id, |breaker| breaker.failed(inquiry.token, standing, failure, now));
             }
         }
         if let Heard::Silent(why) = &heard
@@ -63,15 +65,15 @@ impl Gate {
         {
             self.events.push(Event::IssuerSilent { issuer, why: why.clone() });
         }
-        self.share(id, digest, &heard, reply, now);
+        self.share(id, inquiry.answer, &heard, reply, now);
         heard
     }
 
     /// The question about a token was answered by nobody, in time or at all.
-    pub(super) fn hear_nothing(&mut self, id: IssuerId, digest: Digest, now: UnixTime) {
+    pub(super) fn hear_nothing(&mut self, id: IssuerId, inquiry: Inquiry, now: UnixTime) {
         let now = self.clock.steady(now);
-        let standing = self.memory.standing(id, digest, now);
-        self.with_breaker(id, |breaker| breaker.failed(digest, standing, Failure::Unreached, now));
+        let standing = self.memory.standing(id, inquiry.token, now);
+        self.with_breaker(id, |breaker| breaker.failed(inquiry.token, standing, Failure::Unreached, now));
     }
 
     /// Has `change` made to the circuit breaker of an issuer, and says so where that opens or closes it.
@@ -92,11 +94,11 @@ impl Gate {
     pub(super) fn overhear(
         &mut self,
         id: IssuerId,
-        digest: Digest,
+        inquiry: Inquiry,
         verified: Option<&Known>,
         now: UnixTime,
     ) -> Option<Heard> {
-        let told = self.shared.as_ref()?.told(id, digest)?;
+        let told = self.shared.as_ref()?.told(id, inquiry.answer)?;
         let introspection = self.policy.issuer(id)?.introspection.as_ref()?;
         let (ttl, negative_ttl) = (introspection.ttl, introspection.negative_ttl);
         let at = told.span.at;
@@ -104,12 +106,12 @@ impl Gate {
         if !self.clock.tells_age_of(at, now) {
             // It may have come after what was said here.
             if told.kind == Kind::Refused {
-                self.memory.forget_good(about, digest);
+                self.memory.forget_good(about, inquiry);
             }
             return None;
         }
         let is_news = told.span.holds(&self.clock, now);
-        let counts = match self.memory.said_at(about, digest) {
+        let counts = match self.memory.said_at(about, inquiry.answer) {
             Some(known) => self.clock.steady(at) > known,
             None => is_news,
         };
@@ -117,9 +119,9 @@ impl Gate {
             return None;
         }
         // That worker knew when it had asked: no longer before than it waits.
-        let began = at.minus(self.patience(Topic::Token(id, digest)));
+        let began = at.minus(self.patience(Topic::Token(id, inquiry)));
         let times = Times { asked: began, answered: at, now };
-        let heard = self.understand(id, digest, &Reply::Answered(told.answer()), verified, times);
+        let heard = self.understand(id, inquiry, &Reply::Answered(told.answer()), verified, times);
         let lasts = match &heard {
             Heard::Good(_) => ttl,
             Heard::Refused(_) => negative_ttl,
@@ -134,7 +136,7 @@ impl Gate {
     fn understand(
         &mut self,
         id: IssuerId,
-        digest: Digest,
+        inquiry: Inquiry,
         reply: &Reply<'_>,
         verified: Option<&Known>,
         Times { asked: asked_at, answered: at, now }: Times,
@@ -176,7 +178,7 @@ impl Gate {
                 };
                 let end = known.holder.grant().window().until.map(|end| self.clock.steady(end));
                 let stale = end.map_or(stale, |end| stale.min(end));
-                self.memory.tell_good(asked, digest, Rc::clone(&known), Span { since, fresh, stale });
+                self.memory.tell_good(asked, inquiry, Rc::clone(&known), Span { since, fresh, stale });
                 Heard::Good(known)
             }
             Word::Refused(fault) => {
@@ -184,7 +186,7 @@ impl Gate {
                     self.events.push(Event::AnswerIncomplete { issuer: Rc::clone(&issuer.name), member });
                 }
                 let since = self.clock.steady(at);
-                self.memory.tell_refused(asked, digest, fault.clone(), since, since.plus(*negative_ttl));
+                self.memory.tell_refused(asked, inquiry, fault.clone(), since, since.plus(*negative_ttl));
                 Heard::Refused(fault)
             }
             Word::Unknown(why) => {

@@ -43,6 +43,23 @@ pub(super) struct Asked {
     pub(super) verified: bool,
 }
 
+/// A token as an issuer is asked about it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(super) struct Inquiry {
+    /// Stands for the token: whoever holds it holds one, whatever it is asked about for.
+    pub(super) token: Digest,
+    /// Stands for what the answer is about: the token too, or where the answer depends on them the token and the scopes
+    /// that are asked for.
+    pub(super) answer: Digest,
+}
+
+impl Inquiry {
+    /// An inquiry whose answer depends on the token alone.
+    pub(super) const fn plain(token: Digest) -> Self {
+        Self { token, answer: token }
+    }
+}
+
 /// For how long a token is known to its issuer that the issuer called active.
 const LATELY: Duration = Duration::from_secs(3600);
 
@@ -51,12 +68,15 @@ pub(super) struct Good {
     known: Rc<Known>,
     since: UnixTime,
     fresh: UnixTime,
+    /// Since when the issuer has refused the token for no scopes.
+    unbroken: UnixTime,
 }
 
-/// A token that is not good: why, and since when that is known.
+/// A token that is not good: why, since when that is known, and what stands for it whatever it is asked about for.
 pub(super) struct Refused {
     fault: TokenFault,
     since: UnixTime,
+    token: Digest,
 }
 
 /// From when until when, in steady time, an issuer's word counts.
@@ -135,9 +155,12 @@ impl Memory {
         self.refused.get(&(asked, digest), now).map(|refused| Err(refused.fault.clone()))
     }
 
-    /// What the issuer said about the token when it last spoke, for times in which it does not.
-    pub(super) fn told_once(&self, asked: Asked, digest: Digest, now: UnixTime) -> Option<Rc<Known>> {
-        self.good.get(&(Vouched::Issuer(asked), digest), now).map(|good| Rc::clone(&good.known))
+    /// What the issuer said about the token when it last spoke, for times in which it does not. Nothing where it has
+    /// refused the token since for any other scopes: it may have been revoked.
+    pub(super) fn told_once(&self, asked: Asked, inquiry: Inquiry, now: UnixTime) -> Option<Rc<Known>> {
+        let Good { unbroken, .. } = self.good.kept(&(Vouched::Issuer(asked), inquiry.token))?;
+        let good = self.good.get(&(Vouched::Issuer(asked), inquiry.answer), now)?;
+        (good.since >= *unbroken).then(|| Rc::clone(&good.known))
     }
 
     /// When the issuer said last what it thinks of the token, as far as that is remembered, in time or not.
@@ -147,9 +170,9 @@ impl Memory {
     }
 
     /// Who the token is to `issuer`: one that it called active within the last hour, or any.
-    pub(super) fn standing(&self, issuer: IssuerId, digest: Digest, now: UnixTime) -> Standing {
+    pub(super) fn standing(&self, issuer: IssuerId, token: Digest, now: UnixTime) -> Standing {
         let is_active_lately = [false, true].into_iter().any(|verified| {
-            let good = self.good.kept(&(Vouched::Issuer(Asked { issuer, verified }), digest));
+            let good = self.good.kept(&(Vouched::Issuer(Asked { issuer, verified }), token));
             good.is_some_and(|good| now < good.since.plus(LATELY))
         });
         if is_active_lately { Standing::ActiveLately } else { Standing::Unknown }
@@ -158,32 +181,43 @@ impl Memory {
     /// Remembers a verified token for as long as it lives.
     pub(super) fn verify(&mut self, digest: Digest, known: Rc<Known>) {
         let until = known.holder.grant().window().until.unwrap_or(UnixTime::from_millis(i64::MAX));
-        self.good.insert((Vouched::Signature, digest), Good { known, since: until, fresh: until }, until);
+        let good = Good { known, since: until, fresh: until, unbroken: until };
+        self.good.insert((Vouched::Signature, digest), good, until);
     }
 
     /// Remembers that the issuer called a token good.
-    pub(super) fn tell_good(&mut self, asked: Asked, digest: Digest, known: Rc<Known>, span: Span) {
+    pub(super) fn tell_good(&mut self, asked: Asked, inquiry: Inquiry, known: Rc<Known>, span: Span) {
         let Span { since, fresh, stale } = span;
-        self.refused.remove(&(asked, digest));
-        self.good.insert((Vouched::Issuer(asked), digest), Good { known, since, fresh }, stale);
+        let vouched = Vouched::Issuer(asked);
+        self.refused.remove(&(asked, inquiry.answer));
+        let unbroken = self.good.kept(&(vouched, inquiry.token)).map_or(since, |good| good.unbroken);
+        let good = |fresh| Good { known: Rc::clone(&known), since, fresh, unbroken };
+        self.good.insert((vouched, inquiry.answer), good(fresh), stale);
+        if inquiry.token != inquiry.answer {
+            // No answer to anything: it says who the token is, and goes after all that was said of it before.
+            self.good.insert((vouched, inquiry.token), good(since), since);
+        }
     }
 
     /// Remembers until `until` that the issuer refused a token, at `since`.
     pub(super) fn tell_refused(
         &mut self,
         asked: Asked,
-        digest: Digest,
+        inquiry: Inquiry,
         fault: TokenFault,
         since: UnixTime,
         until: UnixTime,
     ) {
-        self.forget_good(asked, digest);
-        self.refused.insert((asked, digest), Refused { fault, since }, until);
+        self.forget_good(asked, inquiry);
+        let refused = Refused { fault, since, token: inquiry.token };
+        self.refused.insert((asked, inquiry.answer), refused, until);
     }
 
-    /// Forgets that the issuer called a token good.
-    pub(super) fn forget_good(&mut self, asked: Asked, digest: Digest) {
-        self.good.remove(&(Vouched::Issuer(asked), digest));
+    /// Forgets that the issuer called a token good. What it said of the token for other scopes serves no outage any more.
+    pub(super) fn forget_good(&mut self, asked: Asked, inquiry: Inquiry) {
+        for digest in [inquiry.answer, inquiry.token] {
+            self.good.remove(&(Vouched::Issuer(asked), digest));
+        }
     }
 
     /// Whether digests here are those of `other`.
@@ -221,13 +255,15 @@ impl Memory {
     pub(super) fn take_over(&mut self, said: &Said<'_>, known: Option<Rc<Known>>) {
         let Said { asked, digest, until, .. } = *said;
         match (said.word, known) {
-            (Ok(Good { since, fresh, .. }), Some(known)) => {
-                let span = Span { since: *since, fresh: *fresh, stale: until };
-                self.tell_good(asked, digest, known, span);
+            (Ok(Good { since, fresh, unbroken, .. }), Some(known)) => {
+                let good = Good { known, since: *since, fresh: *fresh, unbroken: *unbroken };
+                self.refused.remove(&(asked, digest));
+                self.good.insert((Vouched::Issuer(asked), digest), good, until);
             }
             (Ok(_), None) => {}
-            (Err(Refused { fault, since }), _) => {
-                self.tell_refused(asked, digest, fault.clone(), *since, until);
+            (Err(Refused { fault, since, token }), _) => {
+                let inquiry = Inquiry { token: *token, answer: digest };
+                self.tell_refused(asked, inquiry, fault.clone(), *since, until);
             }
         }
     }

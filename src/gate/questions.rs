@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::case::Case;
 use super::circuit_breaker::Standing;
 use super::keys::SetNumber;
+use super::memory::Inquiry;
 use super::step::{AskId, RequestId};
 use crate::base::digest::Digest;
 use crate::base::time::UnixTime;
@@ -17,7 +18,7 @@ pub(super) enum Topic {
     /// A key set of an issuer.
     Keys(IssuerId, SetNumber),
     /// One token, at one issuer.
-    Token(IssuerId, Digest),
+    Token(IssuerId, Inquiry),
 }
 
 impl Topic {
@@ -57,6 +58,8 @@ pub(super) struct Questions {
     parked: BTreeMap<RequestId, Parked>,
     /// Requests by what they wait for, in the order in which they came.
     waiting: HashMap<Topic, Vec<RequestId>>,
+    /// How many requests wait for news about each token.
+    crowds: HashMap<Digest, usize>,
     /// Topics that have to be asked about as soon as somebody sends questions.
     wanted: Vec<Topic>,
     /// Topics that are wanted or out.
@@ -121,13 +124,16 @@ impl Questions {
     /// Whether one more request may wait for news about `topic`, where `limit` may wait in all. `standing`: the token's.
     pub(super) fn has_room(&self, topic: Topic, standing: Standing, limit: usize) -> bool {
         let at_issuer = self.load.get(&topic.issuer()).map_or(0, |load| load.parked);
-        let at_topic = self.waiting.get(&topic).map_or(0, Vec::len);
+        let with_token = match topic {
+            Topic::Token(_, inquiry) => self.crowds.get(&inquiry.token).copied().unwrap_or_default(),
+            Topic::Keys(..) => 0,
+        };
         let most = match (topic, standing) {
             (Topic::Token(..), Standing::ActiveLately) => (limit / KNOWN_TOKENS_PART).max(TOKENS_FEW),
             (Topic::Token(..), Standing::Unknown) => (limit / TOKENS_PART).max(TOKENS_FEW),
             (Topic::Keys(..), _) => limit,
         };
-        (self.len() < limit || at_issuer < limit / ISSUERS_PART) && at_topic < most
+        (self.len() < limit || at_issuer < limit / ISSUERS_PART) && with_token < most
     }
 
     /// Whether one more question may be put to `issuer`, about a token of this standing.
@@ -153,6 +159,9 @@ impl Questions {
         self.parked.insert(id, Parked { case, topic, until: until.plus(GRACE) });
         self.waiting.entry(topic).or_default().push(id);
         self.load.entry(topic.issuer()).or_default().parked += 1;
+        if let Topic::Token(_, inquiry) = topic {
+            *self.crowds.entry(inquiry.token).or_default() += 1;
+        }
         match self.open.get(&topic) {
             None => self.want(topic, now),
             Some(Stage::Out { abandoned: true }) => self.enter(topic, Stage::Out { abandoned: false }),
@@ -253,6 +262,14 @@ impl Questions {
         let parked = self.parked.remove(&id)?;
         let load = self.load.entry(parked.topic.issuer()).or_default();
         load.parked = load.parked.saturating_sub(1);
+        if let Topic::Token(_, Inquiry { token, .. }) = parked.topic
+            && let Some(crowd) = self.crowds.get_mut(&token)
+        {
+            *crowd = crowd.saturating_sub(1);
+            if *crowd == 0 {
+                self.crowds.remove(&token);
+            }
+        }
         Some(parked)
     }
 
