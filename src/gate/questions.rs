@@ -46,11 +46,12 @@ const MANY_ABANDONED: usize = 32;
 const LASTING: Duration = Duration::from_millis(100);
 
 /// An issuer has at least this part of the room for waiting requests, and one token at most that, but for a few. A token
-/// that was active lately may have more: all that a busy client sends waits while the answer about it is renewed.
+/// that was active lately may have more: all that a busy client sends waits while the answer about it is renewed. With its
+/// own part it has half of the room then, and all such tokens together have no more beyond their parts than one may have.
 const ISSUERS_PART: usize = 5;
 const TOKENS_PART: usize = 10;
 const TOKENS_FEW: usize = 16;
-const KNOWN_TOKENS_PART: usize = 2;
+const BUSY_PART: usize = 2;
 
 /// Parked requests and the questions that are out.
 #[derive(Default)]
@@ -124,16 +125,21 @@ impl Questions {
     /// Whether one more request may wait for news about `topic`, where `limit` may wait in all. `standing`: the token's.
     pub(super) fn has_room(&self, topic: Topic, standing: Standing, limit: usize) -> bool {
         let at_issuer = self.load.get(&topic.issuer()).map_or(0, |load| load.parked);
-        let with_token = match topic {
-            Topic::Token(_, inquiry) => self.crowds.get(&inquiry.token).copied().unwrap_or_default(),
-            Topic::Keys(..) => 0,
+        let tokens_part = (limit / TOKENS_PART).max(TOKENS_FEW);
+        let has_part = match topic {
+            Topic::Token(_, inquiry) => {
+                self.crowds.get(&inquiry.token).is_none_or(|crowd| *crowd < tokens_part)
+                    || (standing == Standing::ActiveLately
+                        && self.beyond(tokens_part) < (limit / BUSY_PART).saturating_sub(tokens_part))
+            }
+            Topic::Keys(..) => true,
         };
-        let most = match (topic, standing) {
-            (Topic::Token(..), Standing::ActiveLately) => (limit / KNOWN_TOKENS_PART).max(TOKENS_FEW),
-            (Topic::Token(..), Standing::Unknown) => (limit / TOKENS_PART).max(TOKENS_FEW),
-            (Topic::Keys(..), _) => limit,
-        };
-        (self.len() < limit || at_issuer < limit / ISSUERS_PART) && with_token < most
+        (self.len() < limit || at_issuer < limit / ISSUERS_PART) && has_part
+    }
+
+    /// How many requests wait beyond so many with each token.
+    fn beyond(&self, part: usize) -> usize {
+        self.crowds.values().map(|crowd| crowd.saturating_sub(part)).sum()
     }
 
     /// Whether one more question may be put to `issuer`, about a token of this standing.

@@ -161,6 +161,32 @@ fn requests_with_a_token_that_was_active_lately_take_half_of_the_waiting_room_at
 }
 
 #[test]
+fn all_tokens_that_were_active_lately_have_half_of_the_waiting_room_beyond_their_parts_at_most() {
+    let mut policy = asking();
+    policy["limits"]["waiting_requests"] = json!(300);
+    let mut gate = gate(&policy);
+    for token in ["one", "two", "three"] {
+        assert_eq!(judged(&mut gate, 0, token, Some(&active()), at(0)), "admitted");
+    }
+    for id in 0..150 {
+        assert!(parked(&open(&mut gate, id, "one", at(61))), "{id}");
+    }
+    for (token, from) in [("two", 150), ("three", 180)] {
+        for id in from..from + 30 {
+            assert!(parked(&open(&mut gate, id, token, at(61))), "{id}");
+        }
+        assert_eq!(reason(&settled(open(&mut gate, 1000, token, at(61)))), "overloaded", "its part alone");
+    }
+    // Where the first one's are fewer, the others may have more.
+    gate.close(RequestId(0));
+    assert!(parked(&open(&mut gate, 1001, "three", at(61))));
+    assert_eq!(reason(&settled(open(&mut gate, 1002, "one", at(61)))), "overloaded");
+    for id in 210..300 {
+        assert!(parked(&open(&mut gate, id, &format!("token-{id}"), at(61))), "{id}");
+    }
+}
+
+#[test]
 fn a_flood_of_new_tokens_leaves_places_for_those_that_were_active_lately() {
     let mut gate = roomy();
     for id in 1..=384 {
