@@ -6,10 +6,10 @@ use std::rc::Rc;
 use super::admit;
 use super::case::Heard;
 use super::circuit_breaker::{CircuitBreaker, Failure};
-use super::clock;
+use super::clock::Span;
 use super::engine::Gate;
 use super::keys::Offer;
-use super::memory::{Asked, Inquiry, Known, Span};
+use super::memory::{Asked, Inquiry, Known, Lifetime};
 use super::questions::Topic;
 use super::shared::Kind;
 use super::step::Event;
@@ -178,7 +178,7 @@ impl Gate {
                 };
                 let end = known.holder.grant().window().until.map(|end| self.clock.steady(end));
                 let stale = end.map_or(stale, |end| stale.min(end));
-                self.memory.tell_good(asked, inquiry, Rc::clone(&known), Span { since, fresh, stale });
+                self.memory.tell_good(asked, inquiry, Rc::clone(&known), Lifetime { since, fresh, stale });
                 Heard::Good(known)
             }
             Word::Refused(fault) => {
@@ -223,7 +223,7 @@ impl Gate {
             }
             (Heard::Silent(_), _) | (_, Reply::Failed) => return shared.give_turn_back(id, digest),
         };
-        shared.tell(id, digest, kind, answer, clock::Span { at: now, until }, &self.clock);
+        shared.tell(id, digest, kind, answer, Span { at: now, until }, &self.clock);
     }
 
     pub(super) fn know(&self, grant: Grant) -> Rc<Known> {

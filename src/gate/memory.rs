@@ -81,7 +81,7 @@ pub(super) struct Refused {
 
 /// From when until when, in steady time, an issuer's word counts.
 #[derive(Clone, Copy)]
-pub(super) struct Span {
+pub(super) struct Lifetime {
     /// When it was said.
     pub(super) since: UnixTime,
     /// It is news until then,
@@ -186,8 +186,8 @@ impl Memory {
     }
 
     /// Remembers that the issuer called a token good.
-    pub(super) fn tell_good(&mut self, asked: Asked, inquiry: Inquiry, known: Rc<Known>, span: Span) {
-        let Span { since, fresh, stale } = span;
+    pub(super) fn tell_good(&mut self, asked: Asked, inquiry: Inquiry, known: Rc<Known>, lifetime: Lifetime) {
+        let Lifetime { since, fresh, stale } = lifetime;
         let vouched = Vouched::Issuer(asked);
         self.refused.remove(&(asked, inquiry.answer));
         let unbroken = self.good.kept(&(vouched, inquiry.token)).map_or(since, |good| good.unbroken);
@@ -317,8 +317,8 @@ mod tests {
     fn a_token_was_active_lately_for_an_hour_at_its_own_issuer() {
         let mut memory = Memory::new(8, [1; 16]);
         let (digest, other) = (memory.digest(b"a"), memory.digest(b"b"));
-        let span = Span { since: NOW, fresh: after(1000), stale: after(1000) };
-        memory.tell_good(ASKED, digest, known(), span);
+        let span = Lifetime { since: NOW, fresh: after(1000), stale: after(1000) };
+        memory.tell_good(ASKED, Inquiry::plain(digest), known(), span);
         let standing = |issuer, digest, now| memory.standing(IssuerId(issuer), digest, now);
         assert!(standing(0, digest, after(3_599_999)) == Standing::ActiveLately);
         assert!(standing(0, digest, after(3_600_000)) == Standing::Unknown);
@@ -331,13 +331,13 @@ mod tests {
     fn a_good_word_ends_a_bad_one() {
         let mut memory = Memory::new(8, [1; 16]);
         let digest = memory.digest(b"a");
-        memory.tell_refused(ASKED, digest, TokenFault::IssuerUnknown, NOW, after(60_000));
+        memory.tell_refused(ASKED, Inquiry::plain(digest), TokenFault::IssuerUnknown, NOW, after(60_000));
         assert!(memory.told(ASKED, digest, NOW).is_some_and(|told| told.is_err()));
-        let span = Span { since: NOW, fresh: after(1000), stale: after(2000) };
-        memory.tell_good(ASKED, digest, known(), span);
+        let span = Lifetime { since: NOW, fresh: after(1000), stale: after(2000) };
+        memory.tell_good(ASKED, Inquiry::plain(digest), known(), span);
         assert!(memory.told(ASKED, digest, after(999)).is_some_and(|told| told.is_ok()));
         assert!(memory.told(ASKED, digest, after(1000)).is_none(), "no news, and the bad word is forgotten");
-        assert!(memory.told_once(ASKED, digest, after(1999)).is_some());
-        assert!(memory.told_once(ASKED, digest, after(2000)).is_none());
+        assert!(memory.told_once(ASKED, Inquiry::plain(digest), after(1999)).is_some());
+        assert!(memory.told_once(ASKED, Inquiry::plain(digest), after(2000)).is_none());
     }
 }
