@@ -117,13 +117,14 @@ impl Gate {
         for issuer in issuers {
             case.issuer = Some(*issuer);
             let inquiry = self.inquiry(case, *issuer);
-            match self.word(case, *issuer, inquiry, now)? {
+            let heard = match self.word(case, *issuer, inquiry, now)? {
+                Heard::Silent(why) => self.last_word(case, *issuer, inquiry, why, now),
+                heard @ (Heard::Good(_) | Heard::Refused(_)) => heard,
+            };
+            match heard {
                 Heard::Good(known) => return Ok(known),
                 Heard::Refused(fault) => refusal = refusal.or(Some(fault)),
-                Heard::Silent(why) => match self.last_word(case, *issuer, inquiry, &why, now) {
-                    Some(known) => return Ok(known),
-                    None => silence = silence.or(Some(why)),
-                },
+                Heard::Silent(why) => silence = silence.or(Some(why)),
             }
         }
         Err(match (silence, refusal) {
@@ -200,10 +201,26 @@ impl Gate {
         self.breaker(issuer).map_or(Admission::Ask, |breaker| breaker.admission(token, standing, steady))
     }
 
+    /// What counts of an issuer that said nothing to this worker: what another one was told meanwhile, or what it said
+    /// when it last spoke.
+    fn last_word(
+        &mut self,
+        case: &Case<'_>,
+        issuer: IssuerId,
+        inquiry: Inquiry,
+        why: Silence,
+        now: UnixTime,
+    ) -> Heard {
+        if let Some(heard) = self.overhear(issuer, inquiry, case.verified.as_deref(), now) {
+            return heard;
+        }
+        self.old_answer(case, issuer, inquiry, &why, now).map_or(Heard::Silent(why), Heard::Good)
+    }
+
     /// What a silent issuer said when it last spoke, where the policy makes do with that. Its silence about one token
     /// alone is not enough, or whoever holds a token that was revoked could have it served by making the issuer
     /// stumble over it; nor is 429, which strangers can bring about.
-    fn last_word(
+    fn old_answer(
         &mut self,
         case: &Case<'_>,
         issuer: IssuerId,

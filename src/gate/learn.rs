@@ -126,8 +126,13 @@ impl Gate {
             Heard::Good(_) => ttl,
             Heard::Refused(_) => negative_ttl,
             // It was an answer to whoever shared it, under other terms or with newer keys. What it says to us shows when
-            // we ask ourselves.
-            Heard::Silent(_) => return None,
+            // we ask ourselves; what was said before a refusal is the last word no longer.
+            Heard::Silent(_) => {
+                if told.kind == Kind::Refused {
+                    self.memory.forget_good(about, inquiry);
+                }
+                return None;
+            }
         };
         (is_news && now < at.plus(lasts)).then_some(heard)
     }

@@ -5,7 +5,9 @@ use std::rc::Rc;
 use scopegate::base::time::UnixTime;
 use scopegate::gate::{Event, Gate};
 use scopegate::http::message::{Answer, Reply};
-use serde_json::{Value, json};
+use scopegate::jose::algorithm::Algorithm;
+use scopegate::tool::mint::PrivateKey;
+use serde_json::{Map, Value, json};
 
 use super::outages::serving_stale;
 use super::{
@@ -121,6 +123,59 @@ fn a_refusal_whose_age_nobody_can_tell_ends_an_old_answer() {
     two.expire(at(15));
     two.expire(at(5));
     assert_eq!(in_an_outage(&mut two, at(10)), "issuer_unavailable");
+}
+
+#[test]
+fn a_refusal_that_another_worker_got_while_this_one_asked_ends_the_old_answer() {
+    let slots = Rc::new(Slots::default());
+    let (mut one, mut two) = (worker(&serving_stale(), &slots), worker(&serving_stale(), &slots));
+    for token in ["revoked", "other"] {
+        assert_eq!(judged(&mut one, 1, token, Some(&active()), at(0)), "admitted");
+        assert_eq!(reason(&settled(open(&mut two, 1, token, at(1)))), "admitted");
+    }
+    assert_eq!(judged(&mut two, 2, "other", None, at(14)), "issuer_unavailable");
+    // The turn of the first is over when the second asks, and its answer comes late and still in time.
+    assert!(parked(&open(&mut one, 3, "revoked", at(12))));
+    let first = ask(&mut one, at(12));
+    assert!(parked(&open(&mut two, 3, "revoked", at(14))));
+    let second = ask(&mut two, at(14));
+    let now = UnixTime::from_millis((START + 14) * 1000 + 100);
+    assert_eq!(super::answer(&mut one, first[0].0, &json!({"active": false}), now).len(), 1);
+    let woken = answer_status(&mut two, second[0].0, 500, &[], now);
+    assert_eq!(reason(&woken[0].verdict), "token_inactive");
+}
+
+#[test]
+fn a_refusal_that_this_worker_cannot_read_ends_the_old_answer() {
+    let signed_with = |key: &PrivateKey| {
+        let mut policy = serving_stale();
+        policy["issuers"]["idp"]["issuer"] = json!("https://idp.example.com");
+        policy["issuers"]["idp"]["jwt"] = json!({"jwks": {"inline": {"keys": [key.public_jwk()]}}});
+        policy["issuers"]["idp"]["introspection"]["client"] = json!({"id": "gw", "secret": "s"});
+        policy
+    };
+    let [key, other] = [1, 2].map(|_| PrivateKey::generate(Algorithm::Es256, Some("k")).unwrap());
+    let slots = Rc::new(Slots::default());
+    let (mut one, mut two) = (worker(&signed_with(&key), &slots), worker(&signed_with(&other), &slots));
+    let good = json!({"active": true, "scope": "read", "sub": "alice", "iss": "https://idp.example.com"});
+    for token in ["revoked", "other"] {
+        assert_eq!(judged(&mut one, 1, token, Some(&good), at(0)), "admitted");
+        assert_eq!(reason(&settled(open(&mut two, 1, token, at(1)))), "admitted");
+    }
+    assert_eq!(in_an_outage(&mut two, at(12)), "admitted", "so far");
+    let claims = json!({
+        "iss": "https://idp.example.com", "aud": "gw", "iat": START + 14, "exp": START + 3600,
+        "token_introspection": {"active": false},
+    });
+    let header = Map::from_iter([("typ".to_owned(), json!("token-introspection+jwt"))]);
+    let body = key.sign(&header, &claims).unwrap();
+    let fields = [("content-type".to_owned(), b"application/token-introspection+jwt".to_vec())];
+    assert!(parked(&open(&mut one, 2, "revoked", at(14))));
+    let asks = ask(&mut one, at(14));
+    let reply = Reply::Answered(Answer { status: 200, fields: &fields, body: body.as_bytes() });
+    let woken = one.answer(asks[0].0, &reply, at(14));
+    assert_eq!(reason(&woken[0].verdict), "token_inactive");
+    assert_eq!(in_an_outage(&mut two, at(25)), "issuer_unavailable");
 }
 
 /// Has 60 questions about unknown tokens fail, 100 ms apart; until when.
