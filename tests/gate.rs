@@ -19,6 +19,8 @@ use serde_json::{Value, json};
 mod certificates;
 #[path = "gate/clock.rs"]
 mod clock;
+#[path = "gate/handover.rs"]
+mod handover;
 #[path = "gate/keys.rs"]
 mod keys;
 #[path = "gate/memory.rs"]

@@ -164,6 +164,15 @@ impl CircuitBreaker {
         self.found
     }
 
+    /// Whether nothing has happened yet.
+    pub(super) const fn is_new(&self) -> bool {
+        self.found.is_none()
+            && self.failures.is_none()
+            && self.unreached.is_none()
+            && self.refusals.is_none()
+            && self.pause.is_none()
+    }
+
     /// Whether the issuer is asked as usual.
     pub(super) const fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)

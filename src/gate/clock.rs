@@ -37,6 +37,11 @@ impl Clock {
         shown.plus(self.behind.get())
     }
 
+    /// The steady time when it was looked at last; before all others where it never was.
+    pub(super) fn latest(&self) -> UnixTime {
+        self.latest.get().map_or(UnixTime::from_millis(i64::MIN), |latest| self.steady(latest))
+    }
+
     /// What the proxy's clock, as it is set now, showed or would have shown at a steady time.
     pub(super) fn shown(&self, steady: UnixTime) -> UnixTime {
         steady.minus(self.behind.get())

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::engine::Gate;
+use super::memory::Said;
 use crate::policy::{Issuer, Keys};
 use crate::token::expect::IssuerId;
 
@@ -23,35 +24,55 @@ impl Gate {
         // What the clock has shown before tells how old shared records are, and what is taken over.
         self.clock = Rc::clone(&first.clock);
         formers.retain(|former| Rc::ptr_eq(&former.clock, &self.clock));
-        for former in formers {
+        for former in &formers {
             for ring in &mut self.keys {
                 for former in &former.keys {
                     ring.take_over(former);
                 }
             }
-            if self.memory.reads(&former.memory) {
-                self.take_over_words(former);
+        }
+        formers.retain(|former| self.memory.reads(&former.memory));
+        let formers: Vec<_> = formers.into_iter().map(|former| (former, self.same_issuers(former))).collect();
+        for (former, same) in &formers {
+            self.take_over_breakers(former, same);
+        }
+        let now = self.clock.latest();
+        // What is over takes no room of what is not. A refusal comes after the good answers that it may end, or one of
+        // them would be taken over alone where there is no room for the refusal.
+        for (is_good, is_over) in [(true, false), (true, true), (false, false), (false, true)] {
+            for (former, same) in &formers {
+                let answers = former.memory.answers().filter(|said| same.contains(&said.issuer()));
+                self.take_over_answers(
+                    answers.filter(|said| (said.good().is_some(), said.is_over(now)) == (is_good, is_over)),
+                );
             }
         }
         self
     }
 
-    /// Takes over what `former` heard from issuers, and whether they answer.
-    fn take_over_words(&mut self, former: &Self) {
+    /// The issuers that are the same for `former`.
+    fn same_issuers(&self, former: &Self) -> Vec<IssuerId> {
         let issuers = (0..).map(IssuerId).zip(self.policy.issuers.iter().zip(&former.policy.issuers));
-        let same: Vec<IssuerId> =
-            issuers.filter(|(_, (issuer, former))| is_same(issuer, former)).map(|(id, _)| id).collect();
-        for id in &same {
+        issuers.filter(|(_, (issuer, former))| is_same(issuer, former)).map(|(id, _)| id).collect()
+    }
+
+    /// Takes over whether the issuers answer that are the `same` for `former`.
+    fn take_over_breakers(&mut self, former: &Self, same: &[IssuerId]) {
+        for id in same {
             if let (Some(breaker), Some(former)) = (self.breaker_mut(*id), former.breaker(*id))
-                && former.found() > breaker.found()
+                && (former.found() > breaker.found() || breaker.is_new())
             {
                 *breaker = former.handed_over();
             }
         }
-        for said in former.memory.answers().filter(|said| same.contains(&said.issuer())) {
-            // Nothing later is given up for it.
-            if self.memory.is_full() {
-                return;
+    }
+
+    /// Takes over what issuers said.
+    fn take_over_answers<'g>(&mut self, answers: impl Iterator<Item = Said<'g>>) {
+        for said in answers {
+            // Nothing else is given up for it.
+            if !self.memory.has_room(&said) {
+                continue;
             }
             if self.memory.is_news(&said) {
                 let known = said.good().map(|known| self.know(known.holder.grant().clone()));

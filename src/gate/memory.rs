@@ -108,6 +108,11 @@ impl Said<'_> {
     pub(super) fn good(&self) -> Option<&Known> {
         self.word.ok().map(|good| &*good.known)
     }
+
+    /// Whether it says nothing of use at `now`, but for how old other news may be.
+    pub(super) fn is_over(&self, now: UnixTime) -> bool {
+        now >= self.until && self.word.ok().is_none_or(|good| now >= good.since.plus(LATELY))
+    }
 }
 
 /// What is remembered of tokens, within bounds.
@@ -225,9 +230,10 @@ impl Memory {
         self.digest(b"") == other.digest(b"")
     }
 
-    /// Whether the next token makes an older one forgotten.
-    pub(super) fn is_full(&self) -> bool {
-        self.good.len().max(self.refused.len()) >= self.capacity
+    /// Whether `said` makes nothing else forgotten, or is about what is remembered already.
+    pub(super) fn has_room(&self, said: &Said<'_>) -> bool {
+        let held = said.word.map_or_else(|_| self.refused.len(), |_| self.good.len());
+        held < self.capacity || self.said_at(said.asked, said.digest).is_some()
     }
 
     /// What issuers said, good before bad and old before new.
