@@ -18,11 +18,11 @@ const GRACE: Duration = Duration::from_millis(200);
 
 impl Gate {
     /// Takes over the key sets that other workers have fetched, where those here are due, and how long used proofs have to
-    /// be remembered.
+    /// be remembered. Tells nobody anything.
     pub fn adopt(&mut self, now: UnixTime) {
         self.clock.see(now);
         if let Some(proofs) = &self.proofs {
-            proofs.agree(&self.clock, now);
+            proofs.look(now);
         }
         for (issuer, set) in self.due(now) {
             self.adopt_keys(issuer, set, now);
@@ -34,6 +34,9 @@ impl Gate {
     pub fn refresh(&mut self, now: UnixTime) {
         self.clock.see(now);
         self.adopt(now);
+        if let Some(proofs) = &self.proofs {
+            proofs.agree(now);
+        }
         for (issuer, set) in self.due(now) {
             self.questions.want(Topic::Keys(issuer, set), self.clock.steady(now));
         }

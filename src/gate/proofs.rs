@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use super::case::Case;
-use super::clock::Clock;
 use super::engine::Gate;
 use super::refuse::Outage;
 use super::replays::{Replays, Seen, Use};
@@ -48,9 +47,14 @@ impl Proofs {
         Some(Self { key, replays, nonce: dpop.nonce })
     }
 
-    /// Has used proofs remembered for as long as anybody may take them; to be called about once a second.
-    pub(super) fn agree(&self, clock: &Clock, now: UnixTime) {
-        self.replays.agree(clock, now);
+    /// Has used proofs remembered for as long as anybody may take them, as others say.
+    pub(super) fn look(&self, now: UnixTime) {
+        self.replays.look(now);
+    }
+
+    /// The same, and tells the others for how long we take them; to be called about once a second.
+    pub(super) fn agree(&self, now: UnixTime) {
+        self.replays.agree(now);
     }
 
     /// The nonces that are good at `now`, the newest first; none where none is asked for. Nothing is remembered of

@@ -16,7 +16,7 @@ use core::time::Duration;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::clock::{Clock, Span};
+use super::clock::Span;
 use super::shared::{SharedSlots, TAG, tag};
 use crate::base::digest::DigestKey;
 use crate::base::time::UnixTime;
@@ -107,14 +107,19 @@ impl Replays {
         }
     }
 
+    /// Finds out how old the proofs are that others take who share the slots, and tells nobody anything.
+    pub(super) fn look(&self, now: UnixTime) {
+        if let Some(shared) = &self.shared {
+            self.said(shared.read(OLDEST).as_ref(), now);
+        }
+    }
+
     /// Finds out how old the proofs are that others take who share the slots, and tells them how old ours are; to be
     /// called about once a second.
-    pub(super) fn agree(&self, clock: &Clock, now: UnixTime) {
+    pub(super) fn agree(&self, now: UnixTime) {
         let Some(shared) = &self.shared else { return };
         let found = shared.read(OLDEST);
-        let said = found.as_ref().and_then(|(bytes, _)| Oldest::read(bytes, &self.key));
-        let said = said.filter(|said| said.span.holds(clock, now));
-        self.longest.set(said.map_or(self.age, |said| said.age.max(self.age)));
+        let said = self.said(found.as_ref(), now);
         let is_said = said.is_some_and(|said| {
             said.age > self.age || (said.age == self.age && now < said.span.at.plus(SAID_EVERY))
         });
@@ -123,6 +128,15 @@ impl Replays {
             // Where somebody was quicker it is looked at again in a second.
             let _ = shared.write(OLDEST, &own.write(&self.key), found.map(|(_, version)| version));
         }
+    }
+
+    /// What was said, taken note of. It counts also where the clock was set back since: it has proofs remembered for
+    /// longer, and nothing else.
+    fn said(&self, found: Option<&(Vec<u8>, u32)>, now: UnixTime) -> Option<Oldest> {
+        let said = found.and_then(|(bytes, _)| Oldest::read(bytes, &self.key));
+        let said = said.filter(|said| now < said.span.until);
+        self.longest.set(said.map_or(self.age, |said| said.age.max(self.age)));
+        said
     }
 
     /// Whether the proof is used for the first time at `now`. It is remembered then.

@@ -10,6 +10,18 @@ use serde_json::json;
 use super::{START, Slots, active, answer, ask, asking, at, open, parked, reason, settled, worker};
 
 #[test]
+fn a_policy_that_may_be_thrown_away_tells_nobody_anything() {
+    let slots = Rc::new(Slots::default());
+    let mut policy = asking();
+    policy["dpop"] = json!({});
+    let mut worker = worker(&policy, &slots);
+    worker.adopt(at(0));
+    assert!(slots.0.borrow().is_empty());
+    worker.refresh(at(0));
+    assert!(!slots.0.borrow().is_empty(), "how old proofs may be");
+}
+
+#[test]
 fn what_a_challenge_says_of_a_token_is_shared_with_the_answer() {
     let mut policy = asking();
     policy["issuers"]["idp"]["introspection"] =
