@@ -4,6 +4,7 @@
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use libtest_mimic::Trial;
 use scopegate::base::time::UnixTime;
@@ -243,9 +244,12 @@ fn asked(site: &Site) {
 /// So many proofs of the flood find no room; by then there are some thousands.
 const TOO_MANY: usize = 60;
 
+/// So many proofs of the flood come for each of another client, who uses up no part of the memory.
+const FOR_EACH_OTHER: usize = 50;
+
 /// One holder sends fresh proofs as fast as he can, until his part of the memory is used up; others go on.
 fn holders_part(site: &Site, cast: &Cast) {
-    let refused = AtomicUsize::new(0);
+    let (refused, all_sent) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let is_over = || refused.load(Ordering::Relaxed) >= TOO_MANY;
     let flood = || {
         let client = PrivateKey::generate(Algorithm::EdDsa, None).unwrap();
@@ -257,6 +261,7 @@ fn holders_part(site: &Site, cast: &Cast) {
             connection.send(&request.head_bytes()).unwrap();
             let response = connection.response().unwrap();
             sent += 1;
+            all_sent.store(sent, Ordering::Relaxed);
             match response.status {
                 200 => {}
                 503 => drop(refused.fetch_add(1, Ordering::Relaxed)),
@@ -266,11 +271,15 @@ fn holders_part(site: &Site, cast: &Cast) {
         }
         sent
     };
-    let others = || {
+    let others = |has_ended: &dyn Fn() -> bool| {
         let key = |_| PrivateKey::generate(Algorithm::EdDsa, None).unwrap();
         let clients: Vec<PrivateKey> = (0..5).map(key).collect();
         let mut served = 0;
-        while !is_over() {
+        while !has_ended() {
+            if all_sent.load(Ordering::Relaxed) < served / clients.len() * FOR_EACH_OTHER {
+                thread::sleep(Duration::from_millis(1));
+                continue;
+            }
             for client in &clients {
                 let token = bound(&cast.issuer, client);
                 let proof = proof(client, URI, &token, json!({}));
@@ -282,8 +291,8 @@ fn holders_part(site: &Site, cast: &Cast) {
     };
     let (sent, served) = thread::scope(|scope| {
         let flood = scope.spawn(flood);
-        let others = scope.spawn(others);
-        (flood.join().unwrap(), others.join().unwrap())
+        let served = others(&|| flood.is_finished());
+        (flood.join().unwrap(), served)
     });
     assert!(sent > 1000 && served > 20, "{sent} of the flood, {served} of others");
     println!("{sent} proofs of one key, {TOO_MANY} without room; {served} of others, all served");
