@@ -131,17 +131,27 @@ fn describe(described: &[u8]) -> Option<Proof> {
 
 /// Whether the JWS proves that whoever made it holds the key that it carries.
 fn is_good(kid: &str, header: &Map<String, Value>, claims: &Map<String, Value>) -> bool {
+    // A member that is `null` is absent.
+    let header = without_nulls(header);
     let text = |name: &str| header.get(name).and_then(Value::as_str);
     let typ = text("typ").unwrap_or_default().to_ascii_lowercase();
     let own = keys::key(kid).public_jwk();
-    let carried = header.get("jwk").and_then(Value::as_object);
+    let carried = header.get("jwk").and_then(Value::as_object).map(without_nulls);
     let same_key = carried.is_some_and(|carried| {
         let wanted = ["kty", "crv", "x", "y", "n", "e"].iter().filter(|name| own.get(**name).is_some());
         let private =
             ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().any(|name| carried.contains_key(*name));
-        let lenient =
-            ["alg", "use", "key_ops", "kid"].iter().all(|name| carried.get(*name) == own.get(*name));
-        !private && lenient && wanted.into_iter().all(|name| carried.get(*name) == own.get(*name))
+        // RFC 7517 sections 4.2 to 4.5: what is not said allows everything.
+        let is_one = |name: Option<&str>| matches!(name, Some("EdDSA" | "Ed25519"));
+        let is_alg = |alg: &Value| {
+            alg.as_str() == text("alg") && alg.is_string() || is_one(alg.as_str()) && is_one(text("alg"))
+        };
+        let verifies = |all: &Value| all.as_array().is_some_and(|all| all.iter().any(|one| one == "verify"));
+        let usable = carried.get("alg").is_none_or(is_alg)
+            && carried.get("use").is_none_or(|purpose| purpose == "sig")
+            && carried.get("key_ops").is_none_or(verifies)
+            && carried.get("kid").is_none_or(Value::is_string);
+        !private && usable && wanted.into_iter().all(|name| carried.get(*name) == own.get(*name))
     });
     let alg = match kid {
         "ec" => text("alg") == Some("ES256"),
@@ -157,6 +167,11 @@ fn is_good(kid: &str, header: &Map<String, Value>, claims: &Map<String, Value>) 
         && same_key
         && plain
         && !claims.is_empty()
+}
+
+fn without_nulls(members: &Map<String, Value>) -> Map<String, Value> {
+    let there = members.iter().filter(|(_, value)| !value.is_null());
+    there.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// Whether it speaks of this request, at this time.
