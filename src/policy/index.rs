@@ -20,8 +20,6 @@ pub(super) struct Index {
     hosts: Hosts,
     methods: Numbers,
     routes: Numbers,
-    /// How many segments the longest pattern has.
-    depth: usize,
 }
 
 /// What follows after the segments so far.
@@ -108,16 +106,15 @@ impl Index {
         let mut lookups = 0;
         let mut look = |table: usize| {
             let Some(table) = self.tables.get(table).filter(|table| !table.is_empty()) else { return };
-            for rule in wanted.keys().filter_map(|key| table.get(&key)) {
+            for key in wanted.keys() {
+                lookups += 1;
+                let Some(rule) = table.get(&key) else { continue };
                 first = Some(first.map_or(*rule, |first| first.min(*rule)));
             }
-            lookups += wanted.combinations();
         };
         look(PATHLESS);
         if let Some(path) = target.path {
-            // One segment more than any pattern has tells as much as all the others.
-            let steps = path.segments().take(self.depth + 1).map(Step::Text);
-            *work += self.walk(steps, false, look);
+            *work += self.walk(path.segments().map(Step::Text), false, look);
         }
         *work += lookups;
         first
@@ -182,7 +179,6 @@ impl Index {
 
     /// The table for `pattern`, made where it is not there yet.
     fn table(&mut self, pattern: &PathPattern) -> usize {
-        self.depth = self.depth.max(pattern.segments.len());
         let node = pattern.segments.iter().fold(0, |node, segment| self.child(node, segment));
         let next = self.tables.len();
         let Some(node) = self.nodes.get_mut(node) else { return PATHLESS };
@@ -214,23 +210,15 @@ impl Index {
     /// The first rule so far that covers `matcher`. Such a rule covers each single combination of it, so only the
     /// rules that cover the combination with the fewest such rules are compared in full.
     fn covering(&self, matcher: &Matcher, matchers: &[&Matcher], entries: &Entries) -> Option<usize> {
-        let mut fewest: Option<Vec<&[u32]>> = None;
-        let count = |rules: &Vec<&[u32]>| rules.iter().map(|rules| rules.len()).sum::<usize>();
         let paths = matcher.paths.iter().map(Some).chain(matcher.paths.is_empty().then_some(None));
-        for path in paths {
+        let found = paths.flat_map(|path| {
             let tables = self.tables_covering(path);
-            for wanted in self.combinations(matcher) {
+            self.combinations(matcher).into_iter().map(move |wanted| {
                 let places = tables.iter().flat_map(|table| wanted.keys().map(|key| (*table, key)));
-                let found: Vec<&[u32]> =
-                    places.filter_map(|place| entries.get(&place)).map(Vec::as_slice).collect();
-                if found.is_empty() {
-                    return None;
-                }
-                if fewest.as_ref().is_none_or(|fewest| count(&found) < count(fewest)) {
-                    fewest = Some(found);
-                }
-            }
-        }
+                places.filter_map(|place| entries.get(&place)).map(Vec::as_slice).collect::<Vec<_>>()
+            })
+        });
+        let fewest = found.min_by_key(|rules| rules.iter().map(|rules| rules.len()).sum::<usize>());
         let mut candidates = fewest?.concat();
         candidates.sort_unstable();
         let mut candidates = candidates.into_iter().filter_map(|rule| usize::try_from(rule).ok());
@@ -253,7 +241,7 @@ impl Index {
             self.methods.matching(Some(method.as_bytes()), method.as_bytes() != CONNECT)
         });
         let routes = each_or_any(&matcher.routes, |route| self.routes.matching(Some(route.as_bytes()), true));
-        let mut combinations = Vec::with_capacity(hosts.len() * methods.len() * routes.len());
+        let mut combinations = Vec::new();
         for hosts in &hosts {
             for methods in &methods {
                 combinations.extend(routes.iter().map(|routes| Wanted {
@@ -268,10 +256,6 @@ impl Index {
 }
 
 impl Wanted {
-    fn combinations(&self) -> usize {
-        self.hosts.len() * self.methods.len() * self.routes.len()
-    }
-
     fn keys(&self) -> impl Iterator<Item = Key> {
         let pairs = self.hosts.iter().flat_map(|host| self.methods.iter().map(|method| (*host, *method)));
         pairs.flat_map(|(host, method)| self.routes.iter().map(move |route| (host, method, *route)))
