@@ -412,6 +412,7 @@ fn a_list_of_audiences_takes_answers_that_name_one_or_a_word_in_writing() {
         };
         assert!(with(&json!({})) && with(&json!({"aud": "required"})), "{members}");
         assert!(!with(&json!({"aud": "optional"})) && !with(&json!({"@audiences": "any"})), "{members}");
+        assert!(with(&json!({"use_for": "all"})), "without keys there is no signed token: {members}");
         // Signed tokens say themselves whom they are for.
         let jwt = json!({"jwks": {"uri": "https://idp.example.com/jwks", "cluster": "idp"}});
         let mut both = json!({"@issuer": "https://idp.example.com", "@jwt": jwt});

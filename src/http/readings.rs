@@ -43,3 +43,18 @@ impl<T: PartialEq> Readings<T> {
         core::iter::once(&self.first).chain(&self.others)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readings_are_several_only_where_they_differ() {
+        let mut readings = Readings::one("a");
+        readings.extend(["a"]);
+        assert!(!readings.are_several() && readings.others().is_empty());
+        readings.extend(["b", "a", "b"]);
+        assert!(readings.are_several());
+        assert_eq!(readings.iter().collect::<Vec<_>>(), [&"a", &"b"], "each once, the first one first");
+    }
+}

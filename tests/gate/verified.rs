@@ -133,3 +133,27 @@ fn an_answer_that_nobody_waits_for_any_more_is_about_the_same_token() {
         }
     }
 }
+
+#[test]
+fn a_token_that_is_over_or_not_yet_begun_is_not_asked_about() {
+    const ISSUER: &str = "https://idp.example.com";
+    let key = PrivateKey::generate(Algorithm::Es256, Some("k")).unwrap();
+    let mut policy = asking();
+    policy["issuers"]["idp"]["issuer"] = json!(ISSUER);
+    policy["issuers"]["idp"]["jwt"] =
+        json!({"jwks": {"inline": {"keys": [key.public_jwk()]}}, "clock_skew": "0s"});
+    policy["issuers"]["idp"]["introspection"]["use_for"] = json!("all");
+    let mut gate = gate(&policy);
+    for (id, (nbf, exp, expected)) in
+        (1..).zip([(-60, 0, Some("token_expired")), (1, 60, Some("token_not_yet_valid")), (0, 1, None)])
+    {
+        let claims = json!({"iss": ISSUER, "nbf": START + nbf, "exp": START + exp});
+        let token = key.sign(&serde_json::Map::new(), &claims).unwrap();
+        let step = open(&mut gate, id, &token, at(0));
+        match expected {
+            Some(expected) => assert_eq!(reason(&settled(step)), expected),
+            None => assert!(parked(&step)),
+        }
+        assert_eq!(ask(&mut gate, at(0)).len(), usize::from(expected.is_none()), "{nbf} {exp}");
+    }
+}
