@@ -31,7 +31,7 @@ fn environment(name: &str) -> Option<String> {
 }
 
 fn compile(document: &Value) -> Result<Policy, Vec<ConfigError>> {
-    config::compile(document.to_string().as_bytes(), &environment)
+    config::compile(document, &environment)
 }
 
 fn accepted(document: &Value) -> Policy {
@@ -546,7 +546,8 @@ fn what_is_no_json_object_is_refused() {
             "policy: a member stands twice (line 1, column 33): write one JSON object in which no key stands twice",
         ),
     ] {
-        let problems = config::compile(text.as_bytes(), &environment).err().unwrap_or_default();
+        let document = config::read_json(text.as_bytes()).map_err(|problem| vec![problem]);
+        let problems = document.and_then(|document| compile(&document)).err().unwrap_or_default();
         assert_eq!(problems.iter().map(ToString::to_string).collect::<Vec<_>>(), [message]);
     }
 }

@@ -47,8 +47,7 @@ fn policy(introspection: &Value) -> Value {
 }
 
 fn compile(introspection: &Value) -> Result<scopegate::policy::Policy, Vec<String>> {
-    let document = policy(introspection).to_string();
-    config::compile(document.as_bytes(), &|_| None)
+    config::compile(&policy(introspection), &|_| None)
         .map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
 
@@ -235,7 +234,7 @@ fn an_assertion_is_for_the_issuer_by_default() {
             document["issuers"]["idp"]["issuer"] = json!(issuer);
         }
         let environment = |name: &str| (name == "KEY").then(|| ec_key().to_string());
-        let mut policy = config::compile(document.to_string().as_bytes(), &environment).unwrap();
+        let mut policy = config::compile(&document, &environment).unwrap();
         let protocol = policy.issuers.remove(0).introspection.unwrap().endpoint.protocol;
         let Protocol::Rfc7662 { client: ClientAuthentication::PrivateKeyJwt { audience, .. } } = protocol
         else {
@@ -385,7 +384,7 @@ fn a_user_gives_himself_nothing_that_a_rule_wants_of_the_token() {
             let mut document = policy(&members);
             document["issuers"]["idp"]["audiences"] = json!(["api"]);
             document["rules"] = json!([{"name": "all", "require": require}]);
-            let policy = config::compile(document.to_string().as_bytes(), &|_| None).unwrap();
+            let policy = config::compile(&document, &|_| None).unwrap();
             let gate = Gate::new(Rc::new(policy), [7; 16], Rc::new(NoAccelerator));
             let (verdict, _) = Driver { gate, last: 0 }.judge("/any", 200, &body);
             let expected = if is_servers { "admitted" } else { reason };

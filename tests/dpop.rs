@@ -60,7 +60,7 @@ impl World {
     }
 
     fn gate(&self) -> Gate {
-        let policy = config::compile(self.policy.to_string().as_bytes(), &|_| None).unwrap();
+        let policy = config::compile(&self.policy, &|_| None).unwrap();
         Gate::new(Rc::new(policy), [7; 16], Rc::new(NoAccelerator))
     }
 

@@ -30,7 +30,7 @@ fn policies(folder: &str) -> Vec<(PathBuf, Value)> {
         let text = fs::read_to_string(&path).unwrap();
         let mut documents = document::parse(text.as_bytes()).unwrap();
         assert_eq!(documents.len(), 1, "{path:?}");
-        let compiled = config::compile(documents[0].to_string().as_bytes(), &environment);
+        let compiled = config::compile(&documents[0], &environment);
         assert!(compiled.is_ok(), "{path:?}: {:#?}", compiled.err());
         let comments = text.lines().take_while(|line| line.starts_with('#')).count();
         assert!((1..=3).contains(&comments), "{path:?} begins with a line or two on what it is");

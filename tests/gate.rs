@@ -61,7 +61,7 @@ fn at(seconds: i64) -> UnixTime {
 }
 
 fn gate(policy: &Value) -> Gate {
-    let policy = config::compile(policy.to_string().as_bytes(), &|_| None).unwrap_or_else(|problems| {
+    let policy = config::compile(policy, &|_| None).unwrap_or_else(|problems| {
         panic!("{}", problems.iter().map(|p| format!("{p}\n")).collect::<String>())
     });
     Gate::new(Rc::new(policy), [7; 16], Rc::new(NoAccelerator))

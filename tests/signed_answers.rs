@@ -28,7 +28,7 @@ fn gate(jwks: &Value) -> Gate {
         }},
         "rules": [{"name": "all", "require": {}}],
     });
-    let policy = config::compile(document.to_string().as_bytes(), &|_| None).unwrap();
+    let policy = config::compile(&document, &|_| None).unwrap();
     Gate::new(Rc::new(policy), [7; 16], Rc::new(NoAccelerator))
 }
 

@@ -27,21 +27,22 @@ pub fn run(input: &[u8]) {
     if input.windows(SECRET.len()).any(|text| text == SECRET.as_bytes()) {
         return;
     }
-    if let Ok(policy) = compile(input) {
-        accepted(policy, &json::value(input).expect("what is compiled is JSON"));
+    let json = config::read_json(input).ok();
+    if let Some((policy, value)) = json.as_ref().and_then(|value| Some((compile(value).ok()?, value))) {
+        accepted(policy, value);
     }
     let Ok(documents) = document::parse(input) else { return };
-    if let Ok(value) = json::value(input) {
-        assert_eq!(documents.first().unwrap_or(&Value::Null), &value, "JSON is read as JSON");
+    if let Some(value) = &json {
+        assert_eq!(documents.first().unwrap_or(&Value::Null), value, "JSON is read as JSON");
     }
     for value in &documents {
         // What the tool has read is what the filter will be given, through a proxy that writes it anew.
         let text = value.to_string();
         assert_eq!(json::value(text.as_bytes()).as_ref(), Ok(value), "{text}");
-        let first = compile(text.as_bytes());
-        let floats = compile(floated(value).to_string().as_bytes());
+        let first = compile(value);
+        let floats = compile(&floated(value));
         assert_eq!(outcome(&first), outcome(&floats), "a Struct knows only floats: {text}");
-        let ordered = compile(sorted(value).to_string().as_bytes());
+        let ordered = compile(&sorted(value));
         assert_eq!(first.is_ok(), ordered.is_ok(), "a Struct keeps no order: {text}");
         if let Value::Object(object) = value {
             travelled(object, input);
@@ -52,7 +53,7 @@ pub fn run(input: &[u8]) {
     }
 }
 
-fn compile(document: &[u8]) -> Result<Policy, Vec<ConfigError>> {
+fn compile(document: &Value) -> Result<Policy, Vec<ConfigError>> {
     let environment = |name: &str| (name == "SECRET").then(|| SECRET.to_owned());
     let compiled = config::compile(document, &environment);
     if let Err(problems) = &compiled {
@@ -92,7 +93,7 @@ fn travelled(object: &Map<String, Value>, input: &[u8]) {
     let document = configuration::document(&message).expect("what Envoy writes is read");
     // A whole number has one zero.
     let doubles = sorted(&numbers(&Value::Object(object.clone()), &|double| Some(double + 0.0)));
-    let expected = compile(doubles.to_string().as_bytes());
+    let expected = compile(&doubles);
     assert_eq!(outcome(&compile(&document)), outcome(&expected), "a Struct is what was written: {doubles}");
 }
 

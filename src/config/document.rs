@@ -47,23 +47,28 @@ pub fn is_policy(value: &Value) -> bool {
     KEYS.iter().any(|key| value.get(key).is_some())
 }
 
+/// The document in `text`, JSON.
+///
+/// # Errors
+/// When it is not JSON, has a member twice or is nested too deeply.
+pub fn read_json(text: &[u8]) -> Result<Value, ConfigError> {
+    json::value(text).map_err(|fault| ConfigError {
+        at: "policy".to_owned(),
+        problem: fault.to_string(),
+        remedy: "write one JSON object in which no key stands twice".to_owned(),
+    })
+}
+
 /// The policy that `document` describes. `environment` gives the value of an environment variable.
 ///
 /// # Errors
 /// Every problem of the document, in its order.
 pub fn compile(
-    document: &[u8],
+    document: &Value,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Policy, Vec<ConfigError>> {
-    let value = json::value(document).map_err(|fault| {
-        vec![ConfigError {
-            at: "policy".to_owned(),
-            problem: fault.to_string(),
-            remedy: "write one JSON object in which no key stands twice".to_owned(),
-        }]
-    })?;
     let problems = Problems::default();
-    let policy = Node::root(&value, &problems).members(KEYS).map(|members| policy(&members, environment));
+    let policy = Node::root(document, &problems).members(KEYS).map(|members| policy(&members, environment));
     match (policy, problems.into_sorted()) {
         (Some(policy), problems) if problems.is_empty() => Ok(policy),
         (_, problems) => Err(problems),

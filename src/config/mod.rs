@@ -1,4 +1,4 @@
-//! Bytes of configuration become a policy, or the list of all that is wrong with them.
+//! A document becomes a policy, or the list of all that is wrong with them.
 //!
 //! - knows: JSON, every key of the policy language, its defaults and bounds
 //! - must not know: requests, tokens, the proxy; environment variables only through what it is given
@@ -28,7 +28,7 @@ mod token;
 mod upstream;
 mod values;
 
-pub use document::{compile, is_policy};
+pub use document::{compile, is_policy, read_json};
 pub use error::ConfigError;
 pub use names::{member_place, quoted};
 

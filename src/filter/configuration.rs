@@ -10,31 +10,33 @@
 
 use serde_json::{Map, Number, Value};
 
-/// The document as JSON text.
+use crate::base::json::MAX_DEPTH;
+use crate::config;
+
+/// The document.
 ///
 /// # Errors
-/// A sentence when it is neither JSON nor a `Struct`.
-pub fn document(bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
+/// A sentence when it is neither JSON nor a `Struct`, has a member twice or is nested too deeply.
+pub fn document(bytes: &[u8]) -> Result<Value, String> {
     if bytes.contains(&VALUE) {
-        let object = read_struct(bytes, 0).ok_or(NEITHER)?;
-        return serde_json::to_vec(&Value::Object(object)).map_err(|_| NEITHER);
+        return read_struct(bytes, 1).map(Value::Object).ok_or_else(|| NEITHER.to_owned());
     }
     match bytes.trim_ascii_start().first() {
-        None => Err("the configuration is empty: write the policy into the filter's `configuration`"),
-        Some(b'{') => Ok(bytes.to_vec()),
-        Some(_) => Err(NEITHER),
+        None => Err(EMPTY.to_owned()),
+        Some(b'{') => config::read_json(bytes).map_err(|error| error.to_string()),
+        Some(_) => Err(NEITHER.to_owned()),
     }
 }
 
 /// The tag of the field `value` in an entry of a map: number 2, length-delimited.
 const VALUE: u8 = 2 << 3 | 2;
 
+const EMPTY: &str = "the configuration is empty: write the policy into the filter's `configuration`";
+
 const NEITHER: &str = "the configuration is neither JSON nor a google.protobuf.Struct: write the policy into the \
                        filter's `configuration` as one or the other";
 
-const MAX_DEPTH: usize = 64;
-
-/// `message Struct { map<string, Value> fields = 1; }`
+/// `message Struct { map<string, Value> fields = 1; }`, which is number `depth` of those that stand inside each other.
 fn read_struct(message: &[u8], depth: usize) -> Option<Map<String, Value>> {
     let mut members = Vec::new();
     for field in fields(message) {
@@ -63,9 +65,6 @@ fn read_entry(entry: &[u8], depth: usize) -> Option<(String, Value)> {
 
 /// `message Value { oneof kind { null = 1; double = 2; string = 3; bool = 4; Struct = 5; ListValue = 6; } }`
 fn read_value(message: &[u8], depth: usize) -> Option<Value> {
-    if depth >= MAX_DEPTH {
-        return None;
-    }
     let mut value = Value::Null;
     for field in fields(message) {
         value = match field? {
@@ -73,6 +72,7 @@ fn read_value(message: &[u8], depth: usize) -> Option<Value> {
             (2, Wire::Fixed64(bits)) => number(f64::from_bits(bits))?,
             (3, Wire::Bytes(text)) => Value::String(string(text)?),
             (4, Wire::Varint(truth)) => Value::Bool(truth != 0),
+            (5 | 6, Wire::Bytes(_)) if depth >= MAX_DEPTH => return None,
             (5, Wire::Bytes(message)) => Value::Object(read_struct(message, depth + 1)?),
             (6, Wire::Bytes(message)) => {
                 let values = fields(message).map(|field| match field? {

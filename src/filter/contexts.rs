@@ -77,7 +77,7 @@ pub(super) fn delete(context: ContextId) {
 pub(super) fn configure(context: ContextId) -> bool {
     let document = abi::buffer(abi::PLUGIN_CONFIGURATION, usize::MAX)
         .map_err(|fault| fault.to_string())
-        .and_then(|bytes| configuration::document(&bytes).map_err(str::to_owned));
+        .and_then(|bytes| configuration::document(&bytes));
     let document = match document {
         Ok(document) => document,
         Err(problem) => {

@@ -61,7 +61,7 @@ pub fn compile(
             format!("${name}")
         }))
     };
-    let compiled = config::compile(document.to_string().as_bytes(), &lookup);
+    let compiled = config::compile(document, &lookup);
     if !differences.is_empty() {
         return Err([differences, compiled.err().unwrap_or_default()].concat());
     }

@@ -56,7 +56,7 @@ fn sealed(mut policy: Value) -> Value {
 
 /// A worker; no two have the same random source.
 fn worker(policy: &Value, slots: &Rc<Slots>, own: u8) -> Gate {
-    let policy = scopegate::config::compile(policy.to_string().as_bytes(), &|_| None).unwrap();
+    let policy = scopegate::config::compile(policy, &|_| None).unwrap();
     let accelerator = Rc::new(scopegate::jose::verify::NoAccelerator);
     let gate = Gate::new(Rc::new(policy), [own; 16], accelerator);
     gate.sharing(Rc::clone(slots) as Rc<dyn SharedSlots>, [9; 16])

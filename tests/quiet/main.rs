@@ -86,7 +86,7 @@ fn environment(name: &str) -> Option<String> {
 }
 
 fn compile(policy: &Value) -> Result<Policy, Vec<String>> {
-    let compiled = config::compile(policy.to_string().as_bytes(), &environment);
+    let compiled = config::compile(policy, &environment);
     compiled.map_err(|problems| problems.iter().map(|problem| format!("{problem} {problem:?}")).collect())
 }
 

@@ -236,7 +236,7 @@ impl World {
 
     /// A worker among several, under `policy`.
     pub(crate) fn under(policy: &Value) -> Self {
-        let policy = config::compile(policy.to_string().as_bytes(), &|_| None).unwrap();
+        let policy = config::compile(policy, &|_| None).unwrap();
         let proxy = Rc::new(Proxy::default());
         let shared = || Shared(Rc::clone(&proxy));
         let gate = Gate::new(Rc::new(policy), [3; 16], Rc::new(shared())).sharing(Rc::new(shared()), [9; 16]);

@@ -73,7 +73,7 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn new() -> Self {
-        let policy = config::compile(policy().to_string().as_bytes(), &|_| None);
+        let policy = config::compile(&policy(), &|_| None);
         let policy = policy.unwrap_or_else(|problems| panic!("{problems:?}"));
         Self { policy: Rc::new(policy), tokens: tokens() }
     }

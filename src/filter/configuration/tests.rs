@@ -26,9 +26,40 @@ fn text(value: &str) -> Vec<u8> {
 }
 
 #[test]
-fn json_is_taken_as_it_is() {
-    for text in [&b" {\"a\": 1}"[..], b"\n{\"a\": \"\\u0012\"}", b"{}", b"\n\t \r{"] {
-        assert_eq!(document(text).as_deref(), Ok(text));
+fn json_is_read_and_what_is_wrong_with_it_is_told() {
+    for (text, expected) in [
+        (&b" {\"a\": 1}"[..], json!({"a": 1})),
+        (b"\n{\"a\": \"\\u0012\"}", json!({"a": "\u{12}"})),
+        (b"{}", json!({})),
+    ] {
+        assert_eq!(document(text), Ok(expected));
+    }
+    for (text, problem) in [
+        (&b"\n\t \r{"[..], "ends too early (line 2, column 4)"),
+        (b"{\"a\": 1, \"a\": 2}", "a member stands twice (line 1, column 16)"),
+        (b"{} {}", "not JSON (line 1, column 4)"),
+    ] {
+        let told = format!("policy: {problem}: write one JSON object in which no key stands twice");
+        assert_eq!(document(text), Err(told));
+    }
+}
+
+/// A policy has the same bound in either form.
+#[test]
+fn what_is_nested_too_deeply_is_refused_in_both_forms() {
+    let list_of = |value: &[u8]| bytes_field(6, &bytes_field(1, value));
+    let object_of = |value: &[u8]| bytes_field(5, &entry("a", value));
+    let nested = |depth: usize, list: bool| {
+        let inner =
+            (1..depth).fold(text("x"), |value, _| if list { list_of(&value) } else { object_of(&value) });
+        entry("a", &inner)
+    };
+    for list in [false, true] {
+        assert!(document(&nested(MAX_DEPTH + 1, list)).is_err(), "{list}");
+        let read = document(&nested(MAX_DEPTH, list)).unwrap().to_string();
+        assert!(document(read.as_bytes()).is_ok());
+        let deeper = format!("{{\"a\":{read}}}");
+        assert!(document(deeper.as_bytes()).unwrap_err().contains("nested too deeply"));
     }
 }
 
@@ -43,9 +74,9 @@ fn a_struct_becomes_the_json_that_was_written() {
         entry("n", &[1 << 3, 0]),
     ]
     .concat();
-    let read = document(&message).unwrap();
+    let read = document(&message).unwrap().to_string();
     let written = r#"{"a":{"list":[600,"x"]},"b":0.5,"n":null,"t":true}"#;
-    assert_eq!(core::str::from_utf8(&read).unwrap(), written);
+    assert_eq!(read, written);
 }
 
 /// Lengths that begin like JSON (`7B` is `{`; `09`, `0A`, `0D` and `20` are blank), and where a length takes a byte more.
@@ -66,8 +97,7 @@ fn a_struct_is_read_whatever_the_length_of_its_first_member_and_the_order_of_the
                 ordered.rotate_left(first);
                 let message: Vec<u8> =
                     ordered.iter().flat_map(|(name, value)| entry(name, &text(value))).collect();
-                let read: Value = serde_json::from_slice(&document(&message).unwrap()).unwrap();
-                assert_eq!(read, expected, "{fill:?} {length} {first}");
+                assert_eq!(document(&message).unwrap(), expected, "{fill:?} {length} {first}");
             }
         }
     }
@@ -76,7 +106,9 @@ fn a_struct_is_read_whatever_the_length_of_its_first_member_and_the_order_of_the
 #[test]
 fn a_struct_that_begins_like_json_is_none() {
     let message = entry("a", &text(&"x".repeat(123 - 7)));
-    assert!(message.starts_with(b"\n{") && document(&message).unwrap().starts_with(b"{\"a\":\"xxx"));
+    assert!(
+        message.starts_with(b"\n{") && document(&message).unwrap()["a"].as_str().unwrap().starts_with("xxx")
+    );
     // An entry of white space whose name is the beginning of an object.
     let message = entry("{\"a\":\"b c", &text(&"x".repeat(32 - 15)));
     assert!(message.starts_with(b"\n \n\t{") && document(&message).is_ok());
@@ -89,16 +121,16 @@ fn nothing_is_both_json_and_a_struct() {
         assert!(serde_json::from_slice::<Value>(text).is_err() && document(text).is_err());
     }
     let without_value = bytes_field(1, &bytes_field(1, b"a"));
-    assert_eq!(document(&without_value), Err(NEITHER));
-    assert_eq!(document(&[entry("b", &text("")), without_value].concat()), Err(NEITHER));
+    assert_eq!(document(&without_value), Err(NEITHER.to_owned()));
+    assert_eq!(document(&[entry("b", &text("")), without_value].concat()), Err(NEITHER.to_owned()));
 }
 
 #[test]
 fn a_member_that_stands_twice_is_refused() {
     assert!(document(&[entry("a", &text("b")), entry("c", &text("b"))].concat()).is_ok());
-    assert_eq!(document(&[entry("a", &text("b")), entry("a", &text("b"))].concat()), Err(NEITHER));
+    assert_eq!(document(&[entry("a", &text("b")), entry("a", &text("b"))].concat()), Err(NEITHER.to_owned()));
     let twice = [bytes_field(1, b"a"), bytes_field(2, &text("b")), bytes_field(2, &text("b"))].concat();
-    assert_eq!(document(&bytes_field(1, &twice)), Err(NEITHER));
+    assert_eq!(document(&bytes_field(1, &twice)), Err(NEITHER.to_owned()));
 }
 
 #[test]

@@ -308,7 +308,6 @@ fn keys(material: &Material) -> Result<KeySet, String> {
 }
 
 fn compiled(material: &Material, cached_tokens: usize, rules: usize) -> Result<Policy, String> {
-    let text = policy(material.key_set(), cached_tokens, rules).to_string();
-    config::compile(text.as_bytes(), &|_| None)
+    config::compile(&policy(material.key_set(), cached_tokens, rules), &|_| None)
         .map_err(|problems| problems.iter().map(|problem| format!("{problem}\n")).collect())
 }
