@@ -6,6 +6,7 @@
 
 pub mod base64url;
 pub mod digest;
+pub mod duration;
 pub mod expiring;
 pub mod hex;
 pub mod json;

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use super::reader::{Members, Node};
-use super::rules::is_token_byte;
 use super::values::{duration, texts};
+use crate::http::characters::is_token;
 use crate::http::message::FieldValue;
 use crate::policy::{Cors, Origins};
 
@@ -80,7 +80,7 @@ fn expose(node: &Node<'_>) -> FieldValue {
     let mut exposed = Vec::new();
     for item in &given {
         let Some(name) = item.text("the name of a header") else { continue };
-        if name.bytes().all(is_token_byte) {
+        if is_token(name) {
             exposed.push(name);
         } else {
             item.refuse("is not a header name", "write the name of a header, like x-request-id");

@@ -7,6 +7,7 @@ use super::names::quoted;
 use super::reader::{Members, Node};
 use super::requirements::Requirements;
 use super::values::{check_name, choice};
+use crate::http::characters::is_token;
 use crate::policy::{Access, HostPattern, Matcher, Mode, PathPattern, Rule, Rules, Unreachable};
 
 /// How many combinations of hosts, methods, paths and routes all rules may have together: a bound on memory.
@@ -88,7 +89,7 @@ fn matcher(node: &Node<'_>) -> Option<Matcher> {
             node.refuse("stands for no other method", "leave `methods` out where every method will do");
             return None;
         }
-        let is_method = text.bytes().all(|byte| is_token_byte(byte) && !byte.is_ascii_lowercase());
+        let is_method = is_token(text) && !text.bytes().any(|byte| byte.is_ascii_lowercase());
         if !is_method {
             node.refuse("is not a method", "write it in upper case, like GET");
         }
@@ -157,26 +158,4 @@ fn refuse_unreachable(unreachable: Unreachable, items: &[Node<'_>], names: &[Rc<
         ),
         "move it up, or narrow the earlier rule",
     );
-}
-
-/// Whether `byte` may stand in a token of RFC 9110 section 5.6.2.
-pub(super) const fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#'
-                | b'$'
-                | b'%'
-                | b'&'
-                | b'\''
-                | b'*'
-                | b'+'
-                | b'-'
-                | b'.'
-                | b'^'
-                | b'_'
-                | b'`'
-                | b'|'
-                | b'~'
-        )
 }

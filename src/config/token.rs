@@ -2,9 +2,9 @@
 //! is told that the token may be bound to.
 
 use super::reader::{Members, Node};
-use super::rules::is_token_byte;
 use super::upstream::check_header;
 use super::values::{choice, one_of};
+use crate::http::characters::is_token;
 use crate::http::spelling;
 use crate::policy::CertificateSource;
 use crate::policy::settings::default_places;
@@ -82,7 +82,7 @@ fn header(members: &Members<'_>, node: &Node<'_>) -> Option<Place> {
 }
 
 fn check_token(node: &Node<'_>, text: &str, what: &str) -> bool {
-    let is_token = text.bytes().all(is_token_byte);
+    let is_token = is_token(text);
     if !is_token {
         node.refuse("has a character that cannot stand there", format!("write {what}"));
     }

@@ -1,8 +1,8 @@
 //! `upstream`: what an admitted request tells the application.
 
 use super::reader::{Members, Node};
-use super::rules::is_token_byte;
 use super::values::{check_claim, choice};
+use crate::http::characters::is_token;
 use crate::http::spelling;
 use crate::policy::{FilterState, Upstream};
 use crate::token::credential::Place;
@@ -67,7 +67,7 @@ pub(super) fn check_header(node: &Node<'_>, name: &str) -> Option<()> {
         "x-forwarded-proto",
         "x-request-id",
     ];
-    if name.is_empty() || !name.bytes().all(is_token_byte) {
+    if !is_token(name) {
         node.refuse("is not the name of a header", "write letters, digits and `-`, like x-auth-subject");
         return None;
     }

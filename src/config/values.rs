@@ -7,18 +7,17 @@ use serde_json::Value;
 
 use super::names::quoted;
 use super::reader::Node;
+use crate::base::duration;
 use crate::http::uri::Uri;
 
 /// Longer than any span that makes sense, short enough for every sum.
 const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
 
-const DURATION: &str = "a duration like 500ms, 30s, 5m or 1h";
-
 /// A duration, zero included.
 pub(super) fn duration(node: &Node<'_>) -> Option<Duration> {
-    let text = node.text(DURATION)?;
-    let Some(span) = parse_duration(text) else {
-        node.refuse("is not a duration", format!("write {DURATION}"));
+    let what = format!("a duration like {}", duration::EXAMPLES);
+    let Some(span) = duration::parse(node.text(&what)?) else {
+        node.refuse("is not a duration", format!("write {what}"));
         return None;
     };
     Some(span).filter(|span| *span <= LONGEST).or_else(|| {
@@ -137,48 +136,5 @@ pub(super) fn check_claim(node: &Node<'_>, name: &str) {
             "has an index with a sign or a leading zero",
             "write it in plain digits (RFC 6901 section 4)",
         );
-    }
-}
-
-fn parse_duration(text: &str) -> Option<Duration> {
-    let end = text.find(|c: char| !c.is_ascii_digit())?;
-    let (count, unit) = text.split_at_checked(end)?;
-    let count: u64 = count.parse().ok()?;
-    match unit {
-        "ms" => Some(Duration::from_millis(count)),
-        "s" => Some(Duration::from_secs(count)),
-        "m" => count.checked_mul(60).map(Duration::from_secs),
-        "h" => count.checked_mul(3600).map(Duration::from_secs),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_duration_is_a_whole_number_and_a_unit() {
-        for (text, milliseconds) in
-            [("500ms", 500), ("0s", 0), ("30s", 30_000), ("5m", 300_000), ("1h", 3_600_000)]
-        {
-            assert_eq!(parse_duration(text), Some(Duration::from_millis(milliseconds)), "{text}");
-        }
-        for text in [
-            "",
-            "s",
-            "5",
-            "-5s",
-            "+5s",
-            "1.5s",
-            "5 s",
-            "5S",
-            "1d",
-            "1h30m",
-            "99999999999999999999s",
-            "18446744073709551615h",
-        ] {
-            assert_eq!(parse_duration(text), None, "{text}");
-        }
     }
 }

@@ -6,7 +6,7 @@
 //! - RFC 9110, 9111, 3986, 6265
 
 pub mod authorization;
-mod characters;
+pub mod characters;
 pub mod client_certificate;
 pub mod cookie;
 pub mod form;

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::base::base64url;
 use crate::base::json::Object;
 use crate::config::member_place;
+use crate::http::characters::is_token;
 
 /// What is wrong with a value, and where in the document.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -219,8 +220,7 @@ pub fn fields(value: &Value) -> Result<Vec<(String, Vec<u8>)>, Wrong> {
 /// When the value is no text or not a token (RFC 9110 section 5.6.2).
 pub fn field_name(value: &Value) -> Result<String, Wrong> {
     let name = text(value)?;
-    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() || !name.bytes().all(is_tchar) {
+    if !is_token(name) {
         return Err(Wrong::new("is not the name of a header field"));
     }
     Ok(name.to_ascii_lowercase())

@@ -6,14 +6,14 @@ use std::io;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use crate::base::json;
 use crate::base::time::UnixTime;
+use crate::base::{duration, json};
 use crate::jose::algorithm::Algorithm;
 use crate::jose::thumbprint::thumbprint;
 use crate::tool::console::{Console, Exit};
 use crate::tool::document;
 use crate::tool::mint::{DEFAULT_RSA_BITS, PrivateKey, Subject};
-use crate::tool::scenario::{resolve_dates, span};
+use crate::tool::scenario::resolve_dates;
 
 /// What to make.
 #[derive(Subcommand)]
@@ -201,9 +201,9 @@ fn confirmation(file: &str, console: &mut Console<'_>) -> Result<Value, Problem>
 }
 
 fn span_of(option: &str, text: &str) -> Result<Duration, Problem> {
-    span(text).ok_or_else(|| {
-        let problem = "is not a span of time: write it like 500ms, 30s, 5m, 1h or 2d";
-        Problem::Usage(format!("{option} {text}: {problem}"))
+    duration::parse(text).ok_or_else(|| {
+        let examples = duration::EXAMPLES;
+        Problem::Usage(format!("{option} {text}: is not a span of time: write it like {examples}"))
     })
 }
 

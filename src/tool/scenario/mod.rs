@@ -38,7 +38,7 @@ mod proofs;
 mod tokens;
 
 pub use answers::{Answers, Issuers};
-pub(super) use dates::{resolve as resolve_dates, span};
+pub(super) use dates::resolve as resolve_dates;
 
 pub use compare::{Observed, mismatches};
 pub use expect::{Expectation, Outcome, Upstream};
