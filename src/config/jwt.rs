@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::issuers::Identifier;
+use super::identifier::Identifier;
 use super::keys::key_sets;
 use super::names::{nearest, quoted};
 use super::reader::Node;

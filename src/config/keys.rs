@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::issuers::Identifier;
+use super::identifier::Identifier;
 use super::reader::{Members, Node};
 use super::values::{span, timeout, uri};
 use crate::base::json::Object;

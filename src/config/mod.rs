@@ -12,6 +12,7 @@ mod details;
 mod document;
 mod dpop;
 mod error;
+mod identifier;
 mod introspection;
 mod issuers;
 mod jwt;

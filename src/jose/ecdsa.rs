@@ -3,10 +3,10 @@
 use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 
 use super::algorithm::Curve;
+use super::backend::Accelerator;
 use super::der;
 use super::fault::KeyFault;
 use super::hash::HashName;
-use super::verify::Accelerator;
 
 /// An uncompressed point follows (SEC 1 section 2.3.3).
 const UNCOMPRESSED: &[u8] = &[4];

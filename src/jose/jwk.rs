@@ -3,13 +3,21 @@
 use serde_json::Value;
 
 use super::algorithm::{Algorithm, Algorithms, Curve, Family};
+use super::backend::Accelerator;
 use super::fault::KeyFault;
-use super::key_set::Origin;
 use super::thumbprint::thumbprint;
-use super::verify::Accelerator;
 use super::{ecdsa, eddsa, hmac, rsa};
 use crate::base::base64url;
 use crate::base::json::Object;
+
+/// Where a key set comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// The operator wrote it into the policy.
+    Inline,
+    /// It came over the network; symmetric keys in it are skipped, since whoever can read the set could sign.
+    Fetched,
+}
 
 /// A key, what it is called, and for which algorithms it may be used.
 pub(super) struct Jwk {

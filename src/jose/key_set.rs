@@ -10,20 +10,13 @@ use super::fault::{JoseFault, KeyFault};
 use super::jwk::Jwk;
 use crate::base::json;
 
+pub use super::jwk::Origin;
+
 /// The member that holds the keys.
 const KEYS: &str = "keys";
 
 /// How many members of one set are looked at.
 pub const MAX_MEMBERS: usize = 512;
-
-/// Where a key set comes from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Origin {
-    /// The operator wrote it into the policy.
-    Inline,
-    /// It came over the network; symmetric keys in it are skipped, since whoever can read the set could sign.
-    Fetched,
-}
 
 /// The keys of one issuer, ready to verify. Cheap to clone.
 #[derive(Clone, Default)]

@@ -8,6 +8,7 @@
 //! - one file a crypto crate: `ecdsa` (p256, p384, p521), `eddsa`, `hmac`, [`hash`] (sha2); `rsa` does its own arithmetic
 
 pub mod algorithm;
+pub mod backend;
 mod der;
 mod ecdsa;
 mod eddsa;

@@ -5,12 +5,11 @@ use core::fmt;
 use serde_json::Value;
 
 use super::algorithm::Algorithms;
+use super::backend::Accelerator;
 use super::fault::{JoseFault, KeyFault};
-use super::jwk::Jwk;
+use super::jwk::{Jwk, Origin};
 use super::jws::Unverified;
-use super::key_set::Origin;
 use super::thumbprint::thumbprint;
-use super::verify::Accelerator;
 use crate::base::base64url;
 use crate::base::json::Object;
 

@@ -4,11 +4,11 @@
 
 use montgomery::Modulus;
 
+use super::backend::Accelerator;
 use super::der;
 use super::emsa;
 use super::fault::KeyFault;
 use super::hash::HashName;
-use super::verify::Accelerator;
 
 mod montgomery;
 

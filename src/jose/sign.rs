@@ -6,27 +6,12 @@ use serde_json::{Value, json};
 
 use super::algorithm::{Algorithm, Curve, Family};
 use super::fault::KeyFault;
-use super::hash::HashName;
 use super::{ecdsa, eddsa, jwk, rsa};
 use crate::base::base64url;
 use crate::base::json::Object;
 use crate::base::secret::Secret;
 
-/// Somebody who signs with RSA, which nothing here does: such as the proxy around us.
-pub trait Signer {
-    /// An RSASSA-PKCS1-v1_5 signature of `text` with a private key in PKCS#8; `None` = not offered here, or the key
-    /// was refused.
-    fn sign(&self, hash: HashName, pkcs8_der: &[u8], text: &[u8]) -> Option<Vec<u8>>;
-}
-
-/// Offers nothing.
-pub struct NoSigner;
-
-impl Signer for NoSigner {
-    fn sign(&self, _: HashName, _: &[u8], _: &[u8]) -> Option<Vec<u8>> {
-        None
-    }
-}
+pub use super::backend::{NoSigner, Signer};
 
 /// A private key and the one algorithm that it is used with.
 #[derive(Clone, PartialEq, Eq)]
@@ -140,6 +125,7 @@ mod tests {
     use core::cell::RefCell;
 
     use super::super::examples::{check, ec_key, ed25519_key, key_set, rsa_key, with};
+    use super::super::hash::HashName;
     use super::*;
 
     /// RFC 7515 A.3.1 and RFC 8037 A.1.

@@ -4,10 +4,11 @@ use core::fmt;
 
 use super::algorithm::{Algorithm, Algorithms};
 use super::fault::JoseFault;
-use super::hash::HashName;
 use super::jws::Unverified;
 use super::key_set::KeySet;
 use crate::base::json::Object;
+
+pub use super::backend::{Accelerator, NoAccelerator};
 
 /// How many keys are tried for one token: each costs a signature verification, and the token's author pays nothing.
 const MAX_TRIED: usize = 8;
@@ -53,24 +54,6 @@ impl Payload {
     /// The header's `alg`.
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
-    }
-}
-
-/// Somebody who verifies faster than we can, such as the proxy around us.
-pub trait Accelerator {
-    /// Whether `signature` is one of `text`; `None` = not offered here, verify it yourself.
-    ///
-    /// Algorithm, key type, curve, hash and size are already pinned. `signature` is PKCS#1 v1.5 for an RSA key, and
-    /// DER (RFC 3279 section 2.2.3) for an elliptic curve key.
-    fn verify(&self, hash: HashName, spki_der: &[u8], signature: &[u8], text: &[u8]) -> Option<bool>;
-}
-
-/// Offers nothing.
-pub struct NoAccelerator;
-
-impl Accelerator for NoAccelerator {
-    fn verify(&self, _: HashName, _: &[u8], _: &[u8], _: &[u8]) -> Option<bool> {
-        None
     }
 }
 

@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::io;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
-use super::command::{check, decide, mint, test};
+use super::command::{PolicyArgs, check, decide, mint, test};
 use super::console::{Console, Exit};
 use super::explain;
 use super::help;
@@ -73,14 +73,6 @@ enum Command {
     Mint(mint::Command),
     /// Print the JSON Schema of a policy.
     Schema,
-}
-
-/// Where the policy of a command is.
-#[derive(Args)]
-pub(super) struct PolicyArgs {
-    /// The policy, or a file of Envoy, Istio or Envoy Gateway that holds exactly one.
-    #[arg(long = "policy", value_name = "FILE")]
-    pub(super) file: String,
 }
 
 /// Runs the command that `arguments` (the program's name first) ask for.

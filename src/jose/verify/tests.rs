@@ -6,6 +6,7 @@ use super::super::examples::{
     CLAIMS, ES256, RS256, check, check_with, ec_key, ed25519_key, everything, hmac_token, key_set, oct_key,
     rsa_key, with,
 };
+use super::super::hash::HashName;
 use super::*;
 use crate::base::base64url;
 

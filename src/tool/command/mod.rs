@@ -7,9 +7,19 @@ pub(super) mod test;
 
 use std::io;
 
+use clap::Args;
+
 use super::compiled::{self, Compiled};
 use super::console::Console;
 use super::policy_file::{self, PolicyDocument};
+
+/// Where the policy of a command is.
+#[derive(Args)]
+pub(in crate::tool) struct PolicyArgs {
+    /// The policy, or a file of Envoy, Istio or Envoy Gateway that holds exactly one.
+    #[arg(long = "policy", value_name = "FILE")]
+    pub(in crate::tool) file: String,
+}
 
 /// Loads and compiles the policy in `file`; says what is wrong, and which variables are not set, on standard error.
 pub(super) fn load(file: &str, console: &mut Console<'_>) -> io::Result<Option<(PolicyDocument, Compiled)>> {

@@ -7,8 +7,8 @@
 mod difference;
 mod scalar;
 mod tree;
+mod unreadable;
 
-use core::fmt;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::path::Path;
@@ -18,6 +18,8 @@ use serde_json::Value;
 use self::difference::{Difference, Place};
 use crate::base::json;
 use crate::config::ConfigError;
+
+pub use unreadable::Unreadable;
 
 /// More than this is not a file that somebody wrote.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
@@ -106,22 +108,6 @@ impl Documents {
             });
         }
         told
-    }
-}
-
-/// Why a file cannot be read. Shows the place, never the text.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Unreadable(String);
-
-impl Unreadable {
-    fn yaml(why: &str) -> Self {
-        Self(format!("is not YAML: {why}"))
-    }
-}
-
-impl fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

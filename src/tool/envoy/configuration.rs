@@ -4,8 +4,15 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::find::Configuration;
 use crate::base::{base64url, json};
+
+/// What a filter has for a policy.
+pub enum Configuration<'d> {
+    /// A document: a value in the file, or what a text there says.
+    Policy(Cow<'d, Value>),
+    /// None, or something that the filter cannot read: what, and what to write instead.
+    Unreadable(String),
+}
 
 /// The configuration of Envoy's filter: an `Any` that Envoy unwraps.
 pub(super) fn of_any(any: Option<&Value>) -> Configuration<'_> {

@@ -1,10 +1,8 @@
 //! Every Wasm filter of ours in a document, wherever it stands.
 
-use std::borrow::Cow;
-
 use serde_json::Value;
 
-use super::configuration;
+use super::configuration::{self, Configuration};
 use crate::base::json::Object;
 use crate::config::member_place;
 
@@ -17,14 +15,6 @@ pub struct Filter<'d> {
     pub configuration: Configuration<'d>,
     /// What it stands in.
     pub host: Host<'d>,
-}
-
-/// What a filter has for a policy.
-pub enum Configuration<'d> {
-    /// A document: a value in the file, or what a text there says.
-    Policy(Cow<'d, Value>),
-    /// None, or something that the filter cannot read: what, and what to write instead.
-    Unreadable(String),
 }
 
 /// What a filter stands in, for advice.
@@ -78,6 +68,19 @@ pub fn is_of_a_proxy(document: &Value) -> bool {
 /// The member `name` (snake_case), which protobuf's JSON also writes in camelCase.
 pub(super) fn member<'d>(object: &'d Object, name: &str) -> Option<&'d Value> {
     object.get(name).or_else(|| object.get(&camel(name))).filter(|value| !value.is_null())
+}
+
+/// Whether `entry` is Envoy's own filter `name`.
+pub(super) fn is(entry: &Value, name: &str) -> bool {
+    let kind =
+        typed_config(entry).and_then(|config| member(config, "type_url").or_else(|| config.get("@type")));
+    let name = format!("envoy.extensions.filters.http.{name}.");
+    kind.and_then(Value::as_str).is_some_and(|kind| kind.contains(&name))
+}
+
+/// The configuration of the filter in `entry`.
+pub(super) fn typed_config(entry: &Value) -> Option<&Object> {
+    member(entry.as_object()?, "typed_config")?.as_object()
 }
 
 fn camel(name: &str) -> String {

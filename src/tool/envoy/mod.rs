@@ -18,6 +18,7 @@ mod surroundings;
 mod ways;
 
 pub use advice::advise;
-pub use find::{Configuration, Filter, Host, find, is_of_a_proxy};
+pub use configuration::Configuration;
+pub use find::{Filter, Host, find, is_of_a_proxy};
 pub use surroundings::Surroundings;
 pub use ways::Ways;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::find::{Host, find, member};
+use super::find::{Host, find, is, member, typed_config};
 use super::routes::keeps_token;
 use crate::base::json::Object;
 
@@ -68,7 +68,7 @@ impl Kind {
             return Some(Self::Cache);
         }
         if is(entry, "jwt_authn") {
-            let config = configuration(entry)?;
+            let config = typed_config(entry)?;
             let config = config.get("value").and_then(Value::as_object).unwrap_or(config);
             let providers = config.get("providers").and_then(Value::as_object);
             let takes = |provider: &Value| provider.get("forward") != Some(&Value::Bool(true));
@@ -78,18 +78,6 @@ impl Kind {
         }
         (!find(entry).is_empty()).then_some(Self::Verifier { takes_token: false })
     }
-}
-
-/// Whether `entry` is Envoy's own filter `name`.
-pub(super) fn is(entry: &Value, name: &str) -> bool {
-    let kind =
-        configuration(entry).and_then(|config| member(config, "type_url").or_else(|| config.get("@type")));
-    let name = format!("envoy.extensions.filters.http.{name}.");
-    kind.and_then(Value::as_str).is_some_and(|kind| kind.contains(&name))
-}
-
-fn configuration(entry: &Value) -> Option<&Object> {
-    member(entry.as_object()?, "typed_config")?.as_object()
 }
 
 /// Whether `plugin` is what stands in `entry`, or somewhere in it.

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::find::member;
-use super::order::is;
+use super::find::{is, member};
 use crate::base::json::Object;
 
 /// Advice about the routes of `manager`, as far as they stand in the same file, for the filter `plugin` with `policy`.

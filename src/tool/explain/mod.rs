@@ -30,7 +30,7 @@ use crate::base::time::UnixTime;
 #[derive(Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    policy: super::cli::PolicyArgs,
+    policy: command::PolicyArgs,
     /// Read the request from standard input, as a line of `scopegate decide`.
     #[arg(long, conflicts_with_all = ["method", "scheme", "authority", "path", "headers", "token", "replies", "route", "route_rule", "client_cert_sha256"])]
     line: bool,

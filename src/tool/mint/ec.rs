@@ -3,7 +3,7 @@
 use p256::ecdsa::signature::hazmat::PrehashSigner as _;
 use serde_json::{Map, Value};
 
-use super::key::{self, MintError};
+use super::jwk::{self, MintError};
 use crate::base::base64url;
 use crate::jose::hash::HashName;
 
@@ -25,7 +25,7 @@ impl Pair {
         /// A number of a curve's length is a key nearly always; that a hundred in a row are none does not happen.
         const TRIES: usize = 100;
         for _ in 0..TRIES {
-            let mut scalar = key::random::<66>()?.to_vec();
+            let mut scalar = jwk::random::<66>()?.to_vec();
             scalar.truncate(curve.length());
             if let (Curve::P521, Some(first)) = (curve, scalar.first_mut()) {
                 *first &= 1;
@@ -38,7 +38,7 @@ impl Pair {
     }
 
     pub(super) fn read(curve: Curve, members: &Map<String, Value>) -> Result<Self, MintError> {
-        let scalar = key::bytes(members, "d")?;
+        let scalar = jwk::bytes(members, "d")?;
         let fits = members.get("crv").and_then(Value::as_str) == Some(curve.name());
         let pair = if fits && scalar.len() == curve.length() { Self::of(curve, &scalar) } else { None };
         pair.ok_or_else(|| MintError::new(format!("`d` is no private key of {}", curve.name())))

@@ -3,18 +3,18 @@
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Map, Value};
 
-use super::key::{self, MintError};
+use super::jwk::{self, MintError};
 use crate::base::base64url;
 
 pub(super) struct Pair(SigningKey);
 
 impl Pair {
     pub(super) fn generate() -> Result<Self, MintError> {
-        key::random().map(|seed| Self(SigningKey::from_bytes(&seed)))
+        jwk::random().map(|seed| Self(SigningKey::from_bytes(&seed)))
     }
 
     pub(super) fn read(members: &Map<String, Value>) -> Result<Self, MintError> {
-        let seed = key::bytes(members, "d")?;
+        let seed = jwk::bytes(members, "d")?;
         let seed = seed.try_into().map_err(|_| MintError::new("`d` is not 32 bytes long"))?;
         Ok(Self(SigningKey::from_bytes(&seed)))
     }

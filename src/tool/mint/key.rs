@@ -1,9 +1,8 @@
 //! A private key of any algorithm: made, written as a JWK, read back, used to sign.
 
-use core::fmt;
-
 use serde_json::{Map, Value, json};
 
+use super::jwk::{MintError, text};
 use super::{ec, ed25519, oct, rsa};
 use crate::base::base64url;
 use crate::jose::algorithm::Algorithm;
@@ -25,24 +24,6 @@ enum Material {
     Ed25519(ed25519::Pair),
     Oct(oct::Shared),
 }
-
-/// Why a key cannot be made, read or used. Shows no key material.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct MintError(String);
-
-impl MintError {
-    pub(super) fn new(problem: impl Into<String>) -> Self {
-        Self(problem.into())
-    }
-}
-
-impl fmt::Display for MintError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl core::error::Error for MintError {}
 
 impl PrivateKey {
     /// A new key for `algorithm`, from the system's random source. RSA keys have [`DEFAULT_RSA_BITS`].
@@ -227,24 +208,6 @@ fn usual_algorithm(members: &Map<String, Value>) -> Result<Algorithm, MintError>
 /// The names of all algorithms, for messages.
 pub(in crate::tool) fn names() -> String {
     Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(", ")
-}
-
-fn text<'v>(members: &'v Map<String, Value>, name: &str) -> Option<&'v str> {
-    members.get(name)?.as_str()
-}
-
-/// The bytes of the base64url member `name`.
-pub(super) fn bytes(members: &Map<String, Value>, name: &str) -> Result<Vec<u8>, MintError> {
-    let problem = || MintError::new(format!("`{name}` is missing or not base64url: is this a private JWK?"));
-    base64url::decode(text(members, name).ok_or_else(problem)?).ok_or_else(problem)
-}
-
-/// Fills an array from the system's random source.
-pub(super) fn random<const N: usize>() -> Result<[u8; N], MintError> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| MintError::new(format!("no random numbers from the system: {error}")))?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

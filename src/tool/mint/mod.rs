@@ -7,11 +7,13 @@
 
 mod ec;
 mod ed25519;
+mod jwk;
 mod key;
 mod oct;
 mod proof;
 mod rsa;
 
 pub use self::rsa::RsaSigner;
-pub use key::{DEFAULT_RSA_BITS, MintError, PrivateKey};
+pub use jwk::MintError;
+pub use key::{DEFAULT_RSA_BITS, PrivateKey};
 pub use proof::Subject;

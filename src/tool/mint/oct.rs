@@ -4,7 +4,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Map, Value};
 use sha2::{Sha256, Sha384, Sha512};
 
-use super::key::{self, MintError};
+use super::jwk::{self, MintError};
 use crate::base::base64url;
 use crate::base::secret::Secret;
 use crate::jose::hash::HashName;
@@ -13,12 +13,12 @@ pub(super) struct Shared(Secret<Vec<u8>>);
 
 impl Shared {
     pub(super) fn generate(hash: HashName) -> Result<Self, MintError> {
-        let bytes = key::random::<64>()?;
+        let bytes = jwk::random::<64>()?;
         Ok(Self(Secret::new(bytes.into_iter().take(hash.length()).collect())))
     }
 
     pub(super) fn read(members: &Map<String, Value>) -> Result<Self, MintError> {
-        key::bytes(members, "k").map(|bytes| Self(Secret::new(bytes)))
+        jwk::bytes(members, "k").map(|bytes| Self(Secret::new(bytes)))
     }
 
     pub(super) fn members(&self) -> Vec<(&'static str, String)> {

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::key::{self, MintError, PrivateKey};
+use super::jwk::{self, MintError};
+use super::key::PrivateKey;
 use crate::base::base64url;
 use crate::base::time::UnixTime;
 use crate::jose::thumbprint;
@@ -56,7 +57,7 @@ impl PrivateKey {
         ]);
         whole.extend(header.clone());
         let said = json!({
-            "jti": base64url::encode(key::random::<16>()?),
+            "jti": base64url::encode(jwk::random::<16>()?),
             "htm": subject.method,
             "htu": subject.uri,
             "iat": subject.now.as_secs(),

@@ -8,7 +8,7 @@ use rsa::{BoxedUint, Pkcs1v15Sign, Pss, RsaPrivateKey};
 use serde_json::{Map, Value};
 use sha2::{Sha256, Sha384, Sha512};
 
-use super::key::{self, MintError};
+use super::jwk::{self, MintError};
 use crate::base::base64url;
 use crate::jose::hash::HashName;
 use crate::jose::sign::Signer;
@@ -27,7 +27,7 @@ impl Pair {
     }
 
     pub(super) fn read(members: &Map<String, Value>) -> Result<Self, MintError> {
-        let number = |name| key::bytes(members, name).map(|bytes| BoxedUint::from_be_slice_vartime(&bytes));
+        let number = |name| jwk::bytes(members, name).map(|bytes| BoxedUint::from_be_slice_vartime(&bytes));
         let primes = vec![number("p")?, number("q")?];
         RsaPrivateKey::from_components(number("n")?, number("e")?, number("d")?, primes)
             .map(Self)
