@@ -15,6 +15,7 @@
 //!
 //! A module imports only from layers above it in this table, and never from a sibling on its own line;
 //! `tests/layers.rs` reads the table and checks every import. <!-- shown by tests/layers.rs::imports_run_one_way -->
+//! No file of a module imports another that imports it, but for those that are listed there. <!-- shown by tests/layers.rs::no_file_imports_one_that_imports_it -->
 //!
 //! | layer | modules | knows |
 //! | --- | --- | --- |
