@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(header(json!({"groups": ["a", "b"]}), "groups").as_deref(), Some("a,b"));
         assert_eq!(header(json!({"scope": "b a"}), "scope").as_deref(), Some("b a"));
         assert_eq!(header(json!({"scope": ["b", "a"]}), "scope").as_deref(), Some("b a"));
-        let longest = "x".repeat(LONGEST);
+        let longest = "x".repeat(8192);
         assert_eq!(header(json!({"c": longest}), "c"), Some(longest));
         assert_eq!(header(json!({"realm": {"id": "x"}}), "/realm/id").as_deref(), Some("x"));
     }
@@ -89,7 +89,7 @@ mod tests {
             json!("caf\u{e9}"),
             json!(" a"),
             json!(""),
-            json!("x".repeat(LONGEST + 1)),
+            json!("x".repeat(8193)),
             json!(["a,b", "c"]),
             json!([["a"]]),
             json!({"a": 1}),
