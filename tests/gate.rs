@@ -15,6 +15,8 @@ use scopegate::http::message::{Answer, Callout, Reply};
 use scopegate::jose::verify::NoAccelerator;
 use serde_json::{Value, json};
 
+#[path = "gate/candidates.rs"]
+mod candidates;
 #[path = "gate/certificates.rs"]
 mod certificates;
 #[path = "gate/clock.rs"]
@@ -87,6 +89,11 @@ fn open_with(gate: &mut Gate, id: u32, fields: &[(&str, &str)], now: UnixTime) -
 
 fn open(gate: &mut Gate, id: u32, token: &str, now: UnixTime) -> Step {
     open_with(gate, id, &[("authorization", &format!("Bearer {token}"))], now)
+}
+
+/// This many milliseconds after the start.
+fn after(milliseconds: i64) -> UnixTime {
+    UnixTime::from_millis(START * 1000 + milliseconds)
 }
 
 fn ask(gate: &mut Gate, now: UnixTime) -> Vec<(AskId, Callout)> {

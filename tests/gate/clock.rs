@@ -6,7 +6,8 @@ use scopegate::base::time::UnixTime;
 use serde_json::json;
 
 use super::{
-    START, Slots, active, answer, answer_status, ask, asking, at, gate, open, parked, reason, settled, worker,
+    START, Slots, active, after, answer, answer_status, ask, asking, at, gate, open, parked, reason, settled,
+    worker,
 };
 
 #[test]
@@ -64,4 +65,33 @@ fn a_clock_that_is_set_keeps_nobody_waiting_longer_and_no_breaker_open() {
             assert!(parked(&open(&mut gate, 91, "new", at(6 + step + 31))), "{status} {step}");
         }
     }
+}
+
+#[test]
+fn a_clock_that_is_set_back_is_noticed_by_whichever_door_comes_next() {
+    // By the one through which questions go out: the answer has its time.
+    let mut gate = gate(&asking());
+    assert!(parked(&open(&mut gate, 1, "token", at(100))));
+    let asks = ask(&mut gate, at(40));
+    assert!(gate.expire(at(41)).is_empty());
+    assert_eq!(answer(&mut gate, asks[0].0, &active(), at(41)).len(), 1);
+
+    // By the one through which answers come in: they are remembered for their time.
+    let mut gate = self::gate(&asking());
+    assert!(parked(&open(&mut gate, 1, "token", at(100))));
+    let asks = ask(&mut gate, at(100));
+    assert_eq!(answer(&mut gate, asks[0].0, &active(), at(40)).len(), 1);
+    assert_eq!(reason(&settled(open(&mut gate, 2, "token", at(99)))), "admitted");
+    assert!(parked(&open(&mut gate, 3, "token", at(100))));
+
+    // By the one through which others are followed: nobody knows any more how long another worker has had its turn.
+    let slots = Rc::new(Slots::default());
+    let (mut one, mut two) = (worker(&asking(), &slots), worker(&asking(), &slots));
+    for worker in [&mut one, &mut two] {
+        assert!(parked(&open(worker, 1, "token", at(0))));
+    }
+    assert_eq!((ask(&mut one, at(0)).len(), ask(&mut two, at(0)).len()), (1, 0));
+    assert!(two.follow(after(1500)).is_empty() && two.is_following());
+    assert!(two.follow(after(500)).is_empty());
+    assert_eq!(ask(&mut two, after(500)).len(), 1);
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use scopegate::base::time::UnixTime;
 use scopegate::gate::shared::SharedSlots;
-use scopegate::gate::{AskId, Event, Gate};
+use scopegate::gate::{AskId, Event, Gate, RequestId};
 use scopegate::http::message::{Answer, Reply};
 use scopegate::jose::algorithm::Algorithm;
 use scopegate::tool::mint::PrivateKey;
@@ -55,7 +55,7 @@ fn sealed(mut policy: Value) -> Value {
 }
 
 /// A worker; no two have the same random source.
-fn worker(policy: &Value, slots: &Rc<Slots>, own: u8) -> Gate {
+pub(super) fn worker(policy: &Value, slots: &Rc<Slots>, own: u8) -> Gate {
     let policy = scopegate::config::compile(policy, &|_| None).unwrap();
     let accelerator = Rc::new(scopegate::jose::verify::NoAccelerator);
     let gate = Gate::new(Rc::new(policy), [own; 16], accelerator);
@@ -485,6 +485,23 @@ fn who_waits_for_a_fetch_of_another_worker_is_woken_by_it() {
     answer(&mut one, sent[0], &set(&[&first]), at(1));
     let woken = two.follow(at(1));
     assert_eq!(woken.iter().map(|woken| reason(&woken.verdict)).collect::<Vec<_>>(), ["admitted"]);
+}
+
+#[test]
+fn a_fetch_of_another_worker_that_failed_is_made_again_for_whoever_waits_and_for_nobody_else() {
+    for waits in [true, false] {
+        let first = key("first");
+        let (_, mut one, mut two) = two(&sealed(verifying(by_uri(json!({})))));
+        let sent = tick(&mut one, at(0));
+        assert!(parked(&open(&mut two, 1, &token(&first), at(0))));
+        assert!(ask(&mut two, at(0)).is_empty() && two.is_following());
+        if !waits {
+            two.close(RequestId(1));
+        }
+        assert_eq!(failed(&mut one, sent[0], at(1)), [""; 0]);
+        assert!(two.follow(at(1)).is_empty() && !two.is_following());
+        assert_eq!(ask(&mut two, at(1)).len(), usize::from(waits));
+    }
 }
 
 #[test]

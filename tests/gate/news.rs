@@ -179,7 +179,7 @@ fn a_refusal_that_this_worker_cannot_read_ends_the_old_answer() {
 }
 
 /// Has 60 questions about unknown tokens fail, 100 ms apart; until when.
-fn fail(gate: &mut Gate, from: i64) -> UnixTime {
+pub(super) fn fail(gate: &mut Gate, from: i64) -> UnixTime {
     let mut now = at(from);
     for id in 0..60u32 {
         now = UnixTime::from_millis((START + from) * 1000 + i64::from(id) * 100);

@@ -5,6 +5,7 @@ use scopegate::gate::{Event, Step};
 use scopegate::http::message::Reply;
 use serde_json::{Value, json};
 
+use super::news::fail;
 use super::{
     START, active, answer, answer_status, ask, asking, at, gate, judged, open, parked, reason, settled,
 };
@@ -181,4 +182,42 @@ fn an_issuer_that_cannot_be_reached_is_left_alone_for_a_while() {
     let asks = ask(&mut gate, later);
     assert_eq!(answer(&mut gate, asks[0].0, &active(), later).len(), 2);
     assert!(parked(&open(&mut gate, 203, "other", later)), "it is back");
+}
+
+#[test]
+fn questions_that_nobody_answers_in_time_open_the_circuit_breaker() {
+    let mut gate = gate(&asking());
+    for number in 0..5u32 {
+        let now = i64::from(number) * 3;
+        assert!(parked(&open(&mut gate, number, &format!("t{number}"), at(now))), "{number}");
+        assert_eq!(ask(&mut gate, at(now)).len(), 1);
+        assert_eq!(gate.expire(at(now + 3)).len(), 1);
+    }
+    assert!(gate.take_events().iter().any(|event| matches!(event, Event::CircuitOpened { .. })));
+    assert_eq!(reason(&settled(open(&mut gate, 9, "new", at(15)))), "issuer_unavailable");
+}
+
+#[test]
+fn an_old_answer_serves_while_the_circuit_breaker_is_open_whoever_opened_it() {
+    let mut gate = gate(&serving_stale());
+    assert_eq!(judged(&mut gate, 0, "known", Some(&active()), at(0)), "admitted");
+    let now = fail(&mut gate, 10);
+    assert_eq!(reason(&settled(open(&mut gate, 100, "known", now))), "admitted");
+    assert!(gate.take_events().iter().any(|event| matches!(event, Event::StaleServed { .. })));
+    assert_eq!(reason(&settled(open(&mut gate, 101, "stranger", now))), "issuer_unavailable");
+}
+
+#[test]
+fn an_issuer_that_asks_to_wait_is_no_outage_for_which_an_old_answer_would_serve() {
+    for (status, expected) in [(500, "admitted"), (429, "issuer_unavailable")] {
+        let mut gate = gate(&serving_stale());
+        for token in ["one", "two"] {
+            assert_eq!(judged(&mut gate, 1, token, Some(&active()), at(0)), "admitted");
+        }
+        assert_eq!(judged(&mut gate, 2, "two", None, at(10)), "issuer_unavailable");
+        assert!(parked(&open(&mut gate, 3, "one", at(11))));
+        let asks = ask(&mut gate, at(11));
+        let woken = answer_status(&mut gate, asks[0].0, status, &[], at(11));
+        assert_eq!(reason(&woken[0].verdict), expected, "{status}");
+    }
 }

@@ -1,9 +1,16 @@
 //! Who waits for what, who is woken, and how many may wait.
 
-use scopegate::gate::{Gate, RequestId, Verdict};
-use serde_json::{Value, json};
+use std::rc::Rc;
 
-use super::{active, answer, ask, asking, at, gate, judged, open, open_with, parked, reason, settled};
+use scopegate::gate::{Gate, RequestId, Verdict};
+use scopegate::jose::algorithm::Algorithm;
+use scopegate::tool::mint::PrivateKey;
+use serde_json::{Map, Value, json};
+
+use super::{
+    START, Slots, active, after, answer, answer_status, ask, asking, at, gate, judged, open, open_with,
+    parked, reason, settled, worker,
+};
 
 #[test]
 fn one_question_serves_everybody_who_waits() {
@@ -68,6 +75,48 @@ fn nothing_waits_past_its_deadline() {
     assert!(answer(&mut gate, asks[0].0, &active(), at(4)).is_empty(), "too late");
     assert!(parked(&open(&mut gate, 2, "token", at(4))), "what came too late was not believed");
     assert_eq!(ask(&mut gate, at(4)).len(), 1);
+}
+
+#[test]
+fn whoever_waits_for_keys_waits_for_as_long_as_three_callouts_may_take() {
+    let key = PrivateKey::generate(Algorithm::Es256, Some("k")).unwrap();
+    let mut gate = gate(&json!({
+        "issuers": {"corp": {"issuer": "https://idp.example.com", "audiences": "any",
+                             "jwt": {"jwks": {"discover": true, "cluster": "idp", "timeout": "1s"}}}},
+        "rules": [{"name": "all", "require": {}}],
+    }));
+    let token = key.sign(&Map::new(), &json!({"iss": "https://idp.example.com", "exp": START + 60})).unwrap();
+    assert!(parked(&open(&mut gate, 1, &token, at(0))));
+    assert_eq!(ask(&mut gate, at(0)).len(), 1);
+    assert!(gate.expire(after(3199)).is_empty());
+    assert_eq!(reason(&gate.expire(after(3200))[0].verdict), "issuer_unavailable");
+}
+
+#[test]
+fn a_request_that_looks_again_for_one_answer_waits_no_longer_for_it() {
+    let slots = Rc::new(Slots::default());
+    let (mut one, mut two) = (worker(&asking(), &slots), worker(&asking(), &slots));
+    assert!(parked(&open(&mut one, 1, "token", at(0))));
+    let asks = ask(&mut one, at(0));
+    assert!(parked(&open(&mut two, 1, "token", at(0))) && ask(&mut two, at(0)).is_empty());
+    answer_status(&mut one, asks[0].0, 500, &[], after(1900));
+    assert!(two.follow(after(1900)).is_empty());
+    assert_eq!(ask(&mut two, after(1900)).len(), 1, "it asks for itself");
+    assert!(two.expire(after(2199)).is_empty());
+    assert_eq!(two.expire(after(2200)).len(), 1);
+}
+
+#[test]
+fn a_request_waits_for_each_issuer_that_is_asked_in_turn() {
+    let mut policy = two_issuers();
+    policy["rules"] = json!([{"name": "all", "require": {}}]);
+    let mut gate = gate(&policy);
+    assert!(parked(&open(&mut gate, 1, "token", at(0))));
+    let asks = ask(&mut gate, at(0));
+    assert!(answer(&mut gate, asks[0].0, &json!({"active": false}), after(1900)).is_empty());
+    assert_eq!(ask(&mut gate, after(1900)).len(), 1);
+    assert!(gate.expire(after(4099)).is_empty());
+    assert_eq!(gate.expire(after(4100)).len(), 1);
 }
 
 #[test]
@@ -195,6 +244,7 @@ fn a_flood_of_new_tokens_leaves_places_for_those_that_were_active_lately() {
     assert_eq!(ask(&mut gate, at(0)).len(), 384);
     assert_eq!(reason(&settled(open(&mut gate, 385, "flood-385", at(0)))), "overloaded");
     assert_eq!(judged(&mut gate, 386, "known", Some(&active()), at(0)), "admitted");
+    assert!(parked(&open(&mut gate, 387, "flood-1", at(0))), "whose question is out already waits for it");
 }
 
 #[test]

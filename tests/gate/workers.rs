@@ -117,6 +117,33 @@ fn an_answer_is_shared_for_no_longer_than_it_calls_the_token_good() {
 }
 
 #[test]
+fn workers_share_answers_whatever_their_own_random_sources_are() {
+    let slots = Rc::new(Slots::default());
+    let (mut one, mut two) =
+        (super::keys::worker(&asking(), &slots, 1), super::keys::worker(&asking(), &slots, 2));
+    assert!(parked(&open(&mut one, 1, "token", at(0))));
+    let asks = ask(&mut one, at(0));
+    assert_eq!(answer(&mut one, asks[0].0, &active(), at(0)).len(), 1);
+    assert_eq!(reason(&settled(open(&mut two, 1, "token", at(1)))), "admitted");
+}
+
+#[test]
+fn a_question_that_one_worker_gives_up_is_for_another_one_to_ask() {
+    let slots = Rc::new(Slots::default());
+    let (mut one, mut two) = (worker(&asking(), &slots), worker(&asking(), &slots));
+    super::news::fail(&mut one, 0);
+    // Its circuit breaker is half-open: there is a trial for four strangers.
+    for id in 100..105 {
+        assert!(parked(&open(&mut one, id, &format!("new-{id}"), at(30))), "{id}");
+    }
+    assert_eq!(ask(&mut one, at(30)).len(), 4);
+    for (token, asks) in [("new-103", 0), ("new-104", 1)] {
+        assert!(parked(&open(&mut two, 1, token, at(30))), "{token}");
+        assert_eq!(ask(&mut two, at(30)).len(), asks, "{token}");
+    }
+}
+
+#[test]
 fn workers_with_the_same_question_ask_it_once() {
     let slots = Rc::new(Slots::default());
     let (mut one, mut two) = (worker(&asking(), &slots), worker(&asking(), &slots));
