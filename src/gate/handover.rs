@@ -90,8 +90,7 @@ fn is_same(issuer: &Issuer, former: &Issuer) -> bool {
         (Keys::Fetched(one), Keys::Fetched(other)) => one == other,
         (Keys::Inline(_) | Keys::Fetched(_), _) => false,
     };
-    issuer.introspection.is_some()
-        && issuer.name == former.name
+    issuer.name == former.name
         && issuer.expect == former.expect
         && issuer.introspection == former.introspection
         && issuer.keys.len() == former.keys.len()

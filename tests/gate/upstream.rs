@@ -240,3 +240,15 @@ fn a_rule_says_for_itself_whether_the_token_stays() {
         assert_eq!(stays(&mut gate, "silent"), (silent, silent));
     }
 }
+
+#[test]
+fn a_field_that_comes_often_is_taken_out_once() {
+    let mut policy = asking();
+    policy["upstream"] = json!({"headers": {"x-sub": "sub"}});
+    policy["rules"] = json!([{"name": "all", "access": "anonymous"}]);
+    let fields = [("x-sub", "root"), ("x-sub", "admin"), ("x_sub", "root"), ("x-sub", "")];
+    let Verdict::Admit { edits, .. } = settled(open_with(&mut gate(&policy), 1, &fields, at(0))) else {
+        panic!("refused")
+    };
+    assert_eq!(edits.remove.iter().map(|name| &**name).collect::<Vec<_>>(), ["x-sub", "x_sub"]);
+}
