@@ -109,7 +109,7 @@ fn a_token_that_nobody_here_verifies_is_asked_about_where_it_names_an_issuer_or_
 fn what_is_no_signed_token_is_for_whoever_is_asked_and_else_is_told_what_it_is() {
     let key = PrivateKey::generate(Algorithm::Es256, Some("k")).unwrap();
     let verified = json!({"a": verifying(&key, "https://a.example.com")});
-    let mut with = |cluster: &str, asked: Value| {
+    let with = |cluster: &str, asked: Value| {
         let mut issuers = verified.clone();
         issuers[cluster] = asked;
         issuers

@@ -381,16 +381,19 @@ fn what_an_issuer_said_goes_over_while_its_keys_are_the_same() {
         policy["issuers"]["idp"]["jwt"] = json!({"jwks": jwks});
         gate(&policy)
     };
-    let mut before = of(json!([inline(&one)]));
-    assert_eq!(super::judged(&mut before, 1, "token-1", Some(&super::active()), at(0)), "admitted");
-    for (jwks, goes_over) in [
-        (json!([inline(&one)]), true),
-        (json!([inline(&two)]), false),
-        (json!([inline(&one), inline(&two)]), false),
-        (json!([by_uri(json!({}))]), false),
+    let fetched = by_uri(json!({}));
+    for (before, after, goes_over) in [
+        (json!([inline(&one)]), json!([inline(&one)]), true),
+        (json!([inline(&one)]), json!([inline(&two)]), false),
+        (json!([inline(&one)]), json!([inline(&one), inline(&two)]), false),
+        (json!([inline(&one)]), json!([fetched]), false),
+        (json!([fetched]), json!([fetched]), true),
+        (json!([fetched]), json!([by_uri(json!({"uri": "https://idp.example.com/other"}))]), false),
     ] {
-        let mut after = of(jwks.clone()).taking_over([&before]);
-        assert_eq!(!parked(&open(&mut after, 1, "token-1", at(1))), goes_over, "{jwks}");
+        let mut former = of(before.clone());
+        assert_eq!(super::judged(&mut former, 1, "token-1", Some(&super::active()), at(0)), "admitted");
+        let mut next = of(after.clone()).taking_over([&former]);
+        assert_eq!(!parked(&open(&mut next, 1, "token-1", at(1))), goes_over, "{before} {after}");
     }
 }
 
