@@ -276,3 +276,21 @@ fn so_many_tokens_are_paused_one_by_one_and_the_first_makes_room() {
     }
     assert_eq!(pause(512), Admission::Ask);
 }
+
+#[test]
+fn whatever_happens_makes_it_new_no_longer() {
+    assert!(CircuitBreaker::default().is_new());
+    for (standing, failure) in [
+        (ActiveLately, Failure::ServerError),
+        (ActiveLately, Failure::Unreached),
+        (Unknown, Failure::Unreached),
+        (Unknown, Failure::TooMany(None)),
+    ] {
+        let mut breaker = CircuitBreaker::default();
+        breaker.failed(token(0), standing, failure, at(0));
+        assert!(!breaker.is_new(), "{standing:?} {failure:?}");
+    }
+    let mut breaker = CircuitBreaker::default();
+    breaker.succeeded(at(0));
+    assert!(!breaker.is_new());
+}
