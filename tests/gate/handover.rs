@@ -1,6 +1,8 @@
 //! What goes over to the next policy where there is little room for it.
 
 use scopegate::base::time::UnixTime;
+use scopegate::jose::algorithm::Algorithm;
+use scopegate::tool::mint::PrivateKey;
 use serde_json::{Value, json};
 
 use super::{START, active, answer_status, ask, asking, at, gate, judged, open, parked, reason, settled};
@@ -70,4 +72,33 @@ fn a_pause_goes_over_from_a_policy_under_which_the_issuer_has_answered_nothing_e
         let mut next = gate(&policy).taking_over(formers);
         assert_eq!(reason(&settled(open(&mut next, 9, "new", now))), "issuer_unavailable");
     }
+}
+
+#[test]
+fn an_answer_goes_over_while_its_issuer_has_the_same_name_and_wants_the_same_of_tokens() {
+    let key = PrivateKey::generate(Algorithm::Es256, Some("k")).unwrap();
+    let of = |name: &str, skew: &str| {
+        let mut policy = asking();
+        let mut issuer = policy["issuers"]["idp"].take();
+        issuer["issuer"] = json!("https://idp.example.com");
+        issuer["introspection"]["iss"] = json!("optional");
+        issuer["jwt"] = json!({"jwks": {"inline": {"keys": [key.public_jwk()]}}, "clock_skew": skew});
+        policy["issuers"] = json!({name: issuer});
+        gate(&policy)
+    };
+    let mut before = of("idp", "60s");
+    assert_eq!(judged(&mut before, 1, "token", Some(&active()), at(0)), "admitted");
+    for (name, skew, goes_over) in [("idp", "60s", true), ("other", "60s", false), ("idp", "5s", false)] {
+        let mut after = of(name, skew).taking_over([&before]);
+        assert_eq!(!parked(&open(&mut after, 1, "token", at(1))), goes_over, "{name} {skew}");
+    }
+}
+
+#[test]
+fn what_a_gate_with_another_clock_knows_does_not_go_over() {
+    let policy = asking();
+    let (first, mut stranger) = (gate(&policy), gate(&policy));
+    assert_eq!(judged(&mut stranger, 1, "token", Some(&active()), at(0)), "admitted");
+    let mut next = gate(&policy).taking_over([&first, &stranger]);
+    assert!(parked(&open(&mut next, 1, "token", at(1))));
 }
