@@ -213,11 +213,18 @@ fn check(token: &[u8], ours: Option<&Signed>, place: &Place) {
 
 /// What says that a JWT is no access token, and that its sender has to prove something.
 fn kinds(typ: Option<&str>, claims: &Map<String, Value>) {
-    let word = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
+    // A token of a kind is called by the kind alone, or as such a token: `Refresh`, `refresh_token`.
+    let word = |name: &str| {
+        let text = claims.get(name).and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
+        let letters: String = text.chars().filter(char::is_ascii_lowercase).collect();
+        letters.strip_suffix("token").map(str::to_owned).unwrap_or(letters)
+    };
     let (kind, purpose) = (word("typ"), word("token_use"));
-    let for_the_issuer = ["refresh", "offline", "logout"].contains(&kind.as_str())
-        || ["token_type", "type", "token_use"].iter().any(|name| word(name) == "refresh");
-    let login = kind == "id" || purpose == "id" || claims.contains_key("c_hash");
+    let called = |kinds: &[&str]| {
+        ["typ", "token_use", "token_type", "type"].iter().any(|name| kinds.contains(&&*word(name)))
+    };
+    let for_the_issuer = called(&["refresh", "offline", "logout"]);
+    let login = called(&["id"]) || claims.contains_key("c_hash");
     let access = typ.is_some_and(|typ| {
         ["at+jwt", "application/at+jwt"].iter().any(|access| typ.eq_ignore_ascii_case(access))
     }) || claims.contains_key("scope")

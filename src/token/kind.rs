@@ -56,23 +56,50 @@ pub fn other_claims(typ: Option<&str>, claims: &Object, accepts_id_tokens: bool)
     id_token.or(like_id_token.filter(|_| !is_access_token)).filter(|_| !accepts_id_tokens)
 }
 
+/// The claims that call a token by its kind (Keycloak's, Cognito's, and those of Django's Simple JWT and
+/// Flask-JWT-Extended), each with the words for a refresh, an offline, a logout and an ID token.
+const KINDS: [(&str, [&str; 4]); 4] = [
+    (
+        "typ",
+        [
+            "its claim typ is Refresh",
+            "its claim typ is Offline",
+            "its claim typ is Logout",
+            "it is an ID token: its claim typ is ID",
+        ],
+    ),
+    (
+        "token_use",
+        [
+            "its claim token_use is refresh",
+            "its claim token_use is offline",
+            "its claim token_use is logout",
+            "it is an ID token: its claim token_use is id",
+        ],
+    ),
+    (
+        "token_type",
+        [
+            "its claim token_type is refresh",
+            "its claim token_type is offline",
+            "its claim token_type is logout",
+            "it is an ID token: its claim token_type is id",
+        ],
+    ),
+    (
+        "type",
+        [
+            "its claim type is refresh",
+            "its claim type is offline",
+            "its claim type is logout",
+            "it is an ID token: its claim type is id",
+        ],
+    ),
+];
+
 fn says(name: &str, value: &Value) -> Says {
-    let is = |word: &str| value.as_str().is_some_and(|value| value.eq_ignore_ascii_case(word));
     match name {
         "scope" | "scp" => Says::AccessToken,
-        // Keycloak's kinds of token.
-        "typ" if is("Bearer") || is("DPoP") => Says::AccessToken,
-        "typ" if is("Refresh") => Says::Other("its claim typ is Refresh"),
-        "typ" if is("Offline") => Says::Other("its claim typ is Offline"),
-        "typ" if is("Logout") => Says::Other("its claim typ is Logout"),
-        // Django's Simple JWT and Flask-JWT-Extended, which tell their tokens apart by nothing else.
-        "token_type" if is("refresh") => Says::Other("its claim token_type is refresh"),
-        "type" if is("refresh") => Says::Other("its claim type is refresh"),
-        "token_use" if is("refresh") => Says::Other("its claim token_use is refresh"),
-        "typ" if is("ID") => Says::IdToken("it is an ID token: its claim typ is ID"),
-        // Cognito's.
-        "token_use" if is("access") => Says::AccessToken,
-        "token_use" if is("id") => Says::IdToken("it is an ID token: its claim token_use is id"),
         // OpenID Connect Core sections 3.3.2.11, 3.1.3.6 and 2.
         "c_hash" => Says::IdToken("it is an ID token: it has the claim c_hash"),
         "at_hash" => Says::LikeIdToken(
@@ -81,6 +108,24 @@ fn says(name: &str, value: &Value) -> Says {
         "nonce" => Says::LikeIdToken(
             "it is like an ID token: it has the claim nonce, and nothing says that it is an access token",
         ),
+        _ => {
+            let words = KINDS.iter().find(|(claim, _)| *claim == name);
+            words.zip(value.as_str()).map_or(Says::Nothing, |((_, words), kind)| called(name, kind, *words))
+        }
+    }
+}
+
+/// What the claim `name` says with `kind`, which issuers write with and without `token` behind it: `refresh`,
+/// `refresh_token`, `RefreshToken`. Case and what is no letter do not count.
+fn called(name: &str, kind: &str, [refresh, offline, logout, id]: [&'static str; 4]) -> Says {
+    let letters = kind.chars().filter(char::is_ascii_alphabetic);
+    let folded: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
+    match (name, folded.strip_suffix("token").unwrap_or(&folded)) {
+        (_, "refresh") => Says::Other(refresh),
+        (_, "offline") => Says::Other(offline),
+        (_, "logout") => Says::Other(logout),
+        (_, "id") => Says::IdToken(id),
+        ("typ", "bearer" | "dpop") | ("token_use", "access") => Says::AccessToken,
         _ => Says::Nothing,
     }
 }
@@ -116,6 +161,31 @@ mod tests {
         ] {
             assert!(other(Some("at+jwt"), &claims).is_some(), "{claims}");
             assert_eq!(other_claims(None, claims.as_object().unwrap(), true), None, "{claims}");
+        }
+    }
+
+    #[test]
+    fn a_kind_counts_in_each_claim_and_spelling_that_issuers_have_for_it() {
+        for name in ["typ", "token_use", "token_type", "type"] {
+            for (kind, is_for_its_issuer) in [
+                ("refresh_token", true),
+                ("RefreshToken", true),
+                ("REFRESH TOKEN", true),
+                ("offline", true),
+                ("offline_token", true),
+                ("logout_token", true),
+                ("ID", false),
+                ("id_token", false),
+                ("Id-Token", false),
+            ] {
+                let claims = json!({name: kind, "scope": "a"});
+                assert!(other(Some("at+jwt"), &claims).is_some_and(|words| words.contains(name)), "{claims}");
+                let accepted = other_claims(None, claims.as_object().unwrap(), true);
+                assert_eq!(accepted.is_some(), is_for_its_issuer, "{claims}");
+            }
+            for kind in ["access_token", "offline_access", "token", "valid", "refreshable", "not refresh"] {
+                assert_eq!(other(None, &json!({name: kind})), None, "{name} {kind}");
+            }
         }
     }
 
