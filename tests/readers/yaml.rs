@@ -29,6 +29,11 @@ pub(crate) fn trials() -> Vec<Trial> {
     } else {
         ignored("yaml::pyyaml (not installed: apt-get install python3-yaml)")
     });
+    trials.push(if python {
+        trial("yaml::pyyaml_differs_within_brackets_on_what_has_to_be_quoted_there", within_brackets)
+    } else {
+        ignored("yaml::within_brackets (needs PyYAML)")
+    });
     trials.push(if others && python {
         trial("yaml::somebody_differs_on_each_scalar_that_has_to_be_quoted", differences)
     } else {
@@ -130,12 +135,26 @@ fn same(one: &Value, other: &Value) -> bool {
 type Ask = fn(&Path, &[&str]) -> Vec<Value>;
 
 fn alike(name: &str, ask: Ask) {
-    let scalars = scalars(&["alike", "strict"]);
+    let scalars = scalars(&["alike", "strict", "within"]);
     let read = ask(&places::scratch(&format!("yaml-{name}")).unwrap(), &scalars);
     let ours = ask_tool(&scalars);
     assert!(scalars.len() > 200 && read.len() == scalars.len());
     for ((scalar, ours), theirs) in scalars.iter().zip(&ours).zip(&read) {
         assert!(same(ours, theirs), "{scalar}: {ours} here, {theirs} there");
+    }
+}
+
+fn within_brackets() {
+    let mut scalars = scalars(&["alike", "strict", "within"]);
+    let quoted = self::scalars(&["within"]);
+    scalars.retain(|scalar| !scalar.contains(['[', ']', '{', '}', ',']));
+    let mappings: Vec<String> = scalars.iter().map(|scalar| format!("{{a: {scalar}}}")).collect();
+    let mappings: Vec<&str> = mappings.iter().map(String::as_str).collect();
+    let read = ask_python(&places::scratch("yaml-within").unwrap(), &mappings);
+    let ours = ask_tool(&mappings);
+    assert!(scalars.len() > 200 && quoted.len() > 5);
+    for ((scalar, ours), theirs) in scalars.iter().zip(&ours).zip(&read) {
+        assert_eq!(ours != theirs, quoted.contains(scalar), "{scalar}: {ours} here, {theirs} there");
     }
 }
 

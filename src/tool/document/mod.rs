@@ -262,6 +262,28 @@ mod tests {
     }
 
     #[test]
+    fn what_envoy_or_kubectl_refuse_within_brackets_has_to_be_quoted_there_alone() {
+        for (text, places) in [
+            ("policy: {uri: https://a.test/b?c=d, e: f}", &["uri"][..]),
+            (
+                "policy:\n  rules:\n    - {match: {paths: [/a, :b]}, x?: 1}",
+                &["rules[0].match.paths[1]", "rules[0][\"x?\"]"],
+            ),
+            ("policy: {a: {b: [{c: d?}]}, e: f}\nx: {y: z?}", &["a.b[0].c"]),
+            (
+                "policy:\n  uri: https://a.test/b?c=d\n  list: [a]\n  more: :b?\n  last?: {a: b}\n  paths:\n  - :c",
+                &[],
+            ),
+            ("policy: {uri: \"https://a.test/b?c=d\", 'x?': ':b', a: b:c}", &[]),
+            ("{\"policy\": {\"a\": \"b?\"}}", &[]),
+        ] {
+            let (told, _) = differences(text);
+            let found: Vec<_> = told.iter().filter_map(|told| told.split(": ").next()).collect();
+            assert_eq!(found, places, "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_quoted_or_json_is_read_alike() {
         for text in [
             "policy: {a: 'NO', \"y\": \"0123\", b: '1.5'}",

@@ -53,6 +53,14 @@ pub(super) fn difference(text: &str) -> Option<Reason> {
     None
 }
 
+/// As [`difference`], for a plain scalar within `{}` or `[]`: there a `?` begins a key for Envoy, and a first `:` ends
+/// one for kubectl, and they refuse the whole file.
+pub(super) fn difference_in_flow(text: &str) -> Option<Reason> {
+    let is_told = text.contains('?') || text.starts_with(':');
+    let within = ("is a text in YAML 1.2, and within {} or [] a mistake for Envoy or kubectl", QUOTES);
+    difference(text).or_else(|| is_told.then_some(within))
+}
+
 /// As [`difference`], for the key of a mapping, which has to be a text for everybody.
 pub(super) fn difference_of_key(text: &str) -> Option<Reason> {
     match value(text) {
@@ -170,12 +178,14 @@ mod tests {
         for line in SCALARS.lines().filter(|line| !line.starts_with('#')) {
             let (kind, scalars) = line.split_once(": ").unwrap();
             for text in scalars.split(' ') {
-                let quoted = match kind {
-                    "alike" => false,
-                    "differ" | "strict" => true,
+                let (quoted, within) = match kind {
+                    "alike" => (false, false),
+                    "differ" | "strict" => (true, true),
+                    "within" => (false, true),
                     other => panic!("{other}"),
                 };
-                wrong.extend((difference(text).is_some() != quoted).then_some(text));
+                let found = (difference(text).is_some(), difference_in_flow(text).is_some());
+                wrong.extend((found != (quoted, within)).then_some(text));
                 count += 1;
             }
         }

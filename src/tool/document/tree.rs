@@ -7,7 +7,9 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use granit_parser::{
+    ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput, StructureStyle, Tag,
+};
 use serde_json::Value;
 
 use super::Unreadable;
@@ -48,6 +50,7 @@ pub(super) fn read(text: &str) -> Result<(Vec<Read>, bool), Unreadable> {
         path: Vec::new(),
         differences: Vec::new(),
         values: 0,
+        flows: 0,
     };
     let (mut documents, mut begins_empty) = (Vec::new(), false);
     loop {
@@ -74,6 +77,8 @@ struct Reader<'t> {
     path: Vec<Step>,
     differences: Vec<Difference>,
     values: usize,
+    /// How many `{}` and `[]` are open.
+    flows: usize,
 }
 
 /// What an alias stands for.
@@ -105,8 +110,12 @@ impl<'t> Reader<'t> {
             Event::Scalar(text, style, anchor, tag) => {
                 (self.scalar(&text, style, tag.as_deref(), at)?, anchor, tag)
             }
-            Event::SequenceStart(_, anchor, tag) => (self.sequence(at)?, anchor, tag),
-            Event::MappingStart(_, anchor, tag) => (self.mapping(at)?, anchor, tag),
+            Event::SequenceStart(style, anchor, tag) => {
+                (self.within(style, |reader| reader.sequence(at))?, anchor, tag)
+            }
+            Event::MappingStart(style, anchor, tag) => {
+                (self.within(style, |reader| reader.mapping(at))?, anchor, tag)
+            }
             _ => return Err(broken(NOT_UNDERSTOOD, at)),
         };
         if tag.is_some() {
@@ -148,7 +157,7 @@ impl<'t> Reader<'t> {
         at: Marker,
     ) -> Result<Value, Unreadable> {
         let is_plain = style == ScalarStyle::Plain && tag.is_none();
-        if let Some(reason) = scalar::difference(text).filter(|_| is_plain) {
+        if let Some(reason) = self.difference(text).filter(|_| is_plain) {
             self.differ(reason, at);
         }
         let is_resolved = match tag.and_then(Tag::core_suffix) {
@@ -159,6 +168,23 @@ impl<'t> Reader<'t> {
             return Ok(Value::String(text.to_owned()));
         }
         scalar::value(text).ok_or_else(|| broken(ENDLESS, at))
+    }
+
+    fn difference(&self, plain: &str) -> Option<Reason> {
+        if self.flows > 0 { scalar::difference_in_flow(plain) } else { scalar::difference(plain) }
+    }
+
+    /// What `read` reads of a list or a mapping that is written in `style`.
+    fn within(
+        &mut self,
+        style: StructureStyle,
+        read: impl FnOnce(&mut Self) -> Result<Value, Unreadable>,
+    ) -> Result<Value, Unreadable> {
+        let flow = usize::from(style == StructureStyle::Flow);
+        self.flows += flow;
+        let value = read(self)?;
+        self.flows -= flow;
+        Ok(value)
     }
 
     fn sequence(&mut self, at: Marker) -> Result<Value, Unreadable> {
@@ -236,7 +262,7 @@ impl<'t> Reader<'t> {
         };
         if is_plain {
             self.differences.truncate(begin);
-            if let Some(reason) = scalar::difference_of_key(&text) {
+            if let Some(reason) = scalar::difference_of_key(&text).or_else(|| self.difference(&text)) {
                 self.differ(reason, at);
             }
         }
