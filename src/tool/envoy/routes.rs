@@ -14,6 +14,13 @@ pub(super) fn advise(manager: &Object, plugin: &Object, policy: &Value, advice: 
                 .to_owned(),
         );
     }
+    if inside_matcher(entry).is_some() {
+        advice.push(
+            "ERROR: a matcher stands around the filter: what it skips passes without a check, and with whatever identity \
+             headers a client sends: leave that to a rule with `access: anonymous`"
+                .to_owned(),
+        );
+    }
     let name = member(entry, "name").and_then(Value::as_str).unwrap_or_default();
     let Some(configuration) = member(manager, "route_config").and_then(Value::as_object) else { return };
     switched_off(configuration, name, "the route_config", advice);
@@ -30,6 +37,12 @@ pub(super) fn advise(manager: &Object, plugin: &Object, policy: &Value, advice: 
             hashed(route, &places, &place, advice);
             if let Some(action) = member(route, "route").and_then(Value::as_object) {
                 limited(action, counted, &place, advice);
+                let weighted =
+                    member(action, "weighted_clusters").and_then(|several| several.get("clusters"));
+                for (index, cluster) in objects(weighted).enumerate() {
+                    let cluster_place = named(&format!("{place}, for its weighted cluster"), cluster, index);
+                    switched_off(cluster, name, &cluster_place, advice);
+                }
             }
             let Some(matched) = member(route, "match").and_then(Value::as_object) else { continue };
             for (kind, members, edited) in
@@ -109,12 +122,18 @@ fn limited(holder: &Object, places: &[(&'static str, String)], place: &str, advi
 /// The entry of `http_filters` that holds `plugin`.
 fn entry_of<'d>(manager: &'d Object, plugin: &Object) -> Option<&'d Object> {
     objects(member(manager, "http_filters")).find(|entry| {
-        let config = member(entry, "typed_config");
+        let config = inside_matcher(entry).unwrap_or(entry);
+        let config = member(config, "typed_config");
         let configs = [config, config.and_then(|config| config.get("value"))].into_iter().flatten();
         configs
             .filter_map(|config| config.get("config")?.as_object())
             .any(|config| core::ptr::eq(config, plugin))
     })
+}
+
+/// The filter inside `entry`, where a matcher stands around it.
+fn inside_matcher(entry: &Object) -> Option<&Object> {
+    member(member(entry, "typed_config")?.as_object()?, "extension_config")?.as_object()
 }
 
 fn switched_off(holder: &Object, name: &str, place: &str, advice: &mut Vec<String>) {
@@ -342,13 +361,29 @@ mod tests {
         let other = json!({"other": {"disabled": true}, "gate": {"disabled": false}});
         let configuration = |of: &Value| {
             json!({"typedPerFilterConfig": of, "virtual_hosts": [
-                {"name": "api", "typed_per_filter_config": of, "routes": [{"typed_per_filter_config": of}]}]})
+                {"name": "api", "typed_per_filter_config": of, "routes": [{"typed_per_filter_config": of, "route":
+                    {"weightedClusters": {"clusters": [{"name": "app", "typedPerFilterConfig": of}]}}}]}]})
         };
         let advice = told(&json!({}), json!({}), configuration(&off));
         let places: Vec<_> =
             advice.lines().filter_map(|line| line.split_once(" switches")).map(|(place, _)| place).collect();
-        assert_eq!(places, ["the route_config", "virtual host \"api\"", "route 0"]);
+        let of_cluster = "route 0, for its weighted cluster \"app\"";
+        assert_eq!(places, ["the route_config", "virtual host \"api\"", "route 0", of_cluster]);
         assert_eq!(told(&json!({}), json!({}), configuration(&other)), "");
         assert!(told(&json!({}), json!({"disabled": true}), json!({})).contains("checks nothing"));
+    }
+
+    #[test]
+    fn a_matcher_around_the_filter_is_an_error_and_its_routes_are_looked_at() {
+        let inner = json!({"typed_config": {"config": {"name": "scopegate"}}});
+        let filter = json!({"name": "gate", "typed_config": {"extensionConfig": inner, "xds_matcher": {}}});
+        let off = json!({"typed_per_filter_config": {"gate": {"disabled": true}}});
+        let manager = json!({"http_filters": [filter], "route_config": off});
+        let place = "/http_filters/0/typed_config/extensionConfig/typed_config/config";
+        let plugin = manager.pointer(place).unwrap().as_object().unwrap();
+        let mut advice = Vec::new();
+        advise(manager.as_object().unwrap(), plugin, &json!({}), &mut advice);
+        assert!(advice[0].starts_with("ERROR: a matcher stands around the filter: "), "{advice:?}");
+        assert!(advice[1].starts_with("the route_config switches the filter off"), "{advice:?}");
     }
 }

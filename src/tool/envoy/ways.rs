@@ -25,6 +25,8 @@ enum Target {
     Cluster(String),
     /// Routes that are had from elsewhere.
     Routes(String),
+    /// The cluster that this header of a request names.
+    Named(String),
 }
 
 impl Ways {
@@ -37,10 +39,15 @@ impl Ways {
 
     /// A sentence for each way to something that the filter guards elsewhere.
     pub fn past_the_filter(&self) -> Vec<String> {
+        let guards = |target: &&Target| match target {
+            Target::Cluster(_) | Target::Routes(_) => self.guarded.contains(*target),
+            Target::Named(_) => !self.guarded.is_empty(),
+        };
         let told = |(place, targets): &(String, BTreeSet<Target>)| {
-            let target = match targets.intersection(&self.guarded).next()? {
+            let target = match targets.iter().find(guards)? {
                 Target::Cluster(name) => format!("the cluster {name:?}"),
                 Target::Routes(name) => format!("the routes {name:?}"),
+                Target::Named(header) => format!("any cluster that the header {header:?} names"),
             };
             Some(format!(
                 "{place} leads to {target} without this filter, which guards it elsewhere: requests there pass without a \
@@ -112,12 +119,17 @@ fn routed(value: &Value, targets: &mut BTreeSet<Target>) {
     }
 }
 
-/// The clusters that `action` names: one, or several with weights.
+/// The clusters that `action` leads to: one, or several with weights, and those that get copies.
 fn clusters(action: &Object, targets: &mut BTreeSet<Target>) {
     let weighted = member(action, "weighted_clusters").and_then(|weighted| weighted.get("clusters"));
-    let weighted = weighted.and_then(Value::as_array).into_iter().flatten();
-    let names = weighted.filter_map(|cluster| cluster.get("name")).chain(member(action, "cluster"));
-    targets.extend(names.filter_map(Value::as_str).map(|name| Target::Cluster(name.to_owned())));
+    let mirrors = member(action, "request_mirror_policies");
+    let several = [weighted, mirrors].into_iter().flatten().filter_map(Value::as_array).flatten();
+    for entry in several.filter_map(Value::as_object).chain([action]) {
+        let names = ["name", "cluster"].into_iter().filter_map(|name| member(entry, name)?.as_str());
+        targets.extend(names.map(|name| Target::Cluster(name.to_owned())));
+        let header = member(entry, "cluster_header").and_then(Value::as_str);
+        targets.extend(header.map(|header| Target::Named(header.to_owned())));
+    }
 }
 
 #[cfg(test)]
@@ -175,6 +187,28 @@ mod tests {
         {
             assert_eq!(told(listener("other", &[harmless])), "");
         }
+    }
+
+    #[test]
+    fn copies_and_clusters_that_a_header_names_are_ways_too() {
+        let guarded = listener("guarded", &[manager(&to(&json!({"cluster": "app"})), &ours())]);
+        let told = |action: Value| {
+            let other = listener("plain", &[manager(&to(&action), &json!([]))]);
+            Ways::of(&[json!({"listeners": [guarded, other]})]).past_the_filter().join("\n")
+        };
+        let mirror = |cluster: Value| json!({"cluster": "health", "request_mirror_policies": [cluster]});
+        assert!(told(mirror(json!({"cluster": "app"}))).contains("leads to the cluster \"app\" without"));
+        assert_eq!(told(mirror(json!({"cluster": "shadow"}))), "");
+        let named = "leads to any cluster that the header \"x-to\" names without";
+        for action in [
+            json!({"cluster_header": "x-to"}),
+            json!({"weighted_clusters": {"clusters": [{"clusterHeader": "x-to", "weight": 1}]}}),
+            mirror(json!({"cluster_header": "x-to"})),
+        ] {
+            assert!(told(action.clone()).contains(named), "{action}");
+        }
+        let alone = listener("plain", &[manager(&to(&json!({"cluster_header": "x-to"})), &json!([]))]);
+        assert!(Ways::of(&[alone]).past_the_filter().is_empty(), "nothing is guarded");
     }
 
     #[test]
