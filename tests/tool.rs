@@ -377,7 +377,7 @@ fn what_cannot_be_read_or_holds_no_policy_is_a_problem() {
 }
 
 #[test]
-fn a_policy_is_found_in_a_proxys_file_and_advice_does_not_change_the_exit_code() {
+fn a_policy_is_found_in_a_proxys_file_and_advice_changes_the_exit_code_where_it_is_denied() {
     let filter = json!({"name": "scopegate", "typed_config": {
         "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
         "config": {"name": "scopegate", "failure_policy": "FAIL_OPEN", "configuration": {
@@ -408,6 +408,10 @@ fn a_policy_is_found_in_a_proxys_file_and_advice_does_not_change_the_exit_code()
     let wrong = run(&["check", &istio], "");
     assert_eq!(wrong.code, 1);
     assert!(wrong.out.starts_with(&format!("{istio}: document 2: spec.pluginConfig: rul")), "{}", wrong.out);
+    let denied = run(&["check", "--deny-warnings", &envoy], "");
+    assert_eq!((denied.code, denied.out), (1, good.out));
+    let plain = run(&["check", "--deny-warnings", &policy_file("check-plain.json")], "");
+    assert_eq!(plain.code, 0, "{}", plain.out);
 }
 
 #[test]

@@ -35,9 +35,12 @@ enum Command {
     /// A problem is a line `FILE: PLACE: what is wrong: what to write instead`, PLACE as in `rules[2].require.scopes[0]`.
     /// Where the policy stands inside another file, the way to it comes before, `FILE: WAY: PLACE: …`, as in
     /// `envoy.yaml: static_resources.listeners[0].filter_chains[0].filters[0].http_filters[1]: rules[0].match: …` (without
-    /// the `typed_config`s on the way), and `document N: ` before that where the file has several. `warning:` lines are about what stands around the policy, and do not
-    /// change the exit code.
+    /// the `typed_config`s on the way), and `document N: ` before that where the file has several. `warning:` lines are about what stands around the policy, and
+    /// change the exit code with `--deny-warnings` alone.
     Check {
+        /// Exit with 1 where there is a warning, too.
+        #[arg(long)]
+        deny_warnings: bool,
         /// The files.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<String>,
@@ -92,7 +95,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, console: &mut Console<
         }
     };
     let exit = match command {
-        Command::Check { files } => check::run(&files, console),
+        Command::Check { files, deny_warnings } => {
+            check::run(&files, if deny_warnings { Exit::Problems } else { Exit::Good }, console)
+        }
         Command::Decide { policy, now } => decide::run(&policy.file, now, console),
         Command::Test { files } => test::run(&files, console),
         Command::Explain(arguments) => explain::run(&arguments, console),

@@ -14,16 +14,16 @@ use crate::tool::envoy::{self, Configuration, Filter, Surroundings, Ways};
 use crate::tool::notes;
 use crate::tool::policy_file::{self, prefix};
 
-/// Checks `files`, each to its end.
-pub(in crate::tool) fn run(files: &[String], console: &mut Console<'_>) -> io::Result<Exit> {
+/// Checks `files`, each to its end; `warned` is what a warning means for the exit code.
+pub(in crate::tool) fn run(files: &[String], warned: Exit, console: &mut Console<'_>) -> io::Result<Exit> {
     let mut exit = Exit::Good;
     for file in files {
-        exit = exit.and(check(file, console)?);
+        exit = exit.and(check(file, warned, console)?);
     }
     Ok(exit)
 }
 
-fn check(file: &str, console: &mut Console<'_>) -> io::Result<Exit> {
+fn check(file: &str, warned: Exit, console: &mut Console<'_>) -> io::Result<Exit> {
     let documents = match Documents::read(file, console.stdin) {
         Ok(documents) => documents,
         Err(problem) => return wrong(console, file, &problem.to_string()),
@@ -43,21 +43,27 @@ fn check(file: &str, console: &mut Console<'_>) -> io::Result<Exit> {
         }
         for filter in envoy::find(document) {
             let place = within(file, &format!("{prefix}{}", filter.place));
-            let exit = check_filter(&place, &filter, &documents, &surroundings, console)?;
+            let exit = check_filter(&place, &filter, &documents, &surroundings, warned, console)?;
             found = Some(found.map_or(exit, |before: Exit| before.and(exit)));
         }
     }
-    for chain in surroundings.missing_chains() {
-        writeln!(
-            console.out,
-            "warning: {file}: ERROR: filter_chain_name {chain:?} is none of the named_filter_chains: requests that choose \
-             it pass without any filter: write one of those"
-        )?;
+    let missing = surroundings.missing_chains().into_iter().map(|chain| {
+        format!(
+            "ERROR: filter_chain_name {chain:?} is none of the named_filter_chains: requests that choose it pass without \
+             any filter: write one of those"
+        )
+    });
+    let advice: Vec<String> = missing.chain(Ways::of(&documents.values).past_the_filter()).collect();
+    let around = warn(&advice, file, warned, console)?;
+    found.map_or_else(|| wrong(console, file, policy_file::NONE), |exit| Ok(exit.and(around)))
+}
+
+/// A line for each piece of advice; what that means for the exit code, which is `warned` where there is one.
+fn warn(advice: &[String], place: &str, warned: Exit, console: &mut Console<'_>) -> io::Result<Exit> {
+    for advice in advice {
+        writeln!(console.out, "warning: {place}: {advice}")?;
     }
-    for way in Ways::of(&documents.values).past_the_filter() {
-        writeln!(console.out, "warning: {file}: {way}")?;
-    }
-    found.map_or_else(|| wrong(console, file, policy_file::NONE), Ok)
+    Ok(if advice.is_empty() { Exit::Good } else { warned })
 }
 
 fn check_filter(
@@ -65,6 +71,7 @@ fn check_filter(
     filter: &Filter<'_>,
     documents: &Documents,
     surroundings: &Surroundings,
+    warned: Exit,
     console: &mut Console<'_>,
 ) -> io::Result<Exit> {
     let document = match &filter.configuration {
@@ -73,10 +80,8 @@ fn check_filter(
     };
     let (exit, compiled) = policy(place, document, documents.differences_in(document), console)?;
     let variables = compiled.map(|compiled| compiled.variables).unwrap_or_default();
-    for advice in envoy::advise(filter, document, &variables, surroundings) {
-        writeln!(console.out, "warning: {place}: {advice}")?;
-    }
-    Ok(exit)
+    let advice = envoy::advise(filter, document, &variables, surroundings);
+    Ok(exit.and(warn(&advice, place, warned, console)?))
 }
 
 fn policy(
