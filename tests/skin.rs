@@ -145,6 +145,12 @@ fn filter_state_names_nobody_whose_token_did_not_admit_the_request() {
     for mode in ["observe", "enforce"] {
         assert_eq!(published(&policy(mode, json!(["read"])), &all), pairs(&whole));
     }
+    // What the policy does not list is nowhere.
+    for (listed, expected) in [(json!(["client", "rule"]), &[whole[1], whole[3]][..]), (json!([]), &[])] {
+        let mut policy = policy("enforce", json!(["read"]));
+        policy["upstream"]["filter_state"] = listed;
+        assert_eq!(published(&policy, &all), pairs(expected));
+    }
     // What breaks out of its line is in none.
     for odd in ["a\nb", "a\r", "\u{0}", "caf\u{e9}", " a", "\u{7f}", "\u{2028}"] {
         let odd = json!({"active": true, "sub": odd, "client_id": odd, "scope": "read"});

@@ -55,6 +55,8 @@ fn keys_that_cannot_be_fetched_open_the_circuit_breaker_in_an_outage_alone() {
         let second = |path: &str| if path.contains("openid") { reply } else { Some((404, "")) };
         assert!(opens(&found, &first) && opens(&found, &second), "{reply:?}");
     }
+    let elsewhere = json!({"uri": "https://keys.example.com/jwks", "cluster": "keys"});
+    assert!(!opens(&elsewhere, &|_| None), "that says nothing about who is asked");
     for reply in [
         (404, ""),
         (403, ""),

@@ -49,6 +49,20 @@ fn a_tunnel_is_opened_only_by_a_rule_that_names_it() {
     assert_eq!(reason(&settled(open_with(&mut gate, 2, &connect, at(0)))), "unmatched");
 }
 
+/// Envoy answers it itself; another proxy may not.
+#[test]
+fn the_target_of_all_is_in_no_path_and_for_one_method() {
+    let policy = json!({"rules": [
+        {"name": "paths", "match": {"paths": ["/**"]}, "access": "anonymous"},
+        {"name": "method", "match": {"methods": ["OPTIONS"]}, "access": "deny"},
+    ]});
+    let mut gate = gate(&policy);
+    let mut asked = |method: &str| {
+        reason(&settled(open_with(&mut gate, 1, &[(":method", method), (":path", "*")], at(0))))
+    };
+    assert_eq!((asked("OPTIONS"), asked("GET")), ("rule_denied", "path_ambiguous"));
+}
+
 /// `GET /open` on `open.example.com` is open, everything else is shut.
 fn one_door() -> Value {
     let door = json!({"hosts": ["open.example.com"], "methods": ["GET"], "paths": ["/open"]});

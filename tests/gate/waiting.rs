@@ -177,6 +177,12 @@ fn requests_with_one_token_take_a_tenth_of_the_waiting_room_at_most() {
     for id in 31..301 {
         assert!(parked(&open(&mut gate, id, &format!("token-{id}"), at(0))), "{id}");
     }
+    // A tenth of a small one would be fewer than a browser sends at once.
+    let mut small = self::gate(&asking());
+    for id in 0..16 {
+        assert!(parked(&open(&mut small, id, "slow", at(0))), "{id}");
+    }
+    assert_eq!(reason(&settled(open(&mut small, 16, "slow", at(0)))), "overloaded");
 }
 
 /// A gate with room for all who wait, where `known` is remembered as active and out of date.
