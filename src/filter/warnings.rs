@@ -40,10 +40,13 @@ impl Warnings {
             Event::StaleServed { .. } => ("issuer", "stale_served"),
             Event::CircuitOpened { .. } => ("issuer", "circuit_opened"),
             Event::CircuitClosed { .. } => ("issuer", "circuit_closed"),
-            Event::IssuerSilent { why: Silence::Unavailable(_), .. } => ("issuer", "unavailable"),
-            Event::IssuerSilent { why: Silence::Misbehaved(_) | Silence::Malformed(_), .. } => {
-                ("issuer", "misbehaved")
+            Event::IssuerSilent { why: Silence::Unavailable(_) | Silence::Unreached { .. }, .. } => {
+                ("issuer", "unavailable")
             }
+            Event::IssuerSilent {
+                why: Silence::Misbehaved(_) | Silence::Status(_) | Silence::Malformed(_),
+                ..
+            } => ("issuer", "misbehaved"),
             Event::IssuerSilent { why: Silence::CredentialsRefused(_), .. } => {
                 ("issuer", "credentials_refused")
             }
@@ -69,7 +72,9 @@ impl Warnings {
             | Event::IssuerSilent {
                 why:
                     Silence::Unavailable(_)
+                    | Silence::Unreached { .. }
                     | Silence::Misbehaved(_)
+                    | Silence::Status(_)
                     | Silence::Malformed(_)
                     | Silence::KeysMissing,
                 ..
@@ -107,7 +112,13 @@ mod tests {
                 Level::Warn,
             ),
             (silent(Silence::Unavailable(503)), ("issuer", "unavailable"), Level::Warn),
+            (
+                silent(Silence::Unreached { cluster: String::new(), why: "" }),
+                ("issuer", "unavailable"),
+                Level::Warn,
+            ),
             (silent(Silence::Misbehaved("")), ("issuer", "misbehaved"), Level::Warn),
+            (silent(Silence::Status(404)), ("issuer", "misbehaved"), Level::Warn),
             (silent(Silence::Malformed(String::new())), ("issuer", "misbehaved"), Level::Warn),
             (silent(Silence::CredentialsRefused(401)), ("issuer", "credentials_refused"), Level::Error),
             (silent(Silence::Unsigned), ("issuer", "unsigned"), Level::Error),

@@ -30,7 +30,7 @@ impl Place {
 /// A sentence: not the metadata of `issuer` (compared byte for byte, RFC 8414 section 3.3), or no usable `jwks_uri`.
 pub(super) fn jwks_uri(answer: &Answer<'_>, issuer: &str) -> Result<Uri, &'static str> {
     if answer.status != 200 {
-        return Err("its metadata is not there");
+        return Err("its metadata is not at the places that RFC 8414 and OpenID Connect have for `issuer`");
     }
     let metadata = json::object(answer.body).map_err(|_| "its metadata is not a JSON object")?;
     if metadata.get("issuer").and_then(serde_json::Value::as_str) != Some(issuer) {

@@ -270,14 +270,20 @@ fn first_stage(fetch: &Fetch) -> Stage {
 fn answered<'r>(reply: &'r Reply<'r>) -> Result<&'r Answer<'r>, Failing> {
     match reply {
         Reply::Answered(answer) if answer.status < 500 => Ok(answer),
-        Reply::Answered(_) => Err(Failing::Outage("it answered with a server error")),
+        Reply::Answered(answer) => {
+            Err(Failing::Outage(answer.unreached().unwrap_or("it answered with a server error")))
+        }
         Reply::Failed => Err(Failing::Outage("it could not be reached in time")),
     }
 }
 
 fn read_answer(answer: &Answer<'_>) -> Result<(KeySet, Vec<Skipped>), Failing> {
-    if answer.status != 200 {
-        return Err(Failing::Useless("its key set is not there"));
+    match answer.status {
+        200 => {}
+        300..=399 => {
+            return Err(Failing::Useless("its key set is somewhere else, and redirects are not followed"));
+        }
+        _ => return Err(Failing::Useless("its key set is not there")),
     }
     read_set(answer.body).map_err(Failing::Useless)
 }

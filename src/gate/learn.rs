@@ -15,7 +15,7 @@ use super::shared::Kind;
 use super::step::Event;
 use crate::base::digest::Digest;
 use crate::base::time::UnixTime;
-use crate::http::message::{Answer, Reply};
+use crate::http::message::Reply;
 use crate::policy::{Introspection, OnOutage};
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
@@ -244,12 +244,11 @@ fn failure(reply: &Reply<'_>, why: &Silence) -> Failure {
             let after = reply.text("retry-after").and_then(|after| after.trim().parse().ok());
             Failure::TooMany(after.map(Duration::from_secs))
         }
-        (Silence::Unavailable(_), Reply::Answered(answer)) if comes_from_issuer(answer) => {
-            Failure::ServerError
-        }
-        (Silence::Unavailable(_), _) => Failure::Unreached,
+        (Silence::Unavailable(_), Reply::Answered(_)) => Failure::ServerError,
+        (Silence::Unavailable(_), Reply::Failed) | (Silence::Unreached { .. }, _) => Failure::Unreached,
         (
             Silence::Misbehaved(_)
+            | Silence::Status(_)
             | Silence::Malformed(_)
             | Silence::CredentialsRefused(_)
             | Silence::Unsigned
@@ -257,10 +256,4 @@ fn failure(reply: &Reply<'_>, why: &Silence) -> Failure {
             _,
         ) => Failure::Odd,
     }
-}
-
-/// Whether the issuer said so itself. Envoy answers 503 and 504 in the place of a server that it cannot reach, and marks
-/// all that comes from one.
-fn comes_from_issuer(answer: &Answer<'_>) -> bool {
-    !matches!(answer.status, 503 | 504) || answer.text("x-envoy-upstream-service-time").is_some()
 }

@@ -35,10 +35,14 @@ impl Outage {
     /// The stable reason code.
     pub(super) const fn code(&self) -> &'static str {
         match self {
-            Self::Issuer(Silence::Misbehaved(_) | Silence::Malformed(_) | Silence::CredentialsRefused(_)) => {
-                "issuer_misbehaved"
-            }
-            Self::Issuer(Silence::Unavailable(_) | Silence::Unsigned) | Self::TooLate => "issuer_unavailable",
+            Self::Issuer(
+                Silence::Misbehaved(_)
+                | Silence::Status(_)
+                | Silence::Malformed(_)
+                | Silence::CredentialsRefused(_),
+            ) => "issuer_misbehaved",
+            Self::Issuer(Silence::Unavailable(_) | Silence::Unreached { .. } | Silence::Unsigned)
+            | Self::TooLate => "issuer_unavailable",
             Self::Issuer(Silence::KeysMissing) | Self::Keys(_) | Self::NotReady => "keys_unavailable",
             Self::Overloaded | Self::Crowded => "overloaded",
         }

@@ -13,6 +13,7 @@ pub mod form;
 pub mod freshness;
 pub mod head;
 pub mod host;
+mod local_reply;
 pub mod message;
 pub mod path;
 pub mod readings;

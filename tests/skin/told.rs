@@ -62,6 +62,13 @@ fn members_of_a_key_set_that_are_of_no_use_are_a_warning() {
 fn an_issuer_that_fails_is_told_once_in_a_while_and_counted_each_time() {
     for (status, body, name, level, text) in [
         ("500", "", "unavailable", Level::Warn, "issuer idp was asked about a token: it answered 500"),
+        (
+            "301",
+            "",
+            "misbehaved",
+            Level::Warn,
+            "its answer has the status 301, which the protocol does not have: redir",
+        ),
         ("200", "[]", "misbehaved", Level::Warn, "issuer idp was asked about a token: "),
         ("401", "", "credentials_refused", Level::Error, "it refused our own credentials (401)"),
     ] {

@@ -126,9 +126,11 @@ pub(super) fn heard(word: Word) -> Heard {
     match word {
         Word::Active(grant) => Heard::Active(grant),
         Word::Refused(fault) => Heard::Refused(fault.code()),
-        Word::Unknown(Silence::Unavailable(_)) => Heard::Unavailable,
+        Word::Unknown(Silence::Unavailable(_) | Silence::Unreached { .. }) => Heard::Unavailable,
         Word::Unknown(Silence::CredentialsRefused(_)) => Heard::CredentialsRefused,
-        Word::Unknown(Silence::Misbehaved(_) | Silence::Malformed(_)) => Heard::Misbehaved,
+        Word::Unknown(Silence::Misbehaved(_) | Silence::Status(_) | Silence::Malformed(_)) => {
+            Heard::Misbehaved
+        }
         Word::Unknown(Silence::Unsigned) => Heard::Unsigned,
         Word::Unknown(Silence::KeysMissing) => Heard::KeysMissing,
     }

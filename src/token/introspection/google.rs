@@ -22,7 +22,7 @@ pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word,
     match answer.status {
         200 => {}
         400 if is_invalid_token(answer) => return Ok(Word::Refused(TokenFault::Inactive)),
-        _ => return Err(reply::STATUS.into()),
+        _ => return Err(Silence::Status(answer.status).into()),
     }
     let mut claims = reply::good(answer)?;
     let is_there = |name: &str| claims.get(name).is_some_and(|value| !value.is_null());

@@ -17,14 +17,14 @@ mod reply;
 mod rfc7662;
 mod said;
 pub mod signed;
+mod silence;
 mod userinfo;
-
-use core::fmt;
 
 pub use client::ClientAuthentication;
 pub use endpoint::{Endpoint, Protocol, TokenIn};
 pub use said::Answers;
 pub use signed::ReplyKeys;
+pub use silence::Silence;
 
 use super::expect::{Expect, IssuerId};
 use super::fault::TokenFault;
@@ -50,46 +50,6 @@ pub enum Word {
 impl From<Silence> for Word {
     fn from(silence: Silence) -> Self {
         Self::Unknown(silence)
-    }
-}
-
-/// Why an issuer's reply says nothing about the token.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Silence {
-    /// Not reached, too slow, or a server error: status, or 0 for no reply at all.
-    Unavailable(u16),
-    /// It refused our own credentials.
-    CredentialsRefused(u16),
-    /// It answered something that the protocol does not have; says what.
-    Misbehaved(&'static str),
-    /// A member of its answer has a wrong type or a value that cannot be; says which.
-    Malformed(String),
-    /// It was not asked: nobody here can sign who we are.
-    Unsigned,
-    /// It signed its answer, with a key that is not there (yet).
-    KeysMissing,
-}
-
-impl fmt::Display for Silence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unavailable(0) => f.write_str("it could not be reached in time"),
-            Self::Unavailable(status) => write!(f, "it answered {status}"),
-            Self::CredentialsRefused(status) => {
-                write!(
-                    f,
-                    "it refused our own credentials ({status}): check `client` in the issuer's `introspection`; if id \
-                     and secret are right, try `method: post`, since not every server reads `basic` as RFC 6749 has it"
-                )
-            }
-            Self::Misbehaved(what) => f.write_str(what),
-            Self::Malformed(member) => write!(f, "its answer's `{member}` has the wrong type or value"),
-            Self::KeysMissing => f.write_str("it signed its answer, and the key for that is not there (yet)"),
-            Self::Unsigned => f.write_str(
-                "the client assertion cannot be signed: RSA takes a proxy that signs with this key; give `client` a \
-                 key for ES256 or EdDSA, or check the RSA key",
-            ),
-        }
     }
 }
 
@@ -152,6 +112,9 @@ pub fn understand(endpoint: &Endpoint, reply: &Reply<'_>, terms: &Terms<'_>) -> 
         Reply::Answered(answer) => answer,
     };
     // Whatever a protocol makes of it: a server that fails, or wants to be left alone, says nothing about the token.
+    if let Some(why) = answer.unreached() {
+        return Word::Unknown(Silence::Unreached { cluster: endpoint.cluster.clone(), why });
+    }
     if answer.status >= 500 || answer.status == 429 {
         return Word::Unknown(Silence::Unavailable(answer.status));
     }

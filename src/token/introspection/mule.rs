@@ -31,7 +31,7 @@ pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word,
             Ok(word(Said { claims, lifetime: Some(lifetime), subject, ..Said::default() }, terms))
         }
         400 | 401 | 403 => Ok(Word::Refused(TokenFault::Inactive)),
-        _ => Err(reply::STATUS.into()),
+        _ => Err(Silence::Status(answer.status).into()),
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word,
                 }
             };
         }
-        _ => return Err(reply::STATUS.into()),
+        _ => return Err(Silence::Status(answer.status).into()),
     }
     let claims = reply::good_profile(answer)?;
     let Some(lifetime) = reply::lifetime(&claims)? else {

@@ -43,7 +43,7 @@ pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word,
             "invalid_client" | "unauthorized_client" => Err(Silence::CredentialsRefused(400).into()),
             _ => Err(Silence::Misbehaved("it found fault with our question").into()),
         },
-        _ => Err(reply::STATUS.into()),
+        _ => Err(Silence::Status(answer.status).into()),
     }
 }
 

@@ -10,10 +10,6 @@ use crate::base::time::UnixTime;
 use crate::http::message::Answer;
 use crate::token::fault::TokenFault;
 
-/// The answer has a status that the protocol gives no meaning.
-pub(super) const STATUS: Silence =
-    Silence::Misbehaved("its answer has a status that the protocol does not have");
-
 /// The answer is an error and none.
 pub(super) const CONTRADICTION: Silence =
     Silence::Misbehaved("its answer is an error, and its status says that it is none");
@@ -22,6 +18,9 @@ pub(super) const CONTRADICTION: Silence =
 pub(super) fn object(answer: &Answer<'_>) -> Result<Object, Silence> {
     if !answer.is_json() {
         return Err(Silence::Misbehaved("its answer is not declared as application/json, nor as any +json"));
+    }
+    if answer.text("content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        return Err(Silence::Misbehaved("its answer is compressed, which nobody asked for"));
     }
     json::object_with_nulls(answer.body).map_err(|_| Silence::Misbehaved("its answer is not a JSON object"))
 }

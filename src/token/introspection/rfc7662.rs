@@ -47,7 +47,7 @@ pub(super) fn understand(
         400 if reply::error(answer).is_ok_and(|error| error == "unsupported_token_type") => {
             return Ok(Word::Refused(TokenFault::Inactive));
         }
-        _ => return Err(reply::STATUS.into()),
+        _ => return Err(Silence::Status(answer.status).into()),
     };
     match claims.get("active") {
         Some(Value::Bool(true)) => {}

@@ -46,7 +46,7 @@ pub(super) fn understand(answer: &Answer<'_>, terms: &Terms<'_>) -> Result<Word,
         400 if matches!(error(answer).as_deref(), Some("invalid_token" | "invalid_scope")) => {
             Ok(Word::Refused(TokenFault::Inactive))
         }
-        _ => Err(reply::STATUS.into()),
+        _ => Err(Silence::Status(answer.status).into()),
     }
 }
 
