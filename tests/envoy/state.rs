@@ -136,7 +136,7 @@ fn counters(site: &Site) {
     counted(site, "decision.issuer_unavailable", 1);
     counted(site, "issuer.unavailable", 1);
     let prometheus = site.envoy.admin("/stats/prometheus");
-    assert!(prometheus.contains("scopegate_decision_admitted{} 7"), "{prometheus}");
+    assert!(prometheus.contains("\nscopegate_decision_admitted{} 7"), "{prometheus}");
 }
 
 /// Waits until `name` has this value.
