@@ -423,6 +423,12 @@ fn a_secret_that_is_not_set_is_only_a_note() {
     with_variable["issuers"]["corp"]["introspection"]["client"]["secret"] = json!({"env": "IDP_SECRET"});
     let run = run(&["check", &file("check-env.json", &with_variable.to_string())], "");
     assert!(run.code == 0 && run.err.starts_with("note: ") && run.err.contains("IDP_SECRET"), "{}", run.err);
+    for algorithm in [json!("ES256"), json!("EdDSA")] {
+        with_variable["issuers"]["corp"]["introspection"]["client"] = json!(
+            {"id": "gateway", "method": "private_key_jwt", "key": {"env": "A_KEY_THAT_IS_NOT_SET"}, "alg": algorithm});
+        let run = self::run(&["check", &file("check-env-key.json", &with_variable.to_string())], "");
+        assert!(run.code == 0 && run.err.contains("A_KEY_THAT_IS_NOT_SET"), "{algorithm}: {}", run.out);
+    }
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(super) fn secret(node: &Node<'_>, environment: Environment<'_>) -> Option<Se
         let problem = format!("the environment variable {} is not set, or empty", quoted(variable, '`'));
         name.refuse(
             problem,
-            "set it under vm_config.environment_variables.key_values of Envoy's Wasm configuration",
+            "set it for Envoy, and name it under vm_config.environment_variables.host_env_keys of its Wasm configuration",
         );
     }
     value.map(Secret::new)

@@ -6,7 +6,9 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use crate::config::{self, ConfigError};
+use crate::jose::algorithm::Algorithm;
 use crate::policy::{Issuer, Policy};
+use crate::tool::mint::PrivateKey;
 
 /// A policy, and what it wanted from the environment.
 pub struct Compiled {
@@ -14,7 +16,7 @@ pub struct Compiled {
     pub policy: Rc<Policy>,
     /// The variables that it read, each once.
     pub variables: Vec<String>,
-    /// Those among them that are not set; `$NAME` stands in their place.
+    /// Those among them that are not set; `$NAME` stands in their place, and a new key for one that a client signs with.
     pub unset: Vec<String>,
 }
 
@@ -58,7 +60,7 @@ pub fn compile(
         let value = environment(name).filter(|value| !value.is_empty());
         Some(value.unwrap_or_else(|| {
             remember(&unset, name);
-            format!("${name}")
+            stand_in(document, name).unwrap_or_else(|| format!("${name}"))
         }))
     };
     let compiled = config::compile(document, &lookup);
@@ -67,4 +69,13 @@ pub fn compile(
     }
     let policy = compiled?;
     Ok(Compiled { policy: Rc::new(policy), variables: variables.into_inner(), unset: unset.into_inner() })
+}
+
+/// A key of the kind that a client of `document` signs with, where it takes that from the variable `name`.
+fn stand_in(document: &Value, name: &str) -> Option<String> {
+    let issuers = document.get("issuers").and_then(Value::as_object).into_iter().flatten();
+    let mut clients = issuers.filter_map(|(_, issuer)| issuer.pointer("/introspection/client"));
+    let client = clients.find(|client| client.pointer("/key/env").and_then(Value::as_str) == Some(name))?;
+    let algorithm = Algorithm::from_name(client.get("alg").and_then(Value::as_str).unwrap_or("ES256"))?;
+    PrivateKey::generate(algorithm, None).ok().map(|key| key.jwk().to_string())
 }
