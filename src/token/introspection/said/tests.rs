@@ -335,6 +335,8 @@ fn what_the_answer_takes_away_is_missing_unless_it_may_be() {
         let grant = over_as(&token(json!({})), json!({"aud": aud}), &answers()).grant();
         assert_eq!((grant.audiences(), grant.claim("aud")), (&["ours".to_owned()][..], Some(&json!("ours"))));
     }
+    let grant = over_as(&token(json!({})), json!({"aud": ["ours", "x"]}), &answers()).grant();
+    assert_eq!(grant.audiences(), ["ours", "x"], "whoever may leave it out is heard all the same");
     assert_eq!(over(json!({}), json!({"iss": null})), Heard::Refused("issuer_unknown"));
     let grant = over_as(&token(json!({})), json!({"iss": null, "tenant": null}), &answers()).grant();
     assert_eq!((grant.claim("iss"), grant.claim("tenant")), (Some(&json!("https://idp.test")), None));
