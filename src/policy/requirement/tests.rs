@@ -229,6 +229,11 @@ fn a_requirement_that_is_named_in_many_places_is_asked_once() {
         let any_of = members.into_iter().map(Rc::new).collect();
         shared = Rc::new(Requirement::new(Wanted { any_of, ..Wanted::default() }, &mut vocabulary));
     }
+    // So they do where all are shared.
+    for _ in 0..60 {
+        let any_of = vec![Rc::clone(&shared), shared];
+        shared = Rc::new(Requirement::new(Wanted { any_of, ..Wanted::default() }, &mut vocabulary));
+    }
     let last = Wanted { any_of: vec![shared], ..Wanted::default() };
     let missing = Denial::ScopeInsufficient { scope: "a last".into() };
     assert_eq!(check_with(last.clone(), &mut vocabulary, json!({"scope": "a b"})), Err(missing));

@@ -64,6 +64,10 @@ fn the_proof_goes_where_the_token_goes() {
     let mut edits = HeaderEdits::default();
     strip(&head("/", &fields), &places(), false, &mut edits);
     assert!(edits == HeaderEdits::default(), "without DPoP in the policy both are another's");
+    let place = Place::Header { name: "authorization".into(), scheme: Some(DPOP.into()) };
+    let mut edits = HeaderEdits::default();
+    strip(&head("/", &fields), &[place], true, &mut edits);
+    assert!(edits == HeaderEdits::default(), "where the token is forwarded the proof is, too");
 }
 
 #[test]
