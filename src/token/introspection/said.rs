@@ -212,8 +212,8 @@ impl Spoken {
         }
         let audiences = claims::audiences(&claims)?;
         if !terms.expect.audiences.admit(&audiences) {
-            // What the token itself names would do, if the answer may do without.
-            let unsaid = audiences.is_empty() && terms.expect.audiences.admit(token.audiences());
+            // What the token itself names would do, if the answer may do without: one that names another is refused by now.
+            let unsaid = terms.expect.audiences.admit(token.audiences());
             return Err(if unsaid { TokenFault::AudienceUnsaid } else { TokenFault::AudienceMismatch });
         }
         let window = Window {

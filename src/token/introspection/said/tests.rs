@@ -177,6 +177,7 @@ fn scopes_are_those_of_the_answer_where_it_has_any() {
     // In this issuer's answers `scp` is no scope, whatever it is in its tokens.
     assert_eq!(scopes(json!({}), json!({"scp": "admin"})), "read write");
     assert_eq!(scopes(json!({"scp": ["x"]}), json!({"scp": "admin"})), "read write x");
+    assert_eq!(scopes(json!({"scp": ["x"]}), json!({"scp": null})), "read write x");
 }
 
 #[test]
