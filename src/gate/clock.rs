@@ -108,7 +108,13 @@ mod tests {
     fn after_a_step_back_the_age_of_what_was_written_before_it_is_not_known() {
         let clock = Clock::default();
         clock.see(at(100));
-        assert!(clock.tells_age_of(at(100), at(100)) && !clock.tells_age_of(at(101), at(100)));
+        for (milliseconds, known) in [(100_000, true), (100_100, true), (100_101, false)] {
+            assert_eq!(
+                clock.tells_age_of(UnixTime::from_millis(milliseconds), at(100)),
+                known,
+                "{milliseconds}"
+            );
+        }
         clock.see(at(40));
         for then in [30, 40, 41, 100] {
             assert!(!clock.tells_age_of(at(then), at(200)), "{then}");

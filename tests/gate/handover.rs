@@ -1,11 +1,16 @@
 //! What goes over to the next policy where there is little room for it.
 
+use std::rc::Rc;
+
 use scopegate::base::time::UnixTime;
 use scopegate::jose::algorithm::Algorithm;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Value, json};
 
-use super::{START, active, answer_status, ask, asking, at, gate, judged, open, parked, reason, settled};
+use super::news::fail;
+use super::{
+    START, Slots, active, answer_status, ask, asking, at, gate, judged, open, parked, reason, settled, worker,
+};
 
 /// A policy that remembers two good tokens and two that are not.
 fn small() -> Value {
@@ -56,6 +61,24 @@ fn a_later_refusal_ends_an_answer_that_was_taken_over_whatever_room_there_is() {
 }
 
 #[test]
+fn a_refusal_ends_an_answer_of_another_gate_also_where_others_refusals_have_its_room() {
+    let policy = small();
+    let before = gate(&policy);
+    let [mut first, mut second] = [0, 1].map(|_| gate(&policy).taking_over([&before]));
+    for token in ["revoked", "user"] {
+        assert_eq!(judged(&mut first, 1, token, Some(&active()), at(0)), "admitted");
+    }
+    for token in ["x", "y"] {
+        assert_eq!(judged(&mut first, 2, token, Some(&inactive()), at(29)), "token_inactive");
+    }
+    assert_eq!(judged(&mut second, 2, "revoked", Some(&inactive()), at(30)), "token_inactive");
+    for formers in [[&first, &second], [&second, &first]] {
+        let mut next = gate(&policy).taking_over(formers);
+        assert_eq!(reason(&settled(open(&mut next, 1, "revoked", at(31)))), "token_inactive");
+    }
+}
+
+#[test]
 fn a_pause_goes_over_from_a_policy_under_which_the_issuer_has_answered_nothing_else() {
     let policy = asking();
     let other = gate(&policy);
@@ -101,4 +124,19 @@ fn what_a_gate_with_another_clock_knows_does_not_go_over() {
     assert_eq!(judged(&mut stranger, 1, "token", Some(&active()), at(0)), "admitted");
     let mut next = gate(&policy).taking_over([&first, &stranger]);
     assert!(parked(&open(&mut next, 1, "token", at(1))));
+}
+
+#[test]
+fn what_a_gate_with_another_seed_knows_does_not_go_over() {
+    let policy = asking();
+    let mut former = gate(&policy);
+    assert_eq!(judged(&mut former, 1, "token", Some(&active()), at(0)), "admitted");
+    let now = fail(&mut former, 1);
+    for (mut next, goes_over) in [
+        (gate(&policy).taking_over([&former]), true),
+        (worker(&policy, &Rc::new(Slots::default())).taking_over([&former]), false),
+    ] {
+        assert_eq!(!parked(&open(&mut next, 1, "token", now)), goes_over);
+        assert_eq!(!parked(&open(&mut next, 2, "new", now)), goes_over, "its tokens are other ones");
+    }
 }
