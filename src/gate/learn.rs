@@ -27,6 +27,8 @@ use crate::token::introspection::{self, ReplyKeys, Silence, Terms, Word};
 struct Times {
     asked: UnixTime,
     answered: UnixTime,
+    /// Whoever was told takes the answer for news until then.
+    until: UnixTime,
     now: UnixTime,
 }
 
@@ -48,7 +50,7 @@ impl Gate {
                 self.memory.verified(inquiry.token, now).filter(|known| known.holder.grant().issuer() == id)
             }
         };
-        let times = Times { asked, answered: now, now };
+        let times = Times { asked, answered: now, until: UnixTime::from_millis(i64::MAX), now };
         let heard = self.understand(id, inquiry, reply, verified.as_deref(), times);
         match &heard {
             Heard::Good(_) | Heard::Refused(_) => {
@@ -120,7 +122,7 @@ impl Gate {
         }
         // That worker knew when it had asked: no longer before than it waits.
         let began = at.minus(self.patience(Topic::Token(id, inquiry)));
-        let times = Times { asked: began, answered: at, now };
+        let times = Times { asked: began, answered: at, until: told.span.until, now };
         let heard = self.understand(id, inquiry, &Reply::Answered(told.answer()), verified, times);
         let lasts = match &heard {
             Heard::Good(_) => ttl,
@@ -137,14 +139,15 @@ impl Gate {
         (is_news && now < at.plus(lasts)).then_some(heard)
     }
 
-    /// What a reply says; remembered for as long as the policy says, counted from when it came.
+    /// What a reply says; remembered for as long as the policy says, counted from when it came, and for no longer than by
+    /// whoever was told.
     fn understand(
         &mut self,
         id: IssuerId,
         inquiry: Inquiry,
         reply: &Reply<'_>,
         verified: Option<&Known>,
-        Times { asked: asked_at, answered: at, now }: Times,
+        Times { asked: asked_at, answered: at, until, now }: Times,
     ) -> Heard {
         let policy = Rc::clone(&self.policy);
         let Some(issuer) = policy.issuer(id) else { return Heard::Refused(TokenFault::IssuerUnknown) };
@@ -176,10 +179,11 @@ impl Gate {
             Word::Active(grant) => {
                 let known = self.know(*grant);
                 let since = self.clock.steady(at);
-                let fresh = since.plus(*ttl);
+                let news = since.plus(*ttl);
+                let fresh = news.min(self.clock.steady(until));
                 let stale = match on_outage {
                     OnOutage::Deny => fresh,
-                    OnOutage::ServeStale(longer) => fresh.plus(*longer),
+                    OnOutage::ServeStale(longer) => news.plus(*longer),
                 };
                 let end = known.holder.grant().window().until.map(|end| self.clock.steady(end));
                 let stale = end.map_or(stale, |end| stale.min(end));
@@ -191,7 +195,8 @@ impl Gate {
                     self.events.push(Event::AnswerIncomplete { issuer: Rc::clone(&issuer.name), member });
                 }
                 let since = self.clock.steady(at);
-                self.memory.tell_refused(asked, inquiry, fault.clone(), since, since.plus(*negative_ttl));
+                let until = since.plus(*negative_ttl).min(self.clock.steady(until));
+                self.memory.tell_refused(asked, inquiry, fault.clone(), since, until);
                 Heard::Refused(fault)
             }
             Word::Unknown(why) => {

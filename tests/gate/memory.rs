@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::waiting::two_issuers;
 use super::{
-    START, Slots, active, answer, ask, asking, at, gate, open, open_with, parked, reason, settled, worker,
+    START, Slots, active, answer, ask, asking, at, gate, judged, open, open_with, parked, reason, settled,
+    worker,
 };
 
 fn inactive() -> Value {
@@ -103,5 +104,25 @@ fn what_is_said_of_one_token_is_nothing_that_is_said_of_another() {
     assert_eq!(answer(&mut gate, asks[0].0, &active(), at(0)).len(), 1);
     for other in ["toke", "token2", "Token", "token\u{7e}"] {
         assert!(parked(&open(&mut gate, 2, other, at(0))), "{other}");
+    }
+}
+
+#[test]
+fn what_another_worker_was_told_is_remembered_for_no_longer_than_it_counts_there() {
+    let (short, long) = (remembering("7s", "2s"), remembering("20s", "6s"));
+    for (said, told, end) in [(active(), "admitted", 28), (inactive(), "token_inactive", 23)] {
+        for looks_before in [true, false] {
+            let slots = Rc::new(Slots::default());
+            let (mut one, mut two) = (worker(&long, &slots), worker(&short, &slots));
+            for (worker, second) in [(&mut one, 0), (&mut two, 21)] {
+                assert_eq!(judged(worker, 1, "token", Some(&said), at(second)), told);
+            }
+            if looks_before {
+                assert_eq!(reason(&settled(open(&mut one, 2, "token", at(22)))), told);
+            }
+            for id in [3, 4] {
+                assert!(parked(&open(&mut one, id, "token", at(end))), "{told}: {looks_before} {id}");
+            }
+        }
     }
 }
