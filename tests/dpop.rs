@@ -428,7 +428,25 @@ fn a_client_is_told_by_which_schemes_it_may_come() {
         .map(|(name, value)| (name, value.to_owned()));
     let verdict =
         world.send(&mut world.gate(), &fields.each_ref().map(|(name, value)| (*name, value.as_str())), at(0));
-    assert_eq!(told(&verdict).1.len(), 1);
+    let (_, challenges, _) = told(&verdict);
+    assert!(challenges.len() == 1 && challenges[0].starts_with(BEARER), "{challenges:?}");
+    // One that is bound to a certificate is bound to no key.
+    let certified = bearer(&world.token(json!({"x5t#S256": "A".repeat(43)})));
+    let (reason, _, challenges) = tell("/orders", Some(&certified), None);
+    assert_eq!((reason, challenges.len()), ("binding_unproven", 2), "{challenges:?}");
+}
+
+#[test]
+fn where_no_place_takes_a_bearer_token_none_is_offered() {
+    let mut world = World::new();
+    let told_at = |world: &World| {
+        let verdict = world.send(&mut world.gate(), &[], at(0));
+        told(&verdict).1.into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    world.policy["token"] = json!({"from": [{"header": "authorization", "scheme": "DPoP"}]});
+    assert_eq!(told_at(&world), [format!("{DPOP}, {ALGS}")]);
+    world.policy["token"] = json!({"from": [{"cookie": "session"}]});
+    assert_eq!(told_at(&world), [BEARER.to_owned(), format!("{DPOP}, {ALGS}")], "a cookie takes any token");
 }
 
 #[test]

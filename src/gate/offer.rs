@@ -4,7 +4,6 @@ use super::case::Client;
 use crate::policy::{Denial, Holder, Policy, Rule};
 use crate::token::binding::Proof;
 use crate::token::credential::Scheme;
-use crate::token::fault::TokenFault;
 
 /// The challenges of one answer.
 pub(super) struct Offer {
@@ -37,8 +36,7 @@ impl Offer {
         let wanted = rule.and_then(|rule| rule.access.proof());
         let takes_bearer = policy.places.iter().any(|place| place.scheme() == Scheme::Bearer);
         let needs_key = wanted == Some(Proof::Dpop) || !takes_bearer;
-        let has_key = *denial == Denial::BadToken(TokenFault::BindingUnproven)
-            && holder.is_some_and(|holder| holder.confirmation().names_key());
+        let has_key = holder.is_some_and(|holder| holder.confirmation().names_key());
         let schemes: &[Scheme] = if client.dpop || needs_key || has_key {
             &[Scheme::Dpop]
         } else if wanted == Some(Proof::MutualTls) {
