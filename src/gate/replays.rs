@@ -187,7 +187,7 @@ impl Replays {
             return Some(seen);
         }
         // Nothing is there and nothing can be put there.
-        if found.is_none() && self.shared.is_some() && slots.read(slot).is_none() {
+        if found.is_none() && slots.read(slot).is_none() {
             self.alone.set(true);
         }
         None
@@ -201,9 +201,9 @@ impl Replays {
     }
 }
 
-/// The realms of proofs' and of keys' digests; tags have the numbers of slots.
+/// The realms of proofs' and of keys' digests; tags have the numbers of slots, and nonces have the realm between.
 const IDENTITIES: u32 = u32::MAX;
-const HOLDERS: u32 = u32::MAX - 1;
+const HOLDERS: u32 = u32::MAX - 2;
 
 /// What lies in a slot.
 #[derive(Default, PartialEq, Eq, Debug)]
