@@ -100,3 +100,75 @@ impl Gate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::cell::RefCell;
+    use core::time::Duration;
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::jose::algorithm::Algorithms;
+    use crate::token::dpop::Terms;
+
+    fn proofs(nonce: bool, lifetime: u64, shared: Option<Rc<dyn SharedSlots>>) -> Proofs {
+        let terms = Terms {
+            algorithms: Algorithms::of([]),
+            lifetime: Duration::from_secs(lifetime),
+            clock_skew: Duration::from_secs(5),
+        };
+        let key = DigestKey::new([1; 16]);
+        Proofs { key, replays: Replays::new(100_000, &terms, key, shared), nonce }
+    }
+
+    const fn at(seconds: i64) -> UnixTime {
+        UnixTime::from_secs(300 * 1_000_000 + seconds)
+    }
+
+    #[test]
+    fn a_nonce_is_given_out_for_five_minutes_and_is_good_for_five_more() {
+        let nonces = |seconds| proofs(true, 60, None).nonces(at(seconds));
+        let given = nonces(0).remove(0);
+        assert!(nonces(299)[0] == given && nonces(300)[0] != given && nonces(-1)[0] != given);
+        for (seconds, is_good) in
+            [(-1, false), (0, true), (299, true), (300, true), (599, true), (600, false)]
+        {
+            assert_eq!(nonces(seconds).contains(&given), is_good, "{seconds}");
+        }
+        assert!(proofs(false, 60, None).nonces(at(0)).is_empty(), "where none is asked for");
+    }
+
+    /// Slots of one worker at a time: each write finds what it read.
+    #[derive(Default)]
+    struct Slots(RefCell<BTreeMap<u32, Vec<u8>>>);
+
+    impl SharedSlots for Slots {
+        fn read(&self, slot: u32) -> Option<(Vec<u8>, u32)> {
+            Some((self.0.borrow().get(&slot)?.clone(), 0))
+        }
+
+        fn write(&self, slot: u32, bytes: &[u8], _: Option<u32>) -> bool {
+            self.0.borrow_mut().insert(slot, bytes.to_vec());
+            true
+        }
+    }
+
+    #[test]
+    fn a_policy_that_has_only_looked_drops_no_proofs_that_another_one_takes() {
+        let slots = Rc::new(Slots::default());
+        let [quick, patient] = [10, 600].map(|lifetime| proofs(false, lifetime, Some(slots.clone())));
+        patient.agree(at(0));
+        quick.look(at(0));
+        let note = |proofs: &Proofs, number: u32, made: i64, until: i64, now: i64| {
+            let (identity, holder) = (&number.to_le_bytes()[..], &number.to_le_bytes()[..]);
+            proofs.replays.note(&Use { identity, holder, made: at(made), until: at(until) }, at(now))
+        };
+        for number in 0..1500 {
+            assert_eq!(note(&quick, number, 0, 15, 0), Seen::Never);
+            assert_eq!(note(&quick, 10_000 + number, 20, 35, 20), Seen::Never);
+        }
+        for number in 20_000..21_500 {
+            assert_eq!(note(&patient, number, 0, 605, 20), Seen::Never, "{number}: it is good and new");
+        }
+    }
+}

@@ -321,3 +321,6 @@ impl Questions {
         self.parked.contains_key(&id)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -330,3 +330,6 @@ impl Telling {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

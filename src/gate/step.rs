@@ -193,3 +193,48 @@ impl fmt::Display for Event {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_names_its_issuer_and_says_what_happened() {
+        let issuer: Rc<str> = "corp".into();
+        let skipped = vec!["key 1 is too short".to_owned(), "key 2 is none".to_owned()];
+        let name = || Rc::clone(&issuer);
+        for (event, told) in [
+            (
+                Event::KeysChanged { issuer: name(), keys: 3, skipped },
+                "issuer corp: 3 keys in use; key 1 is too short; key 2 is none",
+            ),
+            (
+                Event::KeysFailed { issuer: name(), why: "no" },
+                "issuer corp: its keys could not be fetched: no",
+            ),
+            (
+                Event::StaleServed { issuer: name() },
+                "issuer corp does not answer: what it said before is used again",
+            ),
+            (
+                Event::CircuitOpened { issuer: name() },
+                "issuer corp keeps failing: its circuit breaker is open",
+            ),
+            (
+                Event::CircuitClosed { issuer: name() },
+                "issuer corp answers again: its circuit breaker is closed",
+            ),
+            (
+                Event::AnswerIncomplete { issuer: name(), member: "aud" },
+                "issuer corp calls a token active and names no aud, so the token is refused: if its answers never have \
+                 aud, write `aud: optional` in its `introspection`",
+            ),
+            (
+                Event::IssuerSilent { issuer: name(), why: Silence::Unavailable(502) },
+                "issuer corp was asked about a token: it answered 502",
+            ),
+        ] {
+            assert_eq!(event.to_string(), told);
+        }
+    }
+}

@@ -115,16 +115,21 @@ fn what_another_worker_heard_later_serves_an_outage_for_longer() {
 
 #[test]
 fn a_refusal_whose_age_nobody_can_tell_ends_an_old_answer() {
-    let slots = Rc::new(Slots::default());
-    let (mut one, mut two) = (worker(&serving_stale(), &slots), worker(&serving_stale(), &slots));
-    for token in ["revoked", "other"] {
-        assert_eq!(judged(&mut one, 1, token, Some(&active()), at(0)), "admitted");
-        assert_eq!(reason(&settled(open(&mut two, 1, token, at(1)))), "admitted");
+    for (said, told, then) in [
+        (json!({"active": false}), "token_inactive", "issuer_unavailable"),
+        (active(), "admitted", "admitted"),
+    ] {
+        let slots = Rc::new(Slots::default());
+        let (mut one, mut two) = (worker(&serving_stale(), &slots), worker(&serving_stale(), &slots));
+        for token in ["revoked", "other"] {
+            assert_eq!(judged(&mut one, 1, token, Some(&active()), at(0)), "admitted");
+            assert_eq!(reason(&settled(open(&mut two, 1, token, at(1)))), "admitted");
+        }
+        assert_eq!(judged(&mut one, 2, "revoked", Some(&said), at(12)), told);
+        two.expire(at(15));
+        two.expire(at(5));
+        assert_eq!(in_an_outage(&mut two, at(10)), then);
     }
-    assert_eq!(judged(&mut one, 2, "revoked", Some(&json!({"active": false})), at(12)), "token_inactive");
-    two.expire(at(15));
-    two.expire(at(5));
-    assert_eq!(in_an_outage(&mut two, at(10)), "issuer_unavailable");
 }
 
 #[test]

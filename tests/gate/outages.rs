@@ -1,7 +1,7 @@
 //! Issuers that fail: whom that keeps out, for how long, and what an old answer is good for.
 
 use scopegate::base::time::UnixTime;
-use scopegate::gate::{Event, Step};
+use scopegate::gate::{AskId, Event, Gate, Step};
 use scopegate::http::message::Reply;
 use serde_json::{Value, json};
 
@@ -219,5 +219,53 @@ fn an_issuer_that_asks_to_wait_is_no_outage_for_which_an_old_answer_would_serve(
         let asks = ask(&mut gate, at(11));
         let woken = answer_status(&mut gate, asks[0].0, status, &[], at(11));
         assert_eq!(reason(&woken[0].verdict), expected, "{status}");
+    }
+}
+
+/// Whether the circuit breaker opens where strangers' tokens are asked about for twelve seconds, and `reply` does what
+/// comes of each question.
+fn opens(reply: &dyn Fn(&mut Gate, AskId, UnixTime)) -> bool {
+    let mut gate = gate(&asking());
+    for second in 0..12u32 {
+        let now = at(i64::from(second));
+        if parked(&open(&mut gate, second, &format!("stranger-{second}"), now)) {
+            let asks = ask(&mut gate, now);
+            reply(&mut gate, asks[0].0, now);
+        }
+    }
+    gate.take_events().iter().any(|event| matches!(event, Event::CircuitOpened { .. }))
+}
+
+#[test]
+fn an_issuer_that_answers_itself_is_not_out_of_reach_whatever_it_answers() {
+    let failed = |gate: &mut Gate, ask, now| {
+        gate.answer(ask, &Reply::Failed, now);
+    };
+    assert!(opens(&failed));
+    for status in [500, 502, 503, 504] {
+        for fields in [&[][..], &[("x-envoy-upstream-service-time", "3")]] {
+            let answered = |gate: &mut Gate, ask, now| {
+                answer_status(gate, ask, status, fields, now);
+            };
+            // Envoy says so in the place of a server that it cannot reach.
+            let by_envoy = fields.is_empty() && matches!(status, 503 | 504);
+            assert_eq!(opens(&answered), by_envoy, "{status} {fields:?}");
+        }
+    }
+}
+
+#[test]
+fn a_token_that_met_429_is_asked_about_again_when_the_issuer_says() {
+    for (after, seconds) in [(Some("7"), 7), (Some(" 7 "), 7), (Some("soon"), 1), (None, 1)] {
+        let mut gate = gate(&asking());
+        let fields: Vec<_> = after.map(|after| ("retry-after", after)).into_iter().collect();
+        assert!(parked(&open(&mut gate, 1, "token", at(0))));
+        let asks = ask(&mut gate, at(0));
+        let woken = answer_status(&mut gate, asks[0].0, 429, &fields, at(0));
+        assert_eq!(reason(&woken[0].verdict), "issuer_unavailable");
+        let before = UnixTime::from_millis(at(seconds).as_millis() - 1);
+        assert_eq!(reason(&settled(open(&mut gate, 2, "token", before))), "issuer_unavailable", "{after:?}");
+        assert!(parked(&open(&mut gate, 3, "other", before)), "{after:?}: it may answer others");
+        assert!(parked(&open(&mut gate, 4, "token", at(seconds))), "{after:?}");
     }
 }

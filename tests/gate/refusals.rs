@@ -129,3 +129,74 @@ fn an_outage_says_when_to_come_again_and_nothing_else_does() {
         }
     }
 }
+
+/// Reason, rule, issuer, details, whether it was an outage, and whose token it was.
+type Noted<'n> = (&'static str, Option<&'n str>, Option<&'n str>, &'n str, bool, Option<&'n str>);
+
+fn noted(verdict: &Verdict) -> Noted<'_> {
+    let note = verdict.note();
+    assert!(!note.observed);
+    let subject = note.grant().and_then(|grant| grant.subject());
+    (note.reason, note.rule.as_deref(), note.issuer.as_deref(), &note.detail, note.outage, subject)
+}
+
+#[test]
+fn a_verdict_is_noted_with_its_rule_its_issuer_why_and_whose_token_it_was() {
+    let mut policy = asking();
+    policy["rules"] = json!([
+        {"name": "open", "match": {"paths": ["/open"]}, "access": "anonymous"},
+        {"name": "write", "match": {"paths": ["/write"]}, "require": {"scopes": ["write"]}},
+        {"name": "read", "match": {"paths": ["/read"]}, "require": {"scopes": ["read"]}},
+    ]);
+    let mut gate = gate(&policy);
+    let (idp, alice) = (Some("idp"), Some("alice"));
+    let told = |gate: &mut Gate, path| settled(open_with(gate, 1, &[(":path", path)], at(0)));
+    assert_eq!(noted(&told(&mut gate, "/open")), ("anonymous", Some("open"), None, "", false, None));
+    let why = "the request carries no token";
+    assert_eq!(noted(&told(&mut gate, "/read")), ("token_missing", Some("read"), None, why, false, None));
+    let why = "no rule matches the request";
+    assert_eq!(noted(&told(&mut gate, "/else")), ("unmatched", None, None, why, false, None));
+
+    let send = |gate: &mut Gate, path: &str, token: &str| {
+        let token = format!("Bearer {token}");
+        open_with(gate, 1, &[(":path", path), ("authorization", &token)], at(0))
+    };
+    for (token, reply, expected) in [
+        ("good", Some(active()), ("admitted", Some("read"), idp, "", false, alice)),
+        (
+            "bad",
+            Some(json!({"active": false})),
+            (
+                "token_inactive",
+                Some("read"),
+                idp,
+                "the issuer says that the token is not active",
+                false,
+                None,
+            ),
+        ),
+        (
+            "asked",
+            None,
+            (
+                "issuer_unavailable",
+                Some("read"),
+                idp,
+                "the issuer was asked about the token: it could not be reached in time",
+                true,
+                None,
+            ),
+        ),
+    ] {
+        assert!(parked(&send(&mut gate, "/read", token)));
+        let asks = ask(&mut gate, at(0));
+        let woken = match &reply {
+            Some(reply) => answer(&mut gate, asks[0].0, reply, at(0)),
+            None => gate.answer(asks[0].0, &Reply::Failed, at(0)),
+        };
+        assert_eq!(noted(&woken[0].verdict), expected);
+    }
+    let lacking = settled(send(&mut gate, "/write", "good"));
+    let why = "the rule needs the scopes write";
+    assert_eq!(noted(&lacking), ("scope_insufficient", Some("write"), idp, why, false, alice));
+}

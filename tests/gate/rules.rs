@@ -63,6 +63,32 @@ fn the_target_of_all_is_in_no_path_and_for_one_method() {
     assert_eq!((asked("OPTIONS"), asked("GET")), ("rule_denied", "path_ambiguous"));
 }
 
+#[test]
+fn only_options_and_connect_come_without_a_path_and_then_go_by_rules_without_paths() {
+    let mut policy = asking();
+    policy["rules"] = json!([
+        {"name": "home", "match": {"paths": ["/**"]}, "access": "deny"},
+        {"name": "else", "match": {"methods": ["OPTIONS", "CONNECT", "GET"]}, "access": "anonymous"},
+    ]);
+    let mut gate = gate(&policy);
+    for (method, path, expected) in [
+        ("OPTIONS", "*", "anonymous"),
+        ("OPTIONS", "", "path_ambiguous"),
+        ("OPTIONS", "api.example.com", "path_ambiguous"),
+        ("CONNECT", "", "anonymous"),
+        ("CONNECT", "api.example.com", "anonymous"),
+        ("CONNECT", "other.example.com", "path_ambiguous"),
+        ("CONNECT", "*", "path_ambiguous"),
+        ("GET", "*", "path_ambiguous"),
+        ("GET", "", "path_ambiguous"),
+        ("GET", "api.example.com", "path_ambiguous"),
+        ("OPTIONS", "/", "rule_denied"),
+    ] {
+        let verdict = settled(open_with(&mut gate, 1, &[(":method", method), (":path", path)], at(0)));
+        assert_eq!(reason(&verdict), expected, "{method} {path:?}");
+    }
+}
+
 /// `GET /open` on `open.example.com` is open, everything else is shut.
 fn one_door() -> Value {
     let door = json!({"hosts": ["open.example.com"], "methods": ["GET"], "paths": ["/open"]});

@@ -110,7 +110,8 @@ fn an_answer_is_shared_for_no_longer_than_it_calls_the_token_good() {
     let shorter = json!({"active": true, "exp": START + 5});
     assert_eq!(reason(&answer(&mut one, asks[0].0, &shorter, at(0))[0].verdict), "admitted");
     assert_eq!(reason(&settled(open(&mut two, 1, &token, at(4)))), "admitted");
-    for worker in [&mut one, &mut two] {
+    // The third has not looked before.
+    for worker in [&mut one, &mut two, &mut worker(&policy, &slots)] {
         assert!(parked(&open(worker, 2, &token, at(5))), "whatever the token says of itself");
     }
     assert_eq!(ask(&mut two, at(5)).len(), 1, "the old answer keeps nobody from asking");

@@ -270,3 +270,138 @@ fn proofs_that_were_dropped_by_a_clock_ahead_count_as_used_when_it_is_set_back()
     assert_eq!(note(&replays, other, 3600, 3600), Seen::Never);
     assert_eq!(note(&replays, 1, 0, 10), Seen::Before);
 }
+
+#[test]
+fn there_is_room_for_as_many_proofs_as_the_policy_says() {
+    let replays = Replays::new(20_480, &terms(LIFETIME), KEY, None);
+    for number in 0..20_480 {
+        assert_eq!(note(&replays, number, 0, 0), Seen::Never, "{number}");
+    }
+}
+
+#[test]
+fn a_key_has_a_tenth_of_a_slot_or_half_of_a_small_one() {
+    for (capacity, part) in [(1, 5), (1000, 5), (40_960, 10), (45_056, 12)] {
+        let replays = Replays::new(capacity, &terms(LIFETIME), KEY, None);
+        for (taken, number) in of_one_slot().take(part + 1).enumerate() {
+            let due = if taken < part { Seen::Never } else { Seen::Unknown };
+            assert_eq!(note_of(&replays, 0, number, (0, LIFETIME), 0), due, "{taken} of {capacity}");
+        }
+    }
+}
+
+#[test]
+fn proofs_lie_in_slots_of_their_own() {
+    let slots = Rc::new(Slots::default());
+    let replays = replays(Some(slots.clone()));
+    for number in 0..20_000 {
+        note(&replays, number, 0, 0);
+    }
+    let values = slots.values.borrow();
+    let (first, last) = (values.keys().next(), values.keys().next_back());
+    assert!(first.is_some_and(|first| *first >= super::super::shared::SLOTS), "{first:?}");
+    assert!(last.is_some_and(|last| *last < OLDEST) && END == OLDEST + 1, "{last:?}");
+}
+
+/// Slots that read as if there were nothing, for the second time that they are looked at.
+struct Faltering(Rc<Slots>, Cell<usize>);
+
+impl SharedSlots for Faltering {
+    fn read(&self, slot: u32) -> Option<(Vec<u8>, u32)> {
+        self.1.set(self.1.get() + 1);
+        if self.1.get() == 2 { None } else { self.0.read(slot) }
+    }
+
+    fn write(&self, slot: u32, bytes: &[u8], version: Option<u32>) -> bool {
+        self.0.write(slot, bytes, version)
+    }
+}
+
+#[test]
+fn a_slot_that_was_there_and_cannot_be_read_for_once_is_shared_all_the_same() {
+    let slots = Rc::new(Slots::default());
+    let [first, second] = of_one_slot().take(2).collect::<Vec<_>>()[..] else { panic!("two") };
+    let other = replays(Some(slots.clone()));
+    assert_eq!(note(&other, first, 0, 0), Seen::Never);
+    let faltering = replays(Some(Rc::new(Faltering(slots.clone(), Cell::new(0)))));
+    slots.beaten.set(1);
+    assert_eq!(note(&faltering, second, 0, 0), Seen::Never);
+    assert_eq!(note(&other, second, 0, 0), Seen::Before);
+}
+
+#[test]
+fn how_old_proofs_may_be_is_said_at_once_and_again_before_it_is_forgotten() {
+    let slots = Rc::new(Slots::default());
+    let shared = |lifetime| Replays::new(1000, &terms(lifetime), KEY, Some(slots.clone()));
+    let (quick, patient) = (shared(Duration::from_secs(10)), shared(Duration::from_secs(600)));
+    let version = || slots.read(OLDEST).map(|(_, version)| version);
+    let says = |replays: &Replays, second| {
+        let before = version();
+        replays.agree(at(second));
+        version() != before
+    };
+    assert!(says(&quick, 0) && !says(&quick, 29) && says(&quick, 30));
+    assert!(says(&patient, 31), "it takes older ones");
+    assert!(!says(&patient, 60) && !says(&quick, 60) && !says(&quick, 90));
+    assert_eq!(quick.longest.get().as_secs(), 605);
+    assert!(says(&quick, 91), "whoever takes older ones is gone");
+    assert!(says(&patient, 92) && says(&patient, 122));
+}
+
+#[test]
+fn looking_tells_how_old_proofs_may_be_and_says_nothing() {
+    let slots = Rc::new(Slots::default());
+    let shared = |lifetime| Replays::new(1000, &terms(lifetime), KEY, Some(slots.clone()));
+    let (quick, patient) = (shared(Duration::from_secs(10)), shared(Duration::from_secs(600)));
+    quick.look(at(0));
+    assert!(slots.values.borrow().is_empty() && quick.longest.get().as_secs() == 15);
+    patient.agree(at(0));
+    let said = slots.read(OLDEST);
+    quick.look(at(59));
+    assert_eq!((quick.longest.get().as_secs(), slots.read(OLDEST)), (605, said));
+    quick.look(at(60));
+    assert_eq!(quick.longest.get().as_secs(), 15);
+}
+
+#[test]
+fn what_a_neighbour_says_of_how_old_proofs_may_be_is_not_believed() {
+    let slots = Rc::new(Slots::default());
+    let shared = |lifetime| Replays::new(1000, &terms(lifetime), KEY, Some(slots.clone()));
+    let (quick, patient) = (shared(Duration::from_secs(10)), shared(Duration::from_secs(600)));
+    patient.agree(at(0));
+    let (said, version) = slots.read(OLDEST).unwrap();
+    for place in 0..said.len() {
+        let mut forged = said.clone();
+        forged[place] ^= 1;
+        slots.values.borrow_mut().insert(OLDEST, (forged, version));
+        quick.look(at(0));
+        assert_eq!(quick.longest.get().as_secs(), 15, "{place}");
+    }
+}
+
+#[test]
+fn what_was_made_before_the_latest_that_was_dropped_counts_as_used() {
+    let replays = replays(None);
+    let [first, other, early, late] = of_one_slot().take(4).collect::<Vec<_>>()[..] else { panic!("four") };
+    assert_eq!(note(&replays, first, 5, 5), Seen::Never);
+    assert_eq!(note(&replays, other, 3600, 3600), Seen::Never, "and the first is dropped");
+    assert_eq!((note(&replays, early, 3, 10), note(&replays, late, 6, 10)), (Seen::Before, Seen::Never));
+}
+
+#[test]
+fn a_policy_with_a_smaller_memory_finds_a_slot_full_that_another_has_filled_further() {
+    let slots = Rc::new(Slots::default());
+    let shared = |capacity| Replays::new(capacity, &terms(LIFETIME), KEY, Some(slots.clone()));
+    let (large, small) = (shared(40_960), shared(1000));
+    let numbers: Vec<u32> = of_one_slot().take(20).collect();
+    let (of_one, of_others) = numbers.split_at(6);
+    for number in of_one {
+        assert_eq!(note_of(&large, 0, *number, (0, LIFETIME), 0), Seen::Never);
+    }
+    assert_eq!(note_of(&small, 0, of_others[0], (0, LIFETIME), 0), Seen::Unknown, "more than its part there");
+    assert_eq!(note(&small, of_others[0], 0, 0), Seen::Never, "another key has its own");
+    for number in &of_others[1..12] {
+        assert_eq!(note(&large, *number, 0, 0), Seen::Never);
+    }
+    assert_eq!(note(&small, of_others[13], 0, 0), Seen::Unknown);
+}
