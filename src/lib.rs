@@ -20,7 +20,7 @@
 //! | layer | modules | knows |
 //! | --- | --- | --- |
 //! | L0 | `base`, `manual` | values without a domain; prose |
-//! | L1 | `http`, `jose` | messages as plain data; signed objects |
+//! | L1 | `http`, `jose`, `document` | messages as plain data; signed objects; what somebody wrote, with its places |
 //! | L2 | `token` | what OAuth says about both |
 //! | L3 | `policy` | what the operator wants, compiled |
 //! | L4 | `config`, `gate` | bytes to policy; the engine: sequencing, waiting, remembering |
@@ -40,6 +40,7 @@
 
 pub mod base;
 pub mod config;
+pub mod document;
 pub mod filter;
 pub mod gate;
 pub mod http;

@@ -9,7 +9,8 @@
 
 use core::time::Duration;
 
-use scopegate::config::{self, ConfigError};
+use scopegate::config;
+use scopegate::document::Diagnostic;
 use scopegate::http::path::Path;
 use scopegate::jose::algorithm::{Algorithm, Algorithms};
 use scopegate::policy::{
@@ -30,7 +31,7 @@ fn environment(name: &str) -> Option<String> {
     }
 }
 
-fn compile(document: &Value) -> Result<Policy, Vec<ConfigError>> {
+fn compile(document: &Value) -> Result<Policy, Vec<Diagnostic>> {
     config::compile(document, &environment)
 }
 

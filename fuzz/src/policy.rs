@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use scopegate::base::json;
 use scopegate::base::time::UnixTime;
-use scopegate::config::{self, ConfigError};
+use scopegate::config;
+use scopegate::document::Diagnostic;
 use scopegate::filter::configuration;
 use scopegate::gate::{Facts, Gate, RequestId, Step, Verdict};
 use scopegate::http::head::RequestHead;
@@ -53,13 +54,13 @@ pub fn run(input: &[u8]) {
     }
 }
 
-fn compile(document: &Value) -> Result<Policy, Vec<ConfigError>> {
+fn compile(document: &Value) -> Result<Policy, Vec<Diagnostic>> {
     let environment = |name: &str| (name == "SECRET").then(|| SECRET.to_owned());
     let compiled = config::compile(document, &environment);
     if let Err(problems) = &compiled {
         assert!(!problems.is_empty(), "refused for nothing");
         for problem in problems {
-            let ConfigError { at, problem: what, remedy } = problem;
+            let Diagnostic { at, problem: what, remedy } = problem;
             assert!(!at.is_empty() && !what.is_empty() && !remedy.is_empty(), "{problem:?}");
             assert!(!problem.to_string().contains(SECRET), "a problem shows a secret");
             assert!(!problem.to_string().contains(char::is_control), "{problem:?} is no line");
@@ -69,7 +70,7 @@ fn compile(document: &Value) -> Result<Policy, Vec<ConfigError>> {
 }
 
 /// What came of a document, all but the tables that are worked out of it, which have an order of their own.
-fn outcome(compiled: &Result<Policy, Vec<ConfigError>>) -> String {
+fn outcome(compiled: &Result<Policy, Vec<Diagnostic>>) -> String {
     match compiled {
         Ok(policy) => {
             let Policy { issuers, rules, unmatched, places, forward_token, upstream, .. } = policy;

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::reader::Members;
+use crate::document::Members;
 use super::secret::{Environment, secret};
-use super::values::choice;
+use crate::document::values::{choice};
 use crate::base::json;
 use crate::base::secret::Secret;
 use crate::jose::algorithm::Algorithm;

@@ -5,9 +5,8 @@ use serde_json::Value;
 use super::authority::ignored_ports;
 use super::cors::cors;
 use super::dpop::dpop;
-use super::error::{ConfigError, Problems};
+use crate::document::{Diagnostic, Members, Node};
 use super::issuers::{Issuers, issuers};
-use super::reader::{Members, Node};
 use super::requirements::Requirements;
 use super::resources::resources;
 use super::responses::{limits, responses};
@@ -16,7 +15,7 @@ use super::scopes::implications;
 use super::secret::{Environment, seal};
 use super::token::{certificate_source, token};
 use super::upstream::upstream;
-use super::values::choice;
+use crate::document::values::{choice};
 use crate::base::json;
 use crate::policy::{Access, CorsPreflight, Issuer, Policy, Resources, Rules, Unmatched};
 use crate::token::expect::IssuerId;
@@ -51,8 +50,8 @@ pub fn is_policy(value: &Value) -> bool {
 ///
 /// # Errors
 /// When it is not JSON, has a member twice or is nested too deeply.
-pub fn read_json(text: &[u8]) -> Result<Value, ConfigError> {
-    json::value(text).map_err(|fault| ConfigError {
+pub fn read_json(text: &[u8]) -> Result<Value, Diagnostic> {
+    json::value(text).map_err(|fault| Diagnostic {
         at: "policy".to_owned(),
         problem: fault.to_string(),
         remedy: "write one JSON object in which no key stands twice".to_owned(),
@@ -66,13 +65,8 @@ pub fn read_json(text: &[u8]) -> Result<Value, ConfigError> {
 pub fn compile(
     document: &Value,
     environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<Policy, Vec<ConfigError>> {
-    let problems = Problems::default();
-    let policy = Node::root(document, &problems).members(KEYS).map(|members| policy(&members, environment));
-    match (policy, problems.into_sorted()) {
-        (Some(policy), problems) if problems.is_empty() => Ok(policy),
-        (_, problems) => Err(problems),
-    }
+) -> Result<Policy, Vec<Diagnostic>> {
+    document::read("policy", document, |node| node.members(KEYS).map(|members| policy(&members, environment)))
 }
 
 /// The policy in `members`. Where something is wrong with them, which then has been said, it is not to be used.

@@ -3,8 +3,9 @@
 use core::time::Duration;
 
 use super::jwt;
-use super::reader::{Members, Node};
-use super::values::{choice, duration, uri};
+use crate::document::{Members, Node};
+use super::values::{uri};
+use crate::document::values::{choice, duration};
 use crate::http::host;
 use crate::http::uri::Uri;
 use crate::jose::algorithm::{Algorithm, Algorithms};

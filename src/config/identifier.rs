@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::names::quoted;
-use super::reader::Members;
+use crate::document::{Members, quoted};
 use crate::http::uri::Uri;
 
 /// Whom the `iss` of an issuer's tokens names.

@@ -6,8 +6,9 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::identifier::Identifier;
-use super::reader::{Members, Node};
-use super::values::{span, timeout, uri};
+use crate::document::{Members, Node};
+use super::values::{timeout, uri};
+use crate::document::values::{span};
 use crate::base::json::Object;
 use crate::http::uri::Uri;
 use crate::jose::algorithm::{Algorithm, Algorithms};

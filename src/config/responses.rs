@@ -1,7 +1,7 @@
 //! `responses`, `limits`: what refused clients are told, and how much is kept.
 
-use super::reader::Members;
-use super::values::{choice, number};
+use crate::document::Members;
+use crate::document::values::{choice, number};
 use crate::policy::{BodyForm, Limits, Responses};
 
 /// What refused clients of `policy` are told.

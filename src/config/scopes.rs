@@ -2,9 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::names::quoted;
-use super::reader::{Members, Node};
-use super::values::texts;
+use crate::document::{Members, Node, quoted};
+use crate::document::values::{texts};
 use crate::policy::Vocabulary;
 use crate::token::scope::is_scope_token;
 

@@ -1,7 +1,6 @@
 //! Secrets: written out, or named by an environment variable. No message shows a value.
 
-use super::names::quoted;
-use super::reader::Node;
+use crate::document::{Node, quoted};
 use crate::base::secret::Secret;
 
 /// Where environment variables come from.

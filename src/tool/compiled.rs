@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use crate::config::{self, ConfigError};
+use crate::config;
+use crate::document::Diagnostic;
 use crate::jose::algorithm::Algorithm;
 use crate::policy::{Issuer, Policy};
 use crate::tool::mint::PrivateKey;
@@ -22,10 +23,10 @@ pub struct Compiled {
 
 impl Compiled {
     /// What `check` refuses although a proxy can load it, where it fails closed: it is not what its author meant.
-    pub fn mistakes(&self) -> Vec<ConfigError> {
+    pub fn mistakes(&self) -> Vec<Diagnostic> {
         let issuers = self.policy.issuers.iter().filter(|issuer| issuer.refuses_everybody());
         let mistake = |issuer: &Issuer| {
-            ConfigError {
+            Diagnostic {
             at: format!("issuers.{}.audiences", issuer.name),
             problem: "is a list, and no answer in this issuer's protocol names an audience: all its tokens are refused"
                 .to_owned(),
@@ -44,9 +45,9 @@ impl Compiled {
 /// Everything that is wrong with the document.
 pub fn compile(
     document: &Value,
-    differences: Vec<ConfigError>,
+    differences: Vec<Diagnostic>,
     environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<Compiled, Vec<ConfigError>> {
+) -> Result<Compiled, Vec<Diagnostic>> {
     let variables = RefCell::new(Vec::<String>::new());
     let unset = RefCell::new(Vec::<String>::new());
     let remember = |list: &RefCell<Vec<String>>, name: &str| {

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::document::{Documents, Unreadable};
 use super::envoy::{self, Configuration};
-use crate::config::{self, ConfigError};
+use crate::config;
+use crate::document::Diagnostic;
 
 /// A policy, and where in its file it stands.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub struct PolicyDocument {
     /// The policy as it is written, secrets and all.
     pub document: Value,
     /// What others than the tool read otherwise in it.
-    pub differences: Vec<ConfigError>,
+    pub differences: Vec<Diagnostic>,
 }
 
 /// Why a file does not hold the one policy that is wanted.

@@ -5,7 +5,8 @@ use std::io;
 use serde_json::Value;
 
 use super::within;
-use crate::config::{self, ConfigError};
+use crate::config;
+use crate::document::Diagnostic;
 use crate::policy::{Introspection, Issuer, Keys};
 use crate::tool::compiled::{self, Compiled};
 use crate::tool::console::{Console, Exit};
@@ -87,7 +88,7 @@ fn check_filter(
 fn policy(
     place: &str,
     document: &Value,
-    differences: Vec<ConfigError>,
+    differences: Vec<Diagnostic>,
     console: &mut Console<'_>,
 ) -> io::Result<(Exit, Option<Compiled>)> {
     match compiled::compile(document, differences, console.environment) {

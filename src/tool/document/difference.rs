@@ -5,7 +5,8 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::scalar::Reason;
-use crate::config::{self, ConfigError};
+use crate::config;
+use crate::document::Diagnostic;
 
 /// One step of the way from a document's root. Each difference has its way, and a name may be long: it is shared.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,14 +40,14 @@ pub(super) struct Difference {
 
 impl Difference {
     /// The same, with its place within the part of the document that `way` leads to; `None` outside of that.
-    pub(super) fn within(&self, way: &[Step]) -> Option<ConfigError> {
+    pub(super) fn within(&self, way: &[Step]) -> Option<Diagnostic> {
         let rest = self.path.strip_prefix(way)?;
         let at = rest.iter().fold(String::new(), |at, step| match step {
             Step::Member(name) => config::member_place(&at, name),
             Step::Item(index) => format!("{at}[{index}]"),
         });
         let ((line, column), (problem, remedy)) = (self.place, self.reason);
-        Some(ConfigError {
+        Some(Diagnostic {
             at: if at.is_empty() { "policy".to_owned() } else { at },
             problem: format!("{problem} (line {line}, column {column})"),
             remedy: remedy.to_owned(),

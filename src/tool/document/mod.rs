@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use self::difference::{Difference, Place};
 use crate::base::json;
-use crate::config::ConfigError;
+use crate::document::Diagnostic;
 
 pub use unreadable::Unreadable;
 
@@ -79,17 +79,17 @@ impl Documents {
 
     /// What Envoy, kubectl or other readers of YAML read otherwise in `part`, a value inside one of these documents and
     /// not a copy of it. Empty for JSON, which has one reading.
-    pub fn differences_in(&self, part: &Value) -> Vec<ConfigError> {
+    pub fn differences_in(&self, part: &Value) -> Vec<Diagnostic> {
         let documents = self.values.iter().zip(&self.differences);
         let mut ways =
             documents.filter_map(|(value, found)| Some((value, difference::way(value, part)?, found)));
         let Some((document, way, found)) = ways.next() else { return Vec::new() };
         let is_of_kubernetes = document.get("kind").is_some();
         let counts = |one: &&Difference| is_of_kubernetes || one.reason != scalar::KEY_NUMBER;
-        let mut told: Vec<ConfigError> =
+        let mut told: Vec<Diagnostic> =
             found.iter().filter(counts).filter_map(|one| one.within(&way)).collect();
         if let Some((line, column)) = self.odd_line_end {
-            told.push(ConfigError {
+            told.push(Diagnostic {
                 at: "policy".to_owned(),
                 problem: format!(
                     "stands in a file with a character that ends a line for some readers only (line {line}, column \
@@ -100,7 +100,7 @@ impl Documents {
         }
         // Those of Kubernetes are one resource each.
         if (self.values.len() > 1 || self.begins_empty) && !is_of_kubernetes {
-            told.push(ConfigError {
+            told.push(Diagnostic {
                 at: "policy".to_owned(),
                 problem: "stands in a file of several documents, of which Envoy reads the first alone"
                     .to_owned(),

@@ -11,7 +11,7 @@ use super::expect::{self, Expectation};
 use super::proofs;
 use super::tokens::{self, Keys};
 use crate::base::time::UnixTime;
-use crate::config::ConfigError;
+use crate::document::Diagnostic;
 use crate::tool::document::Documents;
 use crate::tool::members::{self, Members, Wrong};
 use crate::tool::policy_file;
@@ -25,7 +25,7 @@ pub struct Suite {
     /// The policy document, key names replaced by keys.
     pub policy: Value,
     /// What others than the tool read otherwise in it.
-    pub differences: Vec<ConfigError>,
+    pub differences: Vec<Diagnostic>,
     /// The time that everything is dated relative to.
     pub now: UnixTime,
     /// What issuers answer.
@@ -146,7 +146,7 @@ fn policy_of(
     policy: &Value,
     documents: &Documents,
     folder: &Path,
-) -> Result<(Value, Vec<ConfigError>), Wrong> {
+) -> Result<(Value, Vec<Diagnostic>), Wrong> {
     let Some(path) = policy.as_str() else {
         return members::object(policy).map(|_| (policy.clone(), documents.differences_in(policy)));
     };

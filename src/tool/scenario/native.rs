@@ -4,7 +4,7 @@ use super::answers::Issuers;
 use super::compare::{self, Observed};
 use super::expect::Outcome;
 use super::load::{Case, Suite};
-use crate::config::ConfigError;
+use crate::document::Diagnostic;
 use crate::gate::Verdict;
 use crate::http::message::HeaderEdits;
 use crate::tool::compiled;
@@ -29,7 +29,7 @@ pub struct Outcomes {
 pub fn run(
     suite: &Suite,
     environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<Vec<Outcomes>, Vec<ConfigError>> {
+) -> Result<Vec<Outcomes>, Vec<Diagnostic>> {
     let compiled = compiled::compile(&suite.policy, suite.differences.clone(), environment)?;
     let mut driver = Driver::new(compiled.policy);
     let mut issuers = Issuers::new(&suite.answers);

@@ -21,7 +21,7 @@ pub fn member_place(at: &str, name: &str) -> String {
 }
 
 /// The one of `known` that `name` is most likely a slip of.
-pub(super) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     const SLIPS: usize = 2;
     let distances = known.iter().map(|known| (distance(name, known), *known));
     let near = distances.filter(|(distance, known)| *distance <= SLIPS && distance * 2 < known.len());

@@ -2,49 +2,60 @@
 
 use serde_json::Value;
 
-use super::error::{ConfigError, Problems};
+use super::diagnostic::{Diagnostic, Diagnostics};
 use super::names::{member_place, nearest};
 use crate::base::json::Object;
 
 /// A value and its place. Reading gives `None` when the value is not what is asked for, which then has been said.
 #[derive(Clone)]
-pub(super) struct Node<'d> {
+pub struct Node<'d> {
     value: &'d Value,
     at: String,
     position: Vec<usize>,
-    problems: &'d Problems,
+    found: &'d Diagnostics,
 }
 
 /// An object all of whose keys are known.
-pub(super) struct Members<'d> {
+pub struct Members<'d> {
     node: Node<'d>,
     object: &'d Object,
 }
 
-impl<'d> Node<'d> {
-    /// The whole document.
-    pub(super) const fn root(value: &'d Value, problems: &'d Problems) -> Self {
-        Self { value, at: String::new(), position: Vec::new(), problems }
+/// Reads a document that is called `root` as `read` does.
+///
+/// # Errors
+/// Everything that is wrong with it, in its order.
+pub fn read<T>(
+    root: &'static str,
+    document: &Value,
+    read: impl FnOnce(&Node<'_>) -> Option<T>,
+) -> Result<T, Vec<Diagnostic>> {
+    let found = Diagnostics::of(root);
+    let node = Node { value: document, at: String::new(), position: Vec::new(), found: &found };
+    match (read(&node), found.into_sorted()) {
+        (Some(read), found) if found.is_empty() => Ok(read),
+        (_, found) => Err(found),
     }
+}
 
+impl<'d> Node<'d> {
     /// Says what is wrong here, and what to write instead.
-    pub(super) fn refuse(&self, problem: impl Into<String>, remedy: impl Into<String>) {
-        let at = if self.at.is_empty() { "policy" } else { &self.at };
-        let error = ConfigError { at: at.to_owned(), problem: problem.into(), remedy: remedy.into() };
-        self.problems.add(&self.position, error);
+    pub fn refuse(&self, problem: impl Into<String>, remedy: impl Into<String>) {
+        self.found.add(&self.position, &self.at, problem.into(), remedy.into());
     }
 
     /// The place, as it is shown.
-    pub(super) fn at(&self) -> &str {
+    pub fn at(&self) -> &str {
         &self.at
     }
 
-    pub(super) const fn value(&self) -> &'d Value {
+    /// The value.
+    pub const fn value(&self) -> &'d Value {
         self.value
     }
 
     /// Text that is not empty; `what` says what is meant.
-    pub(super) fn text(&self, what: &str) -> Option<&'d str> {
+    pub fn text(&self, what: &str) -> Option<&'d str> {
         match self.value {
             Value::String(text) if text.is_empty() => {
                 self.refuse("is empty", format!("write {what}"));
@@ -57,19 +68,20 @@ impl<'d> Node<'d> {
         }
     }
 
-    pub(super) fn flag(&self) -> Option<bool> {
+    /// True or false.
+    pub fn flag(&self) -> Option<bool> {
         self.value.as_bool().or_else(|| self.wrong_type("true or false"))
     }
 
     /// The members of a list; `what` says what is meant.
-    pub(super) fn items(&self, what: &str) -> Option<Vec<Self>> {
+    pub fn items(&self, what: &str) -> Option<Vec<Self>> {
         let Some(list) = self.value.as_array() else { return self.wrong_type(what) };
         let item = |(index, value)| self.inner(value, format!("{}[{index}]", self.at), index);
         Some(list.iter().enumerate().map(item).collect())
     }
 
     /// As [`Node::items`]; an empty list is refused: it could mean nothing or everything.
-    pub(super) fn some_items(&self, what: &str) -> Option<Vec<Self>> {
+    pub fn some_items(&self, what: &str) -> Option<Vec<Self>> {
         let items = self.items(what)?;
         if items.is_empty() {
             self.refuse(
@@ -82,7 +94,7 @@ impl<'d> Node<'d> {
     }
 
     /// Names chosen by the author, and what stands under each of them.
-    pub(super) fn entries(&self, what: &str) -> Option<Vec<(&'d str, Self)>> {
+    pub fn entries(&self, what: &str) -> Option<Vec<(&'d str, Self)>> {
         let Some(object) = self.value.as_object() else { return self.wrong_type(what) };
         let entry = |(index, (name, value)): (usize, (&'d String, &'d Value))| {
             (name.as_str(), self.inner(value, self.place_of(name), index))
@@ -91,7 +103,7 @@ impl<'d> Node<'d> {
     }
 
     /// The members of an object that may have the keys in `known` and no others.
-    pub(super) fn members(&self, known: &[&str]) -> Option<Members<'d>> {
+    pub fn members(&self, known: &[&str]) -> Option<Members<'d>> {
         let Some(object) = self.value.as_object() else {
             return self.wrong_type(&format!("an object with the keys {}", known.join(", ")));
         };
@@ -107,7 +119,7 @@ impl<'d> Node<'d> {
     }
 
     /// Says that the value has the wrong type; `what` says what is meant.
-    pub(super) fn wrong_type<T>(&self, what: &str) -> Option<T> {
+    pub fn wrong_type<T>(&self, what: &str) -> Option<T> {
         let kind = match self.value {
             Value::Null => "is null",
             Value::Bool(_) => "is a boolean",
@@ -122,7 +134,7 @@ impl<'d> Node<'d> {
 
     fn inner(&self, value: &'d Value, at: String, index: usize) -> Self {
         let position = self.position.iter().copied().chain([index]).collect();
-        Self { value, at, position, problems: self.problems }
+        Self { value, at, position, found: self.found }
     }
 
     fn place_of(&self, name: &str) -> String {
@@ -132,30 +144,30 @@ impl<'d> Node<'d> {
 
 impl<'d> Members<'d> {
     /// The object itself.
-    pub(super) const fn node(&self) -> &Node<'d> {
+    pub const fn node(&self) -> &Node<'d> {
         &self.node
     }
 
     /// The member `name`, where it is there.
-    pub(super) fn get(&self, name: &str) -> Option<Node<'d>> {
+    pub fn get(&self, name: &str) -> Option<Node<'d>> {
         let (index, (_, value)) = self.object.iter().enumerate().find(|(_, (found, _))| *found == name)?;
         Some(self.node.inner(value, self.node.place_of(name), index))
     }
 
     /// The member `name`, which must be there; `what` says what is meant.
-    pub(super) fn need(&self, name: &str, what: &str) -> Option<Node<'d>> {
+    pub fn need(&self, name: &str, what: &str) -> Option<Node<'d>> {
         self.get(name).or_else(|| self.missing(name, what))
     }
 
     /// Says that the member `name` is missing.
-    pub(super) fn missing<T>(&self, name: &str, what: &str) -> Option<T> {
+    pub fn missing<T>(&self, name: &str, what: &str) -> Option<T> {
         let absent = Node { at: self.node.place_of(name), ..self.node.clone() };
         absent.refuse("is missing", format!("write {what}"));
         None
     }
 
     /// Says that the member `name`, where it is there, has no business beside `other`.
-    pub(super) fn forbid(&self, names: &[&str], problem: &str, remedy: &str) {
+    pub fn forbid(&self, names: &[&str], problem: &str, remedy: &str) {
         for node in names.iter().filter_map(|name| self.get(name)) {
             node.refuse(problem, remedy);
         }
