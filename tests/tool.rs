@@ -199,7 +199,9 @@ fn a_line_that_is_no_request_is_answered_in_its_place() {
     assert_eq!((run.code, lines.len()), (1, 4));
     assert!(lines[0]["id"].is_null() && lines[0]["error"].is_string());
     assert_eq!(lines[1]["id"], "x");
-    assert!(lines[1]["error"].as_str().unwrap().starts_with("methud: unknown"));
+    assert!(
+        lines[1]["error"].as_str().unwrap().contains("; methud: is not a known key: did you mean `method`?")
+    );
     assert_eq!((&lines[2]["id"], &lines[2]["reason"]), (&json!(3), &json!("anonymous")));
 }
 
@@ -502,11 +504,13 @@ fn policy_tests_that_fail_tell_expected_and_found() {
 fn a_mistake_in_a_test_file_names_its_place() {
     let path = file("test-mistake.yaml", &SUITE.replace("outcome: admit", "outcame: admit"));
     let run = run(&["test", &path], "");
-    assert!(
-        run.code == 1 && run.out.starts_with(&format!("{path}: tests[0].expect.outcame: unknown")),
-        "{}",
-        run.out
+    let [missing, unknown, _] = run.out.lines().collect::<Vec<_>>()[..] else { panic!("{}", run.out) };
+    assert_eq!(
+        (run.code, missing),
+        (1, &*format!("{path}: tests[0].expect.outcome: is missing: write admit or refuse"))
     );
+    let told = format!("{path}: tests[0].expect.outcame: is not a known key: did you mean `outcome`? ");
+    assert!(unknown.starts_with(&told), "{unknown}");
     let path = file("test-policy.yaml", &SUITE.replace("scopes: [read]", "scopes: [r d]"));
     let refused = crate::run(&["test", &path], "");
     assert!(

@@ -1,7 +1,7 @@
 //! `authority`: what of a request's authority counts.
 
 use crate::document::Members;
-use crate::document::values::{number};
+use crate::document::values::number;
 use crate::http::host::IgnoredPorts;
 
 /// The ports that do not count under `policy`, since the proxy ignores them as well.

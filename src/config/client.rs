@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::document::Members;
 use super::secret::{Environment, secret};
-use crate::document::values::{choice};
 use crate::base::json;
 use crate::base::secret::Secret;
+use crate::document::Members;
+use crate::document::values::choice;
 use crate::jose::algorithm::Algorithm;
 use crate::jose::sign::SigningKey;
 use crate::token::introspection::ClientAuthentication;

@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use crate::document::{Members, Node};
 use crate::document::values::{duration, texts};
+use crate::document::{Members, Node};
 use crate::http::characters::is_token;
 use crate::http::message::FieldValue;
 use crate::policy::{Cors, Origins};

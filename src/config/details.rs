@@ -1,7 +1,7 @@
 //! `authorization_details` of a requirement (RFC 9396).
 
 use crate::document::Node;
-use crate::document::values::{strings};
+use crate::document::values::strings;
 use crate::policy::WantedDetail;
 
 /// What a token's authorization details must have.

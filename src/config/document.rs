@@ -5,7 +5,6 @@ use serde_json::Value;
 use super::authority::ignored_ports;
 use super::cors::cors;
 use super::dpop::dpop;
-use crate::document::{Diagnostic, Members, Node};
 use super::issuers::{Issuers, issuers};
 use super::requirements::Requirements;
 use super::resources::resources;
@@ -15,8 +14,9 @@ use super::scopes::implications;
 use super::secret::{Environment, seal};
 use super::token::{certificate_source, token};
 use super::upstream::upstream;
-use crate::document::values::{choice};
 use crate::base::json;
+use crate::document::values::choice;
+use crate::document::{self, Diagnostic, Members};
 use crate::policy::{Access, CorsPreflight, Issuer, Policy, Resources, Rules, Unmatched};
 use crate::token::expect::IssuerId;
 

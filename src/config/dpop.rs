@@ -3,9 +3,9 @@
 use core::time::Duration;
 
 use super::jwt;
-use crate::document::{Members, Node};
-use super::values::{uri};
+use super::values::uri;
 use crate::document::values::{choice, duration};
+use crate::document::{Members, Node};
 use crate::http::host;
 use crate::http::uri::Uri;
 use crate::jose::algorithm::{Algorithm, Algorithms};

@@ -4,10 +4,10 @@ use core::time::Duration;
 
 use super::client::{client, no_client};
 use super::keys::cluster;
-use crate::document::{Members, Node};
 use super::secret::Environment;
 use super::values::{owned, timeout, uri};
 use crate::document::values::{choice, duration, span};
+use crate::document::{Members, Node};
 use crate::policy::{Introspection, OnOutage, UseFor};
 use crate::token::introspection::{Answers, ClientAuthentication, Endpoint, Protocol, TokenIn};
 

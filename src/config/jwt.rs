@@ -4,9 +4,9 @@ use core::time::Duration;
 
 use super::identifier::Identifier;
 use super::keys::key_sets;
-use crate::document::{Node, nearest, quoted};
-use super::values::{claim_names};
+use super::values::claim_names;
 use crate::document::values::{choice, duration, span, texts};
+use crate::document::{Node, nearest, quoted};
 use crate::jose::algorithm::{Algorithm, Algorithms};
 use crate::policy::Keys;
 use crate::token::expect::media_type;

@@ -6,10 +6,10 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::identifier::Identifier;
-use crate::document::{Members, Node};
 use super::values::{timeout, uri};
-use crate::document::values::{span};
 use crate::base::json::Object;
+use crate::document::values::span;
+use crate::document::{Members, Node};
 use crate::http::uri::Uri;
 use crate::jose::algorithm::{Algorithm, Algorithms};
 use crate::jose::fault::KeyFault;

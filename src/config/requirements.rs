@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::details::details;
 use super::issuers::audiences;
-use crate::document::{Members, Node, nearest, quoted};
 use super::scopes::scopes;
-use super::values::{check_claim};
+use super::values::check_claim;
 use crate::document::values::{choice, span, strings, texts};
+use crate::document::{Members, Node, nearest, quoted};
 use crate::policy::{ClaimTest, Requirement, Vocabulary, Wanted};
 use crate::token::binding::Proof;
 use crate::token::expect::IssuerId;

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
+use super::values::uri;
 use crate::document::{Members, Node};
-use super::values::{uri};
 use crate::http::host;
 use crate::http::path::Path;
 use crate::policy::{ProtectedResource, Terms};

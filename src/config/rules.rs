@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::document::{Members, Node, quoted};
 use super::requirements::Requirements;
-use super::values::{check_name};
-use crate::document::values::{choice};
+use super::values::check_name;
+use crate::document::values::choice;
+use crate::document::{Members, Node, quoted};
 use crate::http::characters::is_token;
 use crate::policy::{Access, HostPattern, Matcher, Mode, PathPattern, Rule, Rules, Unreachable};
 

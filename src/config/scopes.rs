@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::document::values::texts;
 use crate::document::{Members, Node, quoted};
-use crate::document::values::{texts};
 use crate::policy::Vocabulary;
 use crate::token::scope::is_scope_token;
 

@@ -1,7 +1,7 @@
 //! Secrets: written out, or named by an environment variable. No message shows a value.
 
-use crate::document::{Node, quoted};
 use crate::base::secret::Secret;
+use crate::document::{Node, quoted};
 
 /// Where environment variables come from.
 pub(super) type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;

@@ -1,9 +1,9 @@
 //! `token`, `client_certificate`: where a request carries its token, and whether it stays there; where the certificate
 //! is told that the token may be bound to.
 
-use crate::document::{Members, Node};
 use super::upstream::check_header;
 use crate::document::values::{choice, one_of};
+use crate::document::{Members, Node};
 use crate::http::characters::is_token;
 use crate::http::spelling;
 use crate::policy::CertificateSource;

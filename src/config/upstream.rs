@@ -1,8 +1,8 @@
 //! `upstream`: what an admitted request tells the application.
 
+use super::values::check_claim;
+use crate::document::values::choice;
 use crate::document::{Members, Node};
-use super::values::{check_claim};
-use crate::document::values::{choice};
 use crate::http::characters::is_token;
 use crate::http::spelling;
 use crate::policy::{FilterState, Upstream};

@@ -31,8 +31,8 @@ pub fn read<T>(
     read: impl FnOnce(&Node<'_>) -> Option<T>,
 ) -> Result<T, Vec<Diagnostic>> {
     let found = Diagnostics::of(root);
-    let node = Node { value: document, at: String::new(), position: Vec::new(), found: &found };
-    match (read(&node), found.into_sorted()) {
+    let read = read(&Node { value: document, at: String::new(), position: Vec::new(), found: &found });
+    match (read, found.into_sorted()) {
         (Some(read), found) if found.is_empty() => Ok(read),
         (_, found) => Err(found),
     }
@@ -42,6 +42,20 @@ impl<'d> Node<'d> {
     /// Says what is wrong here, and what to write instead.
     pub fn refuse(&self, problem: impl Into<String>, remedy: impl Into<String>) {
         self.found.add(&self.position, &self.at, problem.into(), remedy.into());
+    }
+
+    /// As [`Self::refuse`], for whoever has nothing to give then.
+    pub fn refused<T>(&self, problem: impl Into<String>, remedy: impl Into<String>) -> Option<T> {
+        self.refuse(problem, remedy);
+        None
+    }
+
+    /// This place with another value, which was made of the one that is written there.
+    pub fn with<'o>(&self, value: &'o Value) -> Node<'o>
+    where
+        'd: 'o,
+    {
+        Node { value, ..self.clone() }
     }
 
     /// The place, as it is shown.
@@ -66,6 +80,11 @@ impl<'d> Node<'d> {
                 self.wrong_type(what)
             }
         }
+    }
+
+    /// Text, which may be empty.
+    pub fn string(&self) -> Option<&'d str> {
+        self.value.as_str().or_else(|| self.wrong_type("a string"))
     }
 
     /// True or false.
@@ -152,6 +171,11 @@ impl<'d> Members<'d> {
     pub fn get(&self, name: &str) -> Option<Node<'d>> {
         let (index, (_, value)) = self.object.iter().enumerate().find(|(_, (found, _))| *found == name)?;
         Some(self.node.inner(value, self.node.place_of(name), index))
+    }
+
+    /// The member `name` as `read` reads it, where it is there and not null.
+    pub fn read<T>(&self, name: &str, read: impl FnOnce(&Node<'d>) -> Option<T>) -> Option<T> {
+        self.get(name).filter(|node| !node.value.is_null()).and_then(|node| read(&node))
     }
 
     /// The member `name`, which must be there; `what` says what is meant.

@@ -3,10 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::driver::Judged;
-use super::members::{self, Members, Wrong};
 use super::request::{self, Reply, Request};
+use super::values::{self, bytes, in_one_line, owned, status, time};
 use crate::base::json;
 use crate::base::time::UnixTime;
+use crate::document::{self, Node};
 use crate::gate::{Note, Verdict};
 use crate::http::message::{Callout, Response};
 
@@ -51,46 +52,44 @@ pub fn read(line: &[u8]) -> Result<Line, BadLine> {
     let line = json::value(line)
         .map_err(|fault| BadLine { id: Value::Null, problem: format!("cannot be read as JSON: {fault}") })?;
     let id = line.get("id").cloned().unwrap_or_default();
-    request_of(&line)
+    document::read("request", &line, request_of)
         .map(|(now, request, replies)| Line { id: id.clone(), now, request, replies })
-        .map_err(|wrong| BadLine { id, problem: wrong.to_string() })
+        .map_err(|found| BadLine { id, problem: in_one_line(&found) })
 }
 
-fn request_of(line: &Value) -> Result<(Option<UnixTime>, Request, Vec<Reply>), Wrong> {
-    let members = Members::of(line, KNOWN)?;
-    let now = members.read("now", time)?;
+const FIELDS: &str = "a list of pairs [name, value]";
+
+fn request_of(line: &Node<'_>) -> Option<(Option<UnixTime>, Request, Vec<Reply>)> {
+    let members = line.members(KNOWN)?;
     let defaults = Request::default();
+    // What cannot be read has been said, and nothing of the line is used then.
+    let text = |name| members.need(name, "a string").and_then(|node| owned(&node)).unwrap_or_default();
     let request = Request {
-        method: members.need("method", members::owned)?,
-        scheme: members.read("scheme", members::owned)?.unwrap_or(defaults.scheme),
-        authority: members.need("authority", members::owned)?,
-        path: members.need("path", members::owned)?,
-        headers: members.need("headers", members::fields)?,
-        route: members.read("route", request::route)?.unwrap_or_default(),
-        client_cert_sha256: members.read("client_cert_sha256", request::certificate)?,
+        method: text("method"),
+        scheme: members.read("scheme", owned).unwrap_or(defaults.scheme),
+        authority: text("authority"),
+        path: text("path"),
+        headers: members.need("headers", FIELDS).and_then(|node| values::fields(&node)).unwrap_or_default(),
+        route: members.read("route", request::route).unwrap_or_default(),
+        client_cert_sha256: members.read("client_cert_sha256", request::certificate),
         body: Vec::new(),
     };
-    let replies = members.read("replies", |replies| members::list(replies, reply))?.unwrap_or_default();
-    Ok((now, request, replies))
+    let replies = |node: &Node<'_>| Some(node.items("a list of replies")?.iter().filter_map(reply).collect());
+    Some((members.read("now", time), request, members.read("replies", replies).unwrap_or_default()))
 }
 
-/// Reads a point in time: a number of seconds since 1970.
-pub(super) fn time(value: &Value) -> Result<UnixTime, Wrong> {
-    let seconds = value.as_f64().ok_or_else(|| members::expected("seconds since 1970", value))?;
-    UnixTime::from_numeric_date(seconds).ok_or_else(|| Wrong::new("is no time: write seconds since 1970"))
-}
-
-/// Reads the reply of an issuer.
-pub(super) fn reply(value: &Value) -> Result<Reply, Wrong> {
-    let members = Members::of(value, &["status", "headers", "body", "error"])?;
-    if let Some(failure) = members.read("error", request::failure)? {
-        Members::of(value, &["error"])?;
-        return Ok(Reply::Failed(failure));
+/// The reply of an issuer.
+fn reply(node: &Node<'_>) -> Option<Reply> {
+    const ANSWER: &[&str] = &["status", "headers", "body"];
+    let members = node.members(&[ANSWER, &["error"]].concat())?;
+    if let Some(failure) = members.get("error") {
+        members.forbid(ANSWER, "means nothing beside `error`", "leave it out");
+        return request::failure(&failure).map(Reply::Failed);
     }
-    Ok(Reply::Answered {
-        status: members.need("status", members::status)?,
-        headers: members.read("headers", members::fields)?.unwrap_or_default(),
-        body: members.read("body", members::bytes)?.unwrap_or_default(),
+    Some(Reply::Answered {
+        status: members.need("status", "a status code").and_then(|node| status(&node))?,
+        headers: members.read("headers", values::fields).unwrap_or_default(),
+        body: members.read("body", bytes).unwrap_or_default(),
     })
 }
 
@@ -181,17 +180,25 @@ mod tests {
             problem("{"),
             r#"{"id":null,"error":"cannot be read as JSON: ends too early (line 1, column 1)"}"#
         );
-        assert_eq!(problem(r#"{"id": 7}"#), r#"{"id":7,"error":"method: is missing"}"#);
+        let missing = problem(r#"{"id": 7}"#);
+        assert!(missing.starts_with(r#"{"id":7,"error":"method: is missing: write a string; authority: is"#));
+        assert!(missing.contains("; path: is missing") && missing.contains("; headers: is missing"));
         assert!(problem("[]").contains("is a list: write an object"));
         let good = r#""method": "GET", "authority": "a", "path": "/", "headers": []"#;
         for (more, place) in [
-            (r#""token": "x""#, "token: unknown"),
+            (r#""token": "x""#, "token: is not a known key"),
             (r#""now": "1""#, "now: is a string"),
             (r#""now": 1e300"#, "now: is no time"),
             (r#""method": "PUT""#, "stands twice"),
             (r#""replies": [{"body": ""}]"#, "replies[0].status: is missing"),
-            (r#""replies": [{"error": "gone"}]"#, "replies[0].error: is no failure"),
-            (r#""replies": [{"error": "reset", "status": 200}]"#, "replies[0].status: unknown"),
+            (
+                r#""replies": [{"error": "gone"}]"#,
+                "replies[0].error: is not one of the choices: write timeout, reset or refused",
+            ),
+            (
+                r#""replies": [{"error": "reset", "status": 200}]"#,
+                "replies[0].status: means nothing beside `error`",
+            ),
             (r#""client_cert_sha256": "00""#, "client_cert_sha256: is not a SHA-256"),
         ] {
             let problem = problem(&format!("{{{good}, {more}}}"));

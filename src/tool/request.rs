@@ -1,9 +1,9 @@
 //! A request and an issuer's reply as plain data, the same for all commands.
 
-use serde_json::Value;
-
-use super::members::{self, Members, Wrong};
+use super::values::owned;
 use crate::base::hex;
+use crate::document::Node;
+use crate::document::values::choice;
 use crate::http::head::RequestHead;
 use crate::http::message;
 
@@ -110,35 +110,33 @@ impl Reply {
     }
 }
 
-/// Reads the `route` of a request.
-pub(super) fn route(value: &Value) -> Result<Route, Wrong> {
-    let members = Members::of(value, &["name", "rule"])?;
-    Ok(Route { name: members.read("name", members::owned)?, rule: members.read("rule", members::owned)? })
+/// The `route` of a request.
+pub(super) fn route(node: &Node<'_>) -> Option<Route> {
+    let members = node.members(&["name", "rule"])?;
+    Some(Route { name: members.read("name", owned), rule: members.read("rule", owned) })
 }
 
-/// Reads the SHA-256 of a certificate, in hexadecimal digits.
-pub(super) fn certificate(value: &Value) -> Result<[u8; 32], Wrong> {
-    hex::decode(members::text(value)?.as_bytes())
-        .ok_or_else(|| Wrong::new("is not a SHA-256: write 64 hexadecimal digits"))
+/// The SHA-256 of a certificate, in hexadecimal digits.
+pub(super) fn certificate(node: &Node<'_>) -> Option<[u8; 32]> {
+    hex::decode(node.string()?.as_bytes())
+        .or_else(|| node.refused("is not a SHA-256", "write 64 hexadecimal digits"))
 }
 
-/// Reads `timeout`, `reset` or `refused`.
-pub(super) fn failure(value: &Value) -> Result<Failure, Wrong> {
-    match members::text(value)? {
-        "timeout" => Ok(Failure::Timeout),
-        "reset" => Ok(Failure::Reset),
-        "refused" => Ok(Failure::Refused),
-        _ => Err(Wrong::new("is no failure: write timeout, reset or refused")),
-    }
+/// Why an issuer does not answer.
+pub(super) fn failure(node: &Node<'_>) -> Option<Failure> {
+    let failures = [("timeout", Failure::Timeout), ("reset", Failure::Reset), ("refused", Failure::Refused)];
+    choice(node, &failures)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::document;
+    use serde_json::{Value, json};
 
     #[test]
     fn a_certificate_is_64_hexadecimal_digits() {
+        let certificate = |value: &Value| document::read("certificate", value, certificate);
         let hex = "00ff".repeat(16);
         assert_eq!(certificate(&json!(hex)).unwrap().iter().filter(|byte| **byte == 0xff).count(), 16);
         assert!(certificate(&json!(hex.to_uppercase())).is_ok());

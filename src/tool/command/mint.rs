@@ -8,12 +8,14 @@ use serde_json::{Map, Value, json};
 
 use crate::base::time::UnixTime;
 use crate::base::{duration, json};
+use crate::document::Node;
 use crate::jose::algorithm::Algorithm;
 use crate::jose::thumbprint::thumbprint;
 use crate::tool::console::{Console, Exit};
 use crate::tool::document;
 use crate::tool::mint::{DEFAULT_RSA_BITS, PrivateKey, Subject};
 use crate::tool::scenario::resolve_dates;
+use crate::tool::values;
 
 /// What to make.
 #[derive(Subcommand)]
@@ -248,11 +250,9 @@ fn claims(
             claims.shift_remove(name);
         }
     }
-    match resolve_dates(&Value::Object(claims), now) {
-        Ok(Value::Object(claims)) => Ok(claims),
-        Ok(_) => Err(Problem::Usage("--claims: is a date rather than an object".to_owned())),
-        Err(wrong) => Err(Problem::Usage(format!("--claims: {wrong}"))),
-    }
+    let dated = |node: &Node<'_>| resolve_dates(node, now).and_then(|claims| values::object(node, claims));
+    crate::document::read("claims", &Value::Object(claims), dated)
+        .map_err(|found| Problem::Usage(format!("--claims: {}", values::in_one_line(&found))))
 }
 
 fn read_key(file: &str, console: &mut Console<'_>) -> Result<PrivateKey, Problem> {

@@ -44,7 +44,7 @@ fn outcomes(file: &str, console: &mut Console<'_>) -> Result<Vec<Outcomes>, Vec<
     } else {
         scenario::load(Path::new(file), None)
     };
-    let suite = suite.map_err(|error| vec![error.to_string()])?;
+    let suite = suite.map_err(|error| error.to_string().lines().map(str::to_owned).collect::<Vec<_>>())?;
     native::run(&suite, console.environment)
         .map_err(|problems| problems.iter().map(|problem| format!("policy: {problem}")).collect())
 }

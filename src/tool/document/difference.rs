@@ -5,8 +5,7 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::scalar::Reason;
-use crate::config;
-use crate::document::Diagnostic;
+use crate::document::{Diagnostic, member_place};
 
 /// One step of the way from a document's root. Each difference has its way, and a name may be long: it is shared.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,7 +42,7 @@ impl Difference {
     pub(super) fn within(&self, way: &[Step]) -> Option<Diagnostic> {
         let rest = self.path.strip_prefix(way)?;
         let at = rest.iter().fold(String::new(), |at, step| match step {
-            Step::Member(name) => config::member_place(&at, name),
+            Step::Member(name) => member_place(&at, name),
             Step::Item(index) => format!("{at}[{index}]"),
         });
         let ((line, column), (problem, remedy)) = (self.place, self.reason);

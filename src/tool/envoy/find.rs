@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::configuration::{self, Configuration};
 use crate::base::json::Object;
-use crate::config::member_place;
+use crate::document::member_place;
 
 /// A filter of ours.
 pub struct Filter<'d> {

@@ -2,67 +2,68 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::dates;
 use super::tokens::Keys;
 use crate::base::time::UnixTime;
-use crate::tool::members::{self, Members, Wrong};
+use crate::document::Node;
 use crate::tool::request::{self, Reply};
+use crate::tool::values::{bytes, field_name, fields, status};
 
 /// For each path the answers, one after the other; the last one repeats.
 pub type Answers = BTreeMap<String, Vec<Reply>>;
 
-/// Reads `answers`: dates relative to `now`, key names replaced by keys.
-pub(super) fn read(answers: &Value, keys: &Keys, now: UnixTime) -> Result<Answers, Wrong> {
-    let read = |path: &str, answer: &Value| {
+/// The answers at `node`: dates relative to `now`, key names replaced by keys.
+pub(super) fn read(node: &Node<'_>, keys: &Keys, now: UnixTime) -> Option<Answers> {
+    let read = |(path, node): (&str, Node<'_>)| {
         if !path.starts_with('/') || path.contains('?') {
-            return Err(Wrong::new("is not a path: write it as /path, without a query"));
+            return node.refused("is not a path", "write it as /path, without a query");
         }
-        let answers = match answer.as_array() {
-            Some(list) if list.is_empty() => return Err(Wrong::new("is empty: write one answer at least")),
-            Some(_) => members::list(answer, |answer| single(answer, keys, now))?,
-            None => vec![single(answer, keys, now)?],
+        let answers = if node.value().is_array() {
+            let answers = node.some_items("a list of answers")?;
+            answers.iter().filter_map(|answer| single(answer, keys, now)).collect()
+        } else {
+            vec![single(&node, keys, now)?]
         };
-        Ok((path.to_owned(), answers))
+        Some((path.to_owned(), answers))
     };
-    members::table(answers, read).map(|answers| answers.into_iter().collect())
+    Some(node.entries("an object of paths and answers")?.into_iter().filter_map(read).collect())
 }
 
-fn single(answer: &Value, keys: &Keys, now: UnixTime) -> Result<Reply, Wrong> {
-    let members = Members::of(answer, &["status", "headers", "body", "json", "keys", "error"])?;
-    if let Some(failure) = members.read("error", request::failure)? {
-        Members::of(answer, &["error"])?;
-        return Ok(Reply::Failed(failure));
+fn single(node: &Node<'_>, keys: &Keys, now: UnixTime) -> Option<Reply> {
+    const BODIES: &[&str] = &["json", "keys", "body"];
+    const ANSWER: &[&str] = &["status", "headers", "json", "keys", "body"];
+    let members = node.members(&[ANSWER, &["error"]].concat())?;
+    if let Some(failure) = members.get("error") {
+        members.forbid(ANSWER, "means nothing beside `error`", "leave it out");
+        return request::failure(&failure).map(Reply::Failed);
     }
-    let json = match (members.get("json"), members.get("keys"), members.get("body")) {
-        (Some(json), None, None) => {
-            let resolved = dates::resolve(json, now).and_then(|json| keys.resolve(&json));
-            Some(resolved.map_err(|wrong| wrong.inside("json"))?)
-        }
-        (None, Some(names), None) => {
-            Some(json!({ "keys": keys.jwks(names).map_err(|wrong| wrong.inside("keys"))? }))
-        }
-        (None, None, _) => None,
-        _ => return Err(Wrong::new("has several of json, keys and body: keep one of them")),
+    if BODIES.iter().filter(|name| members.get(name).is_some()).count() > 1 {
+        return node.refused("has several of json, keys and body", "keep one of them");
+    }
+    let json = match (members.get("json"), members.get("keys")) {
+        (Some(json), _) => Some(keys.resolve_dated(&json, now)?),
+        (None, Some(names)) => Some(json!({ "keys": keys.jwks(&names)? })),
+        (None, None) => None,
     };
-    let mut headers = members.read("headers", headers)?.unwrap_or_default();
+    let mut headers = members.read("headers", headers).unwrap_or_default();
     let body = match &json {
         Some(json) => json.to_string().into_bytes(),
-        None => members.read("body", members::bytes)?.unwrap_or_default(),
+        None => members.read("body", bytes).unwrap_or_default(),
     };
     if json.is_some() && !headers.iter().any(|(name, _)| name == "content-type") {
         headers.push(("content-type".to_owned(), b"application/json".to_vec()));
     }
-    Ok(Reply::Answered { status: members.read("status", members::status)?.unwrap_or(200), headers, body })
+    Some(Reply::Answered { status: members.read("status", status).unwrap_or(200), headers, body })
 }
 
 /// Fields as a mapping, or as a list of pairs where a name stands twice.
-fn headers(value: &Value) -> Result<Vec<(String, Vec<u8>)>, Wrong> {
-    if value.is_array() {
-        return members::fields(value);
+fn headers(node: &Node<'_>) -> Option<Vec<(String, Vec<u8>)>> {
+    if node.value().is_array() {
+        return fields(node);
     }
-    members::table(value, |name, value| Ok((members::field_name(&json!(name))?, members::bytes(value)?)))
+    let field = |(name, node): (&str, Node<'_>)| Some((field_name(&node, name)?, bytes(&node)?));
+    Some(node.entries("an object of names and values")?.into_iter().filter_map(field).collect())
 }
 
 /// The issuers of a suite at work: which answer is next, and who was asked how often.
@@ -120,11 +121,14 @@ impl Playing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document;
     use crate::tool::request::Failure;
+    use serde_json::Value;
 
     fn answers(value: &Value) -> Result<Answers, String> {
-        let keys = Keys::make(&json!({"k": "ES256"})).unwrap();
-        read(value, &keys, UnixTime::from_secs(1000)).map_err(|wrong| wrong.to_string())
+        let keys = document::read("keys", &json!({"k": "ES256"}), Keys::make).unwrap();
+        let read = document::read("answers", value, |node| read(node, &keys, UnixTime::from_secs(1000)));
+        read.map_err(|found| found[0].to_string())
     }
 
     fn status(reply: Option<Reply>) -> u16 {
@@ -183,10 +187,10 @@ mod tests {
         for (value, place) in [
             (json!({"jwks": {}}), "jwks: "),
             (json!({"/a": [{}, {"json": 1, "body": ""}]}), "[\"/a\"][1]: has several"),
-            (json!({"/a": []}), "[\"/a\"]: is empty"),
+            (json!({"/a": []}), "[\"/a\"]: is an empty list"),
             (json!({"/a": {"status": 99}}), "[\"/a\"].status: "),
             (json!({"/a": {"error": "gone"}}), "[\"/a\"].error: "),
-            (json!({"/a": {"error": "reset", "status": 200}}), "[\"/a\"].status: unknown"),
+            (json!({"/a": {"error": "reset", "status": 200}}), "[\"/a\"].status: means nothing"),
             (json!({"/a": {"keys": ["x"]}}), "[\"/a\"].keys[0]: names none"),
         ] {
             let problem = answers(&value).unwrap_err();

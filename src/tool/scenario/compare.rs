@@ -169,6 +169,7 @@ fn or_none(value: Option<&str>) -> &str {
 mod tests {
     use super::super::expect;
     use super::*;
+    use crate::document;
     use serde_json::json;
 
     fn refused() -> Observed {
@@ -192,7 +193,7 @@ mod tests {
     }
 
     fn compare(expected: Value, observed: &Observed) -> Vec<String> {
-        mismatches(&expect::read(&expected).unwrap(), observed)
+        mismatches(&document::read("expect", &expected, expect::read).unwrap(), observed)
     }
 
     #[test]

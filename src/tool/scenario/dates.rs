@@ -1,49 +1,40 @@
 //! Dates relative to now: `{in: 5m}` and `{ago: 5m}`.
 
-use core::time::Duration;
-
 use serde_json::{Value, json};
 
-use crate::base::duration;
 use crate::base::time::UnixTime;
-use crate::tool::members::{self, Wrong};
+use crate::document::Node;
+use crate::document::values::duration;
 
-/// Replaces every `{in: D}` and `{ago: D}` in `value` by a NumericDate.
-pub(in crate::tool) fn resolve(value: &Value, now: UnixTime) -> Result<Value, Wrong> {
-    match value {
-        Value::Object(object) => match moment(value, now)? {
-            Some(at) => Ok(numeric_date(at)),
-            None => {
-                let resolve = |(name, value): (&String, &Value)| {
-                    let value = resolve(value, now).map_err(|wrong| wrong.inside(name))?;
-                    Ok((name.clone(), value))
-                };
-                object.iter().map(resolve).collect::<Result<_, _>>().map(Value::Object)
-            }
-        },
-        Value::Array(_) => members::list(value, |item| resolve(item, now)).map(Value::Array),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(value.clone()),
+/// What is written at `node`, with a NumericDate for every `{in: D}` and `{ago: D}`.
+pub(in crate::tool) fn resolve(node: &Node<'_>, now: UnixTime) -> Option<Value> {
+    if shift(node).is_some() {
+        return moment(node, now).map(numeric_date);
+    }
+    match node.value() {
+        Value::Object(_) => {
+            let entries = node.entries("an object")?.into_iter();
+            let resolve = |(name, node): (&str, Node<'_>)| Some((name.to_owned(), resolve(&node, now)?));
+            Some(Value::Object(entries.filter_map(resolve).collect()))
+        }
+        Value::Array(_) => Some(node.items("a list")?.iter().filter_map(|node| resolve(node, now)).collect()),
+        value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => Some(value.clone()),
     }
 }
 
-/// The time that `{in: D}` or `{ago: D}` means; `None` when `value` is neither.
-pub(super) fn moment(value: &Value, now: UnixTime) -> Result<Option<UnixTime>, Wrong> {
-    let Some(object) = value.as_object().filter(|object| object.len() == 1) else { return Ok(None) };
-    let span = |name: &str| {
-        let value = object.get(name)?;
-        Some(self::span(value).map_err(|wrong| wrong.inside(name)))
-    };
-    match (span("in"), span("ago")) {
-        (Some(span), _) => span.map(|span| Some(now.plus(span))),
-        (None, Some(span)) => span.map(|span| Some(now.minus(span))),
-        (None, None) => Ok(None),
+/// The point in time that `{in: D}` or `{ago: D}` means.
+pub(super) fn moment(node: &Node<'_>, now: UnixTime) -> Option<UnixTime> {
+    match shift(node) {
+        Some(("in", span)) => duration(&span).map(|span| now.plus(span)),
+        Some((_, span)) => duration(&span).map(|span| now.minus(span)),
+        None => node.refused("is not a time", "write {in: 5m} or {ago: 5m}"),
     }
 }
 
-/// A span such as `500ms`, `30s`, `5m`, `1h` or `2d`.
-pub(super) fn span(value: &Value) -> Result<Duration, Wrong> {
-    duration::parse(members::text(value)?)
-        .ok_or_else(|| Wrong::new(format!("is not a span of time: write it like {}", duration::EXAMPLES)))
+/// The one member of `{in: D}` or `{ago: D}`.
+fn shift<'d>(node: &Node<'d>) -> Option<(&'d str, Node<'d>)> {
+    node.value().as_object().filter(|object| object.len() == 1)?;
+    node.entries("an object")?.pop().filter(|(name, _)| matches!(*name, "in" | "ago"))
 }
 
 fn numeric_date(at: UnixTime) -> Value {
@@ -54,19 +45,24 @@ fn numeric_date(at: UnixTime) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document;
+
+    fn resolved(value: &Value) -> Result<Value, String> {
+        let read = document::read("value", value, |node| resolve(node, UnixTime::from_secs(1000)));
+        read.map_err(|found| found[0].to_string())
+    }
 
     #[test]
     fn dates_are_relative_to_now_at_any_depth() {
-        let now = UnixTime::from_secs(1000);
         let value =
             json!({"exp": {"in": "5m"}, "a": [{"ago": "1s"}, {"x": {"in": "500ms"}}], "in": "5m", "b": 1});
         let expected = json!({"exp": 1300, "a": [999, {"x": 1000.5}], "in": "5m", "b": 1});
-        assert_eq!(resolve(&value, now).unwrap(), expected);
+        assert_eq!(resolved(&value).unwrap(), expected);
     }
 
     #[test]
     fn a_wrong_span_names_its_place() {
-        let wrong = resolve(&json!({"a": [{"in": 5}]}), UnixTime::from_secs(0)).unwrap_err();
-        assert_eq!(wrong.to_string(), "a[0].in: is a number: write a string");
+        let wrong = resolved(&json!({"a": [{"in": 5}]})).unwrap_err();
+        assert!(wrong.starts_with("a[0].in: is a number: write a duration like "), "{wrong}");
     }
 }

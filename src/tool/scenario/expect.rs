@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::tool::members::{self, Members, Wrong};
+use crate::document::Node;
+use crate::document::values::{choice, number};
+use crate::tool::values::{field_name, owned, status};
 
 /// What has to become of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,60 +67,66 @@ const OF_REFUSALS: &[&str] = &["status", "challenge", "headers", "body"];
 const KNOWN: &[&str] =
     &["outcome", "status", "reason", "rule", "issuer", "challenge", "headers", "body", "upstream", "asked"];
 
-pub(super) fn read(value: &Value) -> Result<Expectation, Wrong> {
-    let members = Members::of(value, KNOWN)?;
-    let outcome = members.need("outcome", outcome)?;
-    let elsewhere = match outcome {
-        Outcome::Admit => OF_REFUSALS,
-        Outcome::Refuse => &["upstream"],
+const OUTCOMES: &[(&str, Outcome)] = &[("admit", Outcome::Admit), ("refuse", Outcome::Refuse)];
+
+pub(super) fn read(node: &Node<'_>) -> Option<Expectation> {
+    let members = node.members(KNOWN)?;
+    let outcome = members.need("outcome", "admit or refuse").and_then(|node| choice(&node, OUTCOMES));
+    if let Some(outcome) = outcome {
+        let elsewhere = match outcome {
+            Outcome::Admit => OF_REFUSALS,
+            Outcome::Refuse => &["upstream"],
+        };
+        let problem = format!("means nothing when the outcome is {}", outcome.name());
+        members.forbid(elsewhere, &problem, "take it out");
+    }
+    // Null says that there is none.
+    let text = |name| members.get(name).map(|node| if node.value().is_null() { None } else { owned(&node) });
+    Some(Expectation {
+        status: members.read("status", status),
+        reason: members.read("reason", owned),
+        rule: text("rule"),
+        issuer: text("issuer"),
+        challenge: text("challenge"),
+        headers: members.read("headers", headers).unwrap_or_default(),
+        body: members.get("body").map(|node| node.value().clone()),
+        upstream: members.read("upstream", upstream).unwrap_or_default(),
+        asked: members.read("asked", asked).unwrap_or_default(),
+        outcome: outcome?,
+    })
+}
+
+fn upstream(node: &Node<'_>) -> Option<Upstream> {
+    let members = node.members(&["set", "absent", "present"])?;
+    let names = |node: &Node<'_>| {
+        let names = node.items("a list of names of fields")?;
+        Some(names.iter().filter_map(Node::string).map(lower).collect())
     };
-    if let Some(name) = elsewhere.iter().find(|name| members.get(name).is_some()) {
-        let problem = format!("means nothing when the outcome is {}: take it out", outcome.name());
-        return Err(Wrong::new(problem).inside(name));
-    }
-    Ok(Expectation {
-        outcome,
-        status: members.read("status", members::status)?,
-        reason: members.read("reason", members::owned)?,
-        rule: members.read_or_null("rule", members::owned)?,
-        issuer: members.read_or_null("issuer", members::owned)?,
-        challenge: members.read_or_null("challenge", members::owned)?,
-        headers: members.read("headers", headers)?.unwrap_or_default(),
-        body: members.get("body").cloned(),
-        upstream: members.read("upstream", upstream)?.unwrap_or_default(),
-        asked: members.read("asked", asked)?.unwrap_or_default(),
+    Some(Upstream {
+        set: members
+            .read("set", |node| each(node, |name, node| Some((lower(name), owned(node)?))))
+            .unwrap_or_default(),
+        absent: members.read("absent", names).unwrap_or_default(),
+        present: members.read("present", names).unwrap_or_default(),
     })
 }
 
-fn outcome(value: &Value) -> Result<Outcome, Wrong> {
-    match members::text(value)? {
-        "admit" => Ok(Outcome::Admit),
-        "refuse" => Ok(Outcome::Refuse),
-        _ => Err(Wrong::new("is no outcome: write admit or refuse")),
-    }
-}
-
-fn upstream(value: &Value) -> Result<Upstream, Wrong> {
-    let members = Members::of(value, &["set", "absent", "present"])?;
-    let set = |value| members::table(value, |name, value| Ok((lower(name), members::owned(value)?)));
-    let names = |value| members::list(value, |name| members::text(name).map(lower));
-    Ok(Upstream {
-        set: members.read("set", set)?.unwrap_or_default(),
-        absent: members.read("absent", names)?.unwrap_or_default(),
-        present: members.read("present", names)?.unwrap_or_default(),
+fn headers(node: &Node<'_>) -> Option<Vec<(String, Option<String>)>> {
+    each(node, |name, node| {
+        let value = if node.value().is_null() { None } else { Some(owned(node)?) };
+        Some((field_name(node, name)?, value))
     })
 }
 
-fn headers(value: &Value) -> Result<Vec<(String, Option<String>)>, Wrong> {
-    members::table(value, |name, value| {
-        let value = if value.is_null() { None } else { Some(members::owned(value)?) };
-        Ok((members::field_name(&json!(name))?, value))
-    })
+fn asked(node: &Node<'_>) -> Option<BTreeMap<String, u64>> {
+    let times = |path: &str, node: &Node<'_>| Some((path.to_owned(), number(node, 0..=u32::MAX)?.into()));
+    each(node, times).map(|asked| asked.into_iter().collect())
 }
 
-fn asked(value: &Value) -> Result<BTreeMap<String, u64>, Wrong> {
-    let asked = members::table(value, |path, times| Ok((path.to_owned(), members::whole(times)?)))?;
-    Ok(asked.into_iter().collect())
+/// What `read` makes of each name and what stands under it.
+fn each<T>(node: &Node<'_>, read: impl Fn(&str, &Node<'_>) -> Option<T>) -> Option<Vec<T>> {
+    let entries = node.entries("an object")?;
+    Some(entries.iter().filter_map(|(name, node)| read(name, node)).collect())
 }
 
 fn lower(name: &str) -> String {
@@ -128,6 +136,12 @@ fn lower(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document;
+    use serde_json::json;
+
+    fn read(value: &Value) -> Result<Expectation, String> {
+        document::read("expect", value, super::read).map_err(|found| found[0].to_string())
+    }
 
     #[test]
     fn null_means_that_there_is_none() {
@@ -142,13 +156,13 @@ mod tests {
     fn what_cannot_be_expected_is_refused() {
         for (value, place) in [
             (json!({}), "outcome: is missing"),
-            (json!({"outcome": "maybe"}), "outcome: is no outcome"),
+            (json!({"outcome": "maybe"}), "outcome: is not one of the choices"),
             (json!({"outcome": "admit", "status": 200}), "status: means nothing"),
             (json!({"outcome": "refuse", "upstream": {}}), "upstream: means nothing"),
-            (json!({"outcome": "refuse", "statuz": 1}), "statuz: unknown"),
+            (json!({"outcome": "refuse", "statuz": 1}), "statuz: is not a known key: did you mean `status`?"),
             (json!({"outcome": "refuse", "asked": {"/a": -1}}), "asked[\"/a\"]: "),
         ] {
-            let problem = read(&value).unwrap_err().to_string();
+            let problem = read(&value).unwrap_err();
             assert!(problem.starts_with(place), "{problem}");
         }
     }

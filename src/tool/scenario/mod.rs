@@ -42,4 +42,4 @@ pub(super) use dates::resolve as resolve_dates;
 
 pub use compare::{Observed, mismatches};
 pub use expect::{Expectation, Outcome, Upstream};
-pub use load::{Case, DEFAULT_NOW, Suite, load, parse, read};
+pub use load::{Case, DEFAULT_NOW, LoadError, Suite, load, parse};

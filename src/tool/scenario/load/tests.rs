@@ -2,7 +2,13 @@ use super::*;
 use serde_json::json;
 
 fn suite(suite: Value) -> Result<Suite, String> {
-    read(&suite, Path::new(""), None).map_err(|wrong| wrong.to_string())
+    at(&suite, None).map_err(|error| error.to_string())
+}
+
+fn at(suite: &Value, now: Option<UnixTime>) -> Result<Suite, LoadError> {
+    let documents = Documents::default();
+    let read = |node: &Node<'_>| read(node, &documents, Path::new(""), now);
+    document::read("file", suite, read).map_err(LoadError::Wrong)
 }
 
 fn with_test(test: Value) -> Result<Suite, String> {
@@ -37,7 +43,7 @@ fn the_clock_stays_where_a_test_put_it() {
 #[test]
 fn the_callers_clock_goes_before_the_files() {
     let document = json!({"policy": {"exp": {"keys": []}}, "now": 100, "tests": []});
-    let loaded = read(&document, Path::new(""), Some(UnixTime::from_secs(7))).unwrap();
+    let loaded = at(&document, Some(UnixTime::from_secs(7))).unwrap();
     assert_eq!(loaded.now.as_secs(), 7);
 }
 
@@ -47,7 +53,7 @@ fn a_mistake_names_its_place() {
     for (test, place) in [
         (json!({"expect": expect}), "tests[0].name: is missing"),
         (json!({"name": "x"}), "tests[0].expect: is missing"),
-        (json!({"name": "x", "expect": expect, "when": 1}), "tests[0].when: unknown"),
+        (json!({"name": "x", "expect": expect, "when": 1}), "tests[0].when: is not a known key"),
         (json!({"name": "x", "expect": expect, "at": 5}), "tests[0].at: is not a time"),
         (
             json!({"name": "x", "expect": expect, "request": {"token": "b"}}),
@@ -67,7 +73,7 @@ fn a_mistake_names_its_place() {
         ),
         (
             json!({"name": "x", "expect": expect, "request": {"route": {"nam": "x"}}}),
-            "tests[0].request.route.nam: unknown",
+            "tests[0].request.route.nam: is not a known key: did you mean `name`?",
         ),
     ] {
         let problem = with_test(test).err().unwrap();
@@ -76,6 +82,53 @@ fn a_mistake_names_its_place() {
     assert!(suite(json!({"policy": 1, "tests": []})).err().unwrap().starts_with("policy: "));
     assert!(suite(json!({"policy": "./missing.yaml", "tests": []})).err().unwrap().contains("missing.yaml"));
     assert!(suite(json!({"tests": []})).err().unwrap().starts_with("policy: is missing"));
+}
+
+#[test]
+fn every_mistake_of_a_file_is_told_in_its_order() {
+    let test = json!({
+        "nam": "x",
+        "request": {"token": "goood", "headers": [["x y", 1]], "path": "${token:b}", "body": 1},
+        "expect": {"outcome": "admit", "status": 200, "reason": 1},
+    });
+    let tokens = json!({"good": {"raw": "t"}, "bad": {"key": "k", "claims": {"exp": {"in": "5 m"}}}});
+    let document = json!({"policy": {}, "kezs": {"k": "ES256"}, "tokens": tokens, "tests": [test]});
+    let problems = suite(document).err().unwrap();
+    let places: Vec<_> = problems.lines().map(|line| line.split(": ").next().unwrap()).collect();
+    assert_eq!(
+        places,
+        [
+            "kezs",
+            "tokens.bad.key",
+            "tokens.bad.claims.exp.in",
+            "tests[0].name",
+            "tests[0].nam",
+            "tests[0].request.token",
+            "tests[0].request.headers[0][0]",
+            "tests[0].request.headers[0][1]",
+            "tests[0].request.path",
+            "tests[0].request.body",
+            "tests[0].expect.status",
+            "tests[0].expect.reason",
+        ],
+        "{problems}"
+    );
+    assert!(problems.contains("kezs: is not a known key: did you mean `keys`?"), "{problems}");
+    assert!(problems.contains("names none of the file's `tokens`: did you mean `good`?"), "{problems}");
+}
+
+/// A key or a token that could not be made is not missed where it is named.
+#[test]
+fn a_mistake_is_told_once() {
+    let test = json!({"name": "x", "request": {"token": "t"}, "expect": {"outcome": "admit"}});
+    let document = json!({
+        "policy": {},
+        "keys": {"k": "ES257"},
+        "tokens": {"t": {"key": "k", "claims": {}}},
+        "tests": [test],
+    });
+    let problems = suite(document).err().unwrap();
+    assert!(problems.starts_with("keys.k: is no algorithm: ") && problems.lines().count() == 1, "{problems}");
 }
 
 #[test]
