@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use anstyle::{AnsiColor, Style};
+
 use crate::tool::console::{Console, Exit};
 use crate::tool::document::{self, STDIN};
 use crate::tool::scenario;
@@ -51,8 +53,8 @@ fn outcomes(file: &str, console: &mut Console<'_>) -> Result<Vec<Outcomes>, Vec<
 
 impl Tally {
     fn tell(&mut self, file: &str, outcome: &Outcomes, console: &mut Console<'_>) -> io::Result<()> {
-        const GREEN: &str = "32";
-        const RED: &str = "31";
+        const GREEN: Style = AnsiColor::Green.on_default();
+        const RED: Style = AnsiColor::Red.on_default();
         let colours = console.colours;
         let name = format!("{file}: {}", outcome.name);
         if outcome.mismatches.is_empty() {
@@ -68,6 +70,6 @@ impl Tally {
     }
 }
 
-fn coloured(text: &str, colour: &str, colours: bool) -> String {
-    if colours { format!("\u{1b}[{colour}m{text}\u{1b}[0m") } else { text.to_owned() }
+fn coloured(text: &str, style: Style, colours: bool) -> String {
+    if colours { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }
