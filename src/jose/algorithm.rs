@@ -25,7 +25,7 @@ pub enum Algorithm {
 
 /// What kind of key and which computation an algorithm needs. Key and algorithm fit only when this is the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Family {
+pub(crate) enum Family {
     /// RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2).
     RsaPkcs1,
     /// RSASSA-PSS (RFC 8017 section 8.1), MGF1 with the same hash, salt as long as the hash.
@@ -40,10 +40,33 @@ pub(super) enum Family {
 
 /// A curve for ECDSA.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Curve {
+pub(crate) enum Curve {
     P256,
     P384,
     P521,
+}
+
+impl Curve {
+    /// Every curve.
+    pub(crate) const ALL: &[Self] = &[Self::P256, Self::P384, Self::P521];
+
+    /// The `crv` of its keys (RFC 7518 section 6.2.1.1).
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::P256 => "P-256",
+            Self::P384 => "P-384",
+            Self::P521 => "P-521",
+        }
+    }
+
+    /// How many bytes a coordinate has, and a private key.
+    pub(crate) const fn length(self) -> usize {
+        match self {
+            Self::P256 => 32,
+            Self::P384 => 48,
+            Self::P521 => 66,
+        }
+    }
 }
 
 impl Algorithm {
@@ -83,11 +106,11 @@ impl Algorithm {
         matches!(self.family(), Family::Hmac)
     }
 
-    pub(super) const fn family(self) -> Family {
+    pub(crate) const fn family(self) -> Family {
         self.row().1
     }
 
-    pub(super) const fn hash(self) -> HashName {
+    pub(crate) const fn hash(self) -> HashName {
         self.row().2
     }
 

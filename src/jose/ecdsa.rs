@@ -1,4 +1,5 @@
-//! ECDSA: verification on P-256, P-384 and P-521, signing on P-256 (FIPS 186-5, RFC 7518 section 3.4).
+//! ECDSA: verification on P-256, P-384 and P-521, signing on P-256, and for the tool on all of them (FIPS 186-5, RFC 7518
+//! section 3.4).
 
 use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 
@@ -17,31 +18,77 @@ pub(super) struct PublicKey {
     spki: Vec<u8>,
 }
 
-/// A number and its point on P-256, ready to sign.
+/// A number and its point, ready to sign. A policy's are on P-256; the tool makes keys on every curve.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct PrivateKey(p256::ecdsa::SigningKey);
+pub(crate) enum PrivateKey {
+    P256(p256::ecdsa::SigningKey),
+    #[cfg(not(target_arch = "wasm32"))]
+    P384(p384::ecdsa::SigningKey),
+    #[cfg(not(target_arch = "wasm32"))]
+    P521(p521::ecdsa::SigningKey),
+}
 
 impl PrivateKey {
-    /// The key of the number `d`, which must be that of the point (`x`, `y`).
+    /// The key of the number `d` on P-256, which must be that of the point (`x`, `y`).
     pub(super) fn new(d: &[u8], x: &[u8], y: &[u8]) -> Result<Self, KeyFault> {
-        if [d, x, y].iter().any(|number| number.len() != field_length(Curve::P256)) {
+        if [d, x, y].iter().any(|number| number.len() != Curve::P256.length()) {
             return Err(KeyFault::CoordinateLength);
         }
         let key = p256::ecdsa::SigningKey::from_slice(d).map_err(|_| KeyFault::Halves)?;
         let point = p256::ecdsa::VerifyingKey::from_sec1_bytes(&[UNCOMPRESSED, x, y].concat())
             .map_err(|_| KeyFault::Point)?;
-        if *key.verifying_key() == point { Ok(Self(key)) } else { Err(KeyFault::Halves) }
+        if *key.verifying_key() == point { Ok(Self::P256(key)) } else { Err(KeyFault::Halves) }
+    }
+
+    /// The key of the number `d` on `curve`; `None` where it is none.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn of(curve: Curve, d: &[u8]) -> Option<Self> {
+        match curve {
+            Curve::P256 => p256::ecdsa::SigningKey::from_slice(d).ok().map(Self::P256),
+            Curve::P384 => p384::ecdsa::SigningKey::from_slice(d).ok().map(Self::P384),
+            Curve::P521 => p521::ecdsa::SigningKey::from_slice(d).ok().map(Self::P521),
+        }
     }
 
     /// The number.
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
-        self.0.to_bytes().to_vec()
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::P256(key) => key.to_bytes().to_vec(),
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::P384(key) => key.to_bytes().to_vec(),
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::P521(key) => key.to_bytes().to_vec(),
+        }
+    }
+
+    /// The curve, and the point's coordinates, one after the other.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn point(&self) -> (Curve, Vec<u8>) {
+        let (curve, point) = match self {
+            Self::P256(key) => (Curve::P256, key.verifying_key().to_sec1_point(false).as_bytes().to_vec()),
+            Self::P384(key) => (Curve::P384, key.verifying_key().to_sec1_point(false).as_bytes().to_vec()),
+            Self::P521(key) => (Curve::P521, key.verifying_key().to_sec1_point(false).as_bytes().to_vec()),
+        };
+        (curve, point.strip_prefix(UNCOMPRESSED).unwrap_or_default().to_vec())
     }
 
     /// A signature of `text`, R and S one after the other, without a random number (RFC 6979).
-    pub(super) fn sign(&self, hash: HashName, text: &[u8]) -> Option<Vec<u8>> {
-        let signature: p256::ecdsa::Signature = self.0.sign_prehash(&hash.digest(&[text])).ok()?;
-        Some(signature.to_bytes().to_vec())
+    pub(crate) fn sign(&self, hash: HashName, text: &[u8]) -> Option<Vec<u8>> {
+        let digest = hash.digest(&[text]);
+        match self {
+            Self::P256(key) => {
+                key.sign_prehash(&digest).map(|signed: p256::ecdsa::Signature| signed.to_bytes().to_vec())
+            }
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::P384(key) => {
+                key.sign_prehash(&digest).map(|signed: p384::ecdsa::Signature| signed.to_bytes().to_vec())
+            }
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::P521(key) => {
+                key.sign_prehash(&digest).map(|signed: p521::ecdsa::Signature| signed.to_bytes().to_vec())
+            }
+        }
+        .ok()
     }
 }
 
@@ -54,7 +101,7 @@ enum Point {
 impl PublicKey {
     /// The point of `curve` with these coordinates, each exactly as long as the field (RFC 7518 section 6.2.1.2).
     pub(super) fn new(curve: Curve, x: &[u8], y: &[u8]) -> Result<Self, KeyFault> {
-        if [x, y].iter().any(|coordinate| coordinate.len() != field_length(curve)) {
+        if [x, y].iter().any(|coordinate| coordinate.len() != curve.length()) {
             return Err(KeyFault::CoordinateLength);
         }
         let encoded = [UNCOMPRESSED, x, y].concat();
@@ -80,9 +127,9 @@ impl PublicKey {
     ) -> bool {
         let attempt = Attempt { hash, text, signature, spki: &self.spki, accelerator };
         match &self.point {
-            Point::P256(key) => attempt.holds::<p256::ecdsa::Signature>(key, field_length(Curve::P256)),
-            Point::P384(key) => attempt.holds::<p384::ecdsa::Signature>(key, field_length(Curve::P384)),
-            Point::P521(key) => attempt.holds::<p521::ecdsa::Signature>(key, field_length(Curve::P521)),
+            Point::P256(key) => attempt.holds::<p256::ecdsa::Signature>(key, Curve::P256.length()),
+            Point::P384(key) => attempt.holds::<p384::ecdsa::Signature>(key, Curve::P384.length()),
+            Point::P521(key) => attempt.holds::<p521::ecdsa::Signature>(key, Curve::P521.length()),
         }
     }
 }
@@ -120,14 +167,6 @@ impl<'a> Attempt<'a> {
             let digest = self.hash.digest(&[self.text]);
             key.verify_prehash(&digest, &signature).is_ok()
         })
-    }
-}
-
-const fn field_length(curve: Curve) -> usize {
-    match curve {
-        Curve::P256 => 32,
-        Curve::P384 => 48,
-        Curve::P521 => 66,
     }
 }
 

@@ -77,7 +77,7 @@ impl PublicKey {
 
 /// An Ed25519 private key, ready to sign.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct PrivateKey(SigningKey);
+pub(crate) struct PrivateKey(SigningKey);
 
 impl PrivateKey {
     /// The key of the seed `d` (RFC 8037 section 2), which must be that of the public key `x`.
@@ -87,13 +87,25 @@ impl PrivateKey {
         if key.verifying_key().as_bytes() == x { Ok(Self(key)) } else { Err(KeyFault::Halves) }
     }
 
+    /// The key of the seed `d`.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn of(d: &[u8; 32]) -> Self {
+        Self(SigningKey::from_bytes(d))
+    }
+
+    /// The encoded point.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn point(&self) -> [u8; 32] {
+        self.0.verifying_key().to_bytes()
+    }
+
     /// The seed.
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         self.0.to_bytes().to_vec()
     }
 
     /// A signature of `text`.
-    pub(super) fn sign(&self, text: &[u8]) -> Vec<u8> {
+    pub(crate) fn sign(&self, text: &[u8]) -> Vec<u8> {
         self.0.sign(text).to_vec()
     }
 }

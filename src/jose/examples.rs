@@ -55,7 +55,7 @@ pub(super) fn key_set(members: &[Value]) -> KeySet {
 /// A token of any header and payload, with the code that `algorithm` makes of `secret`.
 pub(super) fn hmac_token(header: &str, payload: &str, algorithm: Algorithm, secret: &[u8]) -> String {
     let text = format!("{}.{}", encode(header), encode(payload));
-    let tag = encode(hmac::tag(algorithm.hash(), secret, text.as_bytes()));
+    let tag = encode(hmac::tag(algorithm.hash(), secret, text.as_bytes()).unwrap());
     format!("{text}.{tag}")
 }
 

@@ -161,14 +161,10 @@ fn read_rsa(members: &Object) -> Result<rsa::PublicKey, KeyFault> {
 }
 
 fn read_ec(members: &Object) -> Result<ecdsa::PublicKey, KeyFault> {
-    let curve = match required_text(members, "crv")? {
-        "P-256" => Curve::P256,
-        "P-384" => Curve::P384,
-        "P-521" => Curve::P521,
-        _ => return Err(KeyFault::UnknownCurve),
-    };
+    let name = required_text(members, "crv")?;
+    let curve = Curve::ALL.iter().find(|curve| curve.name() == name).ok_or(KeyFault::UnknownCurve)?;
     refuse_private(members, &["d"])?;
-    ecdsa::PublicKey::new(curve, &bytes(members, "x")?, &bytes(members, "y")?)
+    ecdsa::PublicKey::new(*curve, &bytes(members, "x")?, &bytes(members, "y")?)
 }
 
 fn read_okp(members: &Object) -> Result<eddsa::PublicKey, KeyFault> {

@@ -111,7 +111,7 @@ fn rsa_key(jwk: &Object) -> Result<Vec<u8>, KeyFault> {
 }
 
 fn ec_key(jwk: &Object) -> Result<ecdsa::PrivateKey, KeyFault> {
-    check_type(jwk, "EC", Some("P-256"))?;
+    check_type(jwk, "EC", Some(Curve::P256.name()))?;
     ecdsa::PrivateKey::new(&jwk::bytes(jwk, "d")?, &jwk::bytes(jwk, "x")?, &jwk::bytes(jwk, "y")?)
 }
 

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::jwk::{MintError, text};
 use super::{ec, ed25519, oct, rsa};
 use crate::base::base64url;
-use crate::jose::algorithm::Algorithm;
-use crate::jose::hash::HashName;
+use crate::jose::algorithm::{Algorithm, Family};
+use crate::jose::{ecdsa, eddsa};
 
 /// How many bits an RSA key has unless told otherwise.
 pub const DEFAULT_RSA_BITS: usize = 2048;
@@ -20,8 +20,8 @@ pub struct PrivateKey {
 
 enum Material {
     Rsa(Box<rsa::Pair>),
-    Ec(ec::Pair),
-    Ed25519(ed25519::Pair),
+    Ec(ecdsa::PrivateKey),
+    Ed25519(eddsa::PrivateKey),
     Oct(oct::Shared),
 }
 
@@ -43,11 +43,11 @@ impl PrivateKey {
         kid: Option<&str>,
         bits: usize,
     ) -> Result<Self, MintError> {
-        let material = match shape(algorithm).0 {
-            Kind::RsaPkcs1 | Kind::RsaPss => Material::Rsa(Box::new(rsa::Pair::generate(bits)?)),
-            Kind::Ec(curve) => Material::Ec(ec::Pair::generate(curve)?),
-            Kind::Ed25519 => Material::Ed25519(ed25519::Pair::generate()?),
-            Kind::Hmac => Material::Oct(oct::Shared::generate(shape(algorithm).1)?),
+        let material = match algorithm.family() {
+            Family::RsaPkcs1 | Family::RsaPss => Material::Rsa(Box::new(rsa::Pair::generate(bits)?)),
+            Family::Ecdsa(curve) => Material::Ec(ec::generate(curve)?),
+            Family::Ed25519 => Material::Ed25519(ed25519::generate()?),
+            Family::Hmac => Material::Oct(oct::Shared::generate(algorithm.hash())?),
         };
         Ok(Self { algorithm, kid: kid.map(str::to_owned), material })
     }
@@ -63,14 +63,14 @@ impl PrivateKey {
                 .ok_or_else(|| MintError::new(format!("`alg` is {name}: write one of {}", names())))?,
             None => usual_algorithm(members)?,
         };
-        let material = match (shape(algorithm).0, text(members, "kty")) {
-            (Kind::RsaPkcs1 | Kind::RsaPss, Some("RSA")) => {
+        let material = match (algorithm.family(), text(members, "kty")) {
+            (Family::RsaPkcs1 | Family::RsaPss, Some("RSA")) => {
                 Material::Rsa(Box::new(rsa::Pair::read(members)?))
             }
-            (Kind::Ec(curve), Some("EC")) => Material::Ec(ec::Pair::read(curve, members)?),
-            (Kind::Ed25519, Some("OKP")) => Material::Ed25519(ed25519::Pair::read(members)?),
-            (Kind::Hmac, Some("oct")) => Material::Oct(oct::Shared::read(members)?),
-            (Kind::RsaPkcs1 | Kind::RsaPss | Kind::Ec(_) | Kind::Ed25519 | Kind::Hmac, _) => {
+            (Family::Ecdsa(curve), Some("EC")) => Material::Ec(ec::read(curve, members)?),
+            (Family::Ed25519, Some("OKP")) => Material::Ed25519(ed25519::read(members)?),
+            (Family::Hmac, Some("oct")) => Material::Oct(oct::Shared::read(members)?),
+            (Family::RsaPkcs1 | Family::RsaPss | Family::Ecdsa(_) | Family::Ed25519 | Family::Hmac, _) => {
                 return Err(MintError::new(format!("`kty` does not fit `alg`, which is {algorithm}")));
             }
         };
@@ -96,8 +96,8 @@ impl PrivateKey {
     pub fn jwk(&self) -> Value {
         self.written(match &self.material {
             Material::Rsa(pair) => pair.private_members(),
-            Material::Ec(pair) => pair.private_members(),
-            Material::Ed25519(pair) => pair.private_members(),
+            Material::Ec(key) => ec::private_members(key),
+            Material::Ed25519(key) => ed25519::private_members(key),
             Material::Oct(shared) => shared.members(),
         })
     }
@@ -106,8 +106,8 @@ impl PrivateKey {
     pub fn public_jwk(&self) -> Value {
         self.written(match &self.material {
             Material::Rsa(pair) => pair.public_members(),
-            Material::Ec(pair) => pair.public_members(),
-            Material::Ed25519(pair) => pair.public_members(),
+            Material::Ec(key) => ec::public_members(key),
+            Material::Ed25519(key) => ed25519::public_members(key),
             Material::Oct(shared) => shared.members(),
         })
     }
@@ -144,14 +144,17 @@ impl PrivateKey {
     /// # Errors
     /// When the signature cannot be made: an RSA key that is too small for the hash.
     pub fn signature(&self, text: &[u8]) -> Result<Vec<u8>, MintError> {
-        let (kind, hash) = shape(self.algorithm);
-        match &self.material {
-            Material::Rsa(pair) if kind == Kind::RsaPss => pair.sign_pss(hash, text),
-            Material::Rsa(pair) => pair.sign_pkcs1(hash, text),
-            Material::Ec(pair) => pair.sign(hash, text),
-            Material::Ed25519(pair) => Ok(pair.sign(text)),
-            Material::Oct(shared) => shared.sign(hash, text),
-        }
+        let hash = self.algorithm.hash();
+        let signature = match &self.material {
+            Material::Rsa(pair) if self.algorithm.family() == Family::RsaPss => {
+                pair.sign_pss(hash, text).map(Some)
+            }
+            Material::Rsa(pair) => pair.sign_pkcs1(hash, text).map(Some),
+            Material::Ec(key) => Ok(key.sign(hash, text)),
+            Material::Ed25519(key) => Ok(Some(key.sign(text))),
+            Material::Oct(shared) => Ok(shared.sign(hash, text)),
+        };
+        signature?.ok_or_else(|| MintError::new("the key does not sign"))
     }
 
     fn written(&self, material: Vec<(&'static str, String)>) -> Value {
@@ -161,34 +164,6 @@ impl PrivateKey {
         let members = naming.chain([("use", "sig".to_owned())]).chain(material);
         jwk.extend(members.map(|(name, value)| (name.to_owned(), Value::String(value))));
         Value::Object(jwk)
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    RsaPkcs1,
-    RsaPss,
-    Ec(ec::Curve),
-    Ed25519,
-    Hmac,
-}
-
-const fn shape(algorithm: Algorithm) -> (Kind, HashName) {
-    use HashName::{Sha256, Sha384, Sha512};
-    match algorithm {
-        Algorithm::Rs256 => (Kind::RsaPkcs1, Sha256),
-        Algorithm::Rs384 => (Kind::RsaPkcs1, Sha384),
-        Algorithm::Rs512 => (Kind::RsaPkcs1, Sha512),
-        Algorithm::Ps256 => (Kind::RsaPss, Sha256),
-        Algorithm::Ps384 => (Kind::RsaPss, Sha384),
-        Algorithm::Ps512 => (Kind::RsaPss, Sha512),
-        Algorithm::Es256 => (Kind::Ec(ec::Curve::P256), Sha256),
-        Algorithm::Es384 => (Kind::Ec(ec::Curve::P384), Sha384),
-        Algorithm::Es512 => (Kind::Ec(ec::Curve::P521), Sha512),
-        Algorithm::EdDsa => (Kind::Ed25519, Sha512),
-        Algorithm::Hs256 => (Kind::Hmac, Sha256),
-        Algorithm::Hs384 => (Kind::Hmac, Sha384),
-        Algorithm::Hs512 => (Kind::Hmac, Sha512),
     }
 }
 

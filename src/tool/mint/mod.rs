@@ -3,7 +3,7 @@
 //! - knows: private keys as JSON Web Keys, how each algorithm signs
 //! - must not know: policies, the engine
 //! - in: an algorithm's name, claims; out: a JWK, a compact JWS
-//! - one file a crypto crate, as in [`crate::jose`]: `rsa` makes and uses RSA keys, `ec` the rest of the curves
+//! - keys are those of [`crate::jose`], but for RSA, which it only verifies: `rsa` makes and uses such keys
 
 mod ec;
 mod ed25519;
