@@ -196,7 +196,8 @@ fn an_answer_that_was_taken_over_counts_as_it_did_before() {
     refuse(&mut former, bad, 10);
     let mut memory = Memory::new(8, [1; 16]);
     // What was said here before is older, and the other way round.
-    refuse(&mut memory, good, 5);
+    let fault = TokenFault::IssuerUnknown;
+    memory.tell_refused(ASKED, Inquiry::plain(good), fault, after(5), after(60_000));
     memory.tell_good(ASKED, Inquiry::plain(bad), known(), lifetime(5));
     for said in former.answers() {
         memory.take_over(&said, (said.digest == good).then(known));
