@@ -3,8 +3,8 @@
 use core::cell::Cell;
 
 use super::abi;
+use crate::jose::backend::Signer;
 use crate::jose::hash::HashName;
-use crate::jose::sign::Signer;
 use crate::jose::verify::Accelerator;
 
 /// Envoy's foreign function `verify_signature`. The engine has pinned algorithm, key type, curve, hash and size: the

@@ -25,7 +25,7 @@ use crate::http::head::RequestHead;
 use crate::http::message::{HeaderEdits, Reply};
 use crate::http::path::Path;
 use crate::http::readings::Readings;
-use crate::jose::sign::{NoSigner, Signer};
+use crate::jose::backend::{NoSigner, Signer};
 use crate::jose::verify::Accelerator;
 use crate::policy::{Denial, Policy};
 use crate::token::credential::{self, Candidate, Found, Scheme};

@@ -5,13 +5,12 @@ use core::fmt;
 use serde_json::{Value, json};
 
 use super::algorithm::{Algorithm, Curve, Family};
+use super::backend::Signer;
 use super::fault::KeyFault;
 use super::{ecdsa, eddsa, jwk, rsa};
 use crate::base::base64url;
 use crate::base::json::Object;
 use crate::base::secret::Secret;
-
-pub use super::backend::{NoSigner, Signer};
 
 /// A private key and the one algorithm that it is used with.
 #[derive(Clone, PartialEq, Eq)]
@@ -124,6 +123,7 @@ fn okp_key(jwk: &Object) -> Result<eddsa::PrivateKey, KeyFault> {
 mod tests {
     use core::cell::RefCell;
 
+    use super::super::backend::NoSigner;
     use super::super::examples::{check, ec_key, ed25519_key, key_set, rsa_key, with};
     use super::super::hash::HashName;
     use super::*;

@@ -10,7 +10,7 @@ use crate::base::time::UnixTime;
 use crate::http::message::{Answer, Callout, Reply};
 use crate::http::uri::Uri;
 use crate::jose::algorithm::Algorithms;
-use crate::jose::sign::NoSigner;
+use crate::jose::backend::NoSigner;
 use crate::token::expect::{Audiences, Expect, IssuerId};
 use crate::token::grant::Grant;
 

@@ -31,7 +31,7 @@ use super::fault::TokenFault;
 use super::grant::Grant;
 use crate::base::time::UnixTime;
 use crate::http::message::{Callout, Reply};
-use crate::jose::sign::Signer;
+use crate::jose::backend::Signer;
 
 /// The longest reply that is read, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;

@@ -101,8 +101,9 @@ mod tests {
     use crate::base::secret::Secret;
     use crate::http::message::Reply;
     use crate::jose::algorithm::{Algorithm, Algorithms};
+    use crate::jose::backend::NoSigner;
     use crate::jose::key_set::Origin;
-    use crate::jose::sign::{NoSigner, SigningKey};
+    use crate::jose::sign::SigningKey;
     use crate::jose::verify::NoAccelerator;
     use crate::token::expect::Expect;
     use serde_json::json;

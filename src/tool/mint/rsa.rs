@@ -10,8 +10,8 @@ use sha2::{Sha256, Sha384, Sha512};
 
 use super::jwk::{self, MintError};
 use crate::base::base64url;
+use crate::jose::backend::Signer;
 use crate::jose::hash::HashName;
-use crate::jose::sign::Signer;
 
 /// Beyond this nobody verifies, and making the key takes minutes.
 const MAX_BITS: usize = 8192;
