@@ -21,6 +21,8 @@ mod candidates;
 mod certificates;
 #[path = "gate/clock.rs"]
 mod clock;
+#[path = "gate/fetches.rs"]
+mod fetches;
 #[path = "gate/handover.rs"]
 mod handover;
 #[path = "gate/keys.rs"]

@@ -205,14 +205,13 @@ impl Fetched {
     }
 
     /// What other workers may know of the set, after an attempt to fetch it at `now`; `None` while there is none.
-    /// `sought`: the fetch was for a key that the set did not have.
-    pub(super) fn record(&self, sought: bool, now: UnixTime) -> Option<Record> {
+    pub(super) fn record(&self, now: UnixTime) -> Option<Record> {
         self.set.as_ref()?;
         Some(Record {
             fetched: self.times.fetched()?,
             vouched: now,
             lifetime: self.times.lifetime(),
-            sought,
+            sought: self.times.has_sought(now),
             document: Rc::clone(&self.document),
         })
     }

@@ -105,7 +105,6 @@ impl Gate {
         reply: &Reply<'_>,
         now: UnixTime,
     ) -> bool {
-        let sought = self.is_seeking(id, set);
         let ring = usize::try_from(id.0).ok().and_then(|at| self.keys.get_mut(at));
         let steady = self.clock.steady(now);
         let Some(learned) = ring.map(|ring| ring.learn(set, reply, steady)) else { return true };
@@ -117,7 +116,7 @@ impl Gate {
             Learned::Failed(_) | Learned::Unchanged | Learned::Changed { .. } => {}
         }
         self.note_keys(id, learned);
-        self.tell_keys(id, set, sought, now);
+        self.tell_keys(id, set, now);
         true
     }
 
@@ -134,12 +133,12 @@ impl Gate {
 
     /// Tells the other workers what they may know of a set, and ends our turn. After a failure they hear that what
     /// was fetched before is in use still.
-    fn tell_keys(&mut self, id: IssuerId, set: SetNumber, sought: bool, now: UnixTime) {
+    fn tell_keys(&mut self, id: IssuerId, set: SetNumber, now: UnixTime) {
         // Where another worker knows more than we do, so do we now.
         let is_behind = self.adopt_keys(id, set, now);
         let Some(sealed) = &self.sealed else { return };
         let fetched = self.store(id, set).and_then(KeyStore::fetched);
-        match fetched.and_then(|fetched| fetched.record(sought, self.clock.steady(now))) {
+        match fetched.and_then(|fetched| fetched.record(self.clock.steady(now))) {
             Some(record) if !is_behind => sealed.tell(id, set, record, &self.clock, now),
             Some(_) | None => sealed.give_turn_back(id, set, &self.clock, now),
         }

@@ -96,7 +96,12 @@ impl Schedule {
 
     /// Whether a key that is not in the set may have it fetched.
     pub(super) fn may_seek(&self, now: UnixTime) -> bool {
-        self.cooldown.is_none_or(|until| now >= until) && !self.is_pausing(now)
+        !self.has_sought(now) && !self.is_pausing(now)
+    }
+
+    /// Whether it was fetched for such a key not long ago, or is about to be.
+    pub(super) fn has_sought(&self, now: UnixTime) -> bool {
+        self.cooldown.is_some_and(|until| now < until)
     }
 
     /// Such a fetch is begun, here or by another worker at `now`: the next one has to wait.

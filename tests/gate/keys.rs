@@ -15,16 +15,16 @@ use super::{START, Slots, answer, ask, at, gate, open, parked, reason, settled};
 
 const SEAL: &str = "0123456789abcdef0123456789abcdef";
 
-fn key(kid: &str) -> PrivateKey {
+pub(super) fn key(kid: &str) -> PrivateKey {
     PrivateKey::generate(Algorithm::Es256, Some(kid)).unwrap()
 }
 
-fn set(keys: &[&PrivateKey]) -> Value {
+pub(super) fn set(keys: &[&PrivateKey]) -> Value {
     json!({"keys": keys.iter().map(|key| key.public_jwk()).collect::<Vec<_>>()})
 }
 
 /// A good token; no two are the same.
-fn token(key: &PrivateKey) -> String {
+pub(super) fn token(key: &PrivateKey) -> String {
     thread_local!(static NUMBER: RefCell<u32> = const { RefCell::new(0) });
     let number = NUMBER.with_borrow_mut(|number| {
         *number += 1;
@@ -36,20 +36,20 @@ fn token(key: &PrivateKey) -> String {
 }
 
 /// A policy whose issuer has the key sets `jwks`.
-fn verifying(jwks: Value) -> Value {
+pub(super) fn verifying(jwks: Value) -> Value {
     json!({
         "issuers": {"corp": {"issuer": "https://idp.example.com", "audiences": "any", "jwt": {"jwks": jwks}}},
         "rules": [{"name": "all", "require": {}}],
     })
 }
 
-fn by_uri(more: Value) -> Value {
+pub(super) fn by_uri(more: Value) -> Value {
     let mut jwks = json!({"uri": "https://idp.example.com/jwks", "cluster": "idp"});
     jwks.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
     jwks
 }
 
-fn sealed(mut policy: Value) -> Value {
+pub(super) fn sealed(mut policy: Value) -> Value {
     policy["seal"] = json!(SEAL);
     policy
 }
@@ -63,17 +63,17 @@ pub(super) fn worker(policy: &Value, slots: &Rc<Slots>, own: u8) -> Gate {
 }
 
 /// What a tick has sent.
-fn tick(gate: &mut Gate, now: UnixTime) -> Vec<AskId> {
+pub(super) fn tick(gate: &mut Gate, now: UnixTime) -> Vec<AskId> {
     gate.refresh(now);
     assert!(gate.follow(now).is_empty(), "nobody waits");
     ask(gate, now).into_iter().map(|(id, _)| id).collect()
 }
 
-fn changed(gate: &mut Gate) -> usize {
+pub(super) fn changed(gate: &mut Gate) -> usize {
     gate.take_events().iter().filter(|event| matches!(event, Event::KeysChanged { .. })).count()
 }
 
-fn failed(gate: &mut Gate, ask: AskId, now: UnixTime) -> Vec<&'static str> {
+pub(super) fn failed(gate: &mut Gate, ask: AskId, now: UnixTime) -> Vec<&'static str> {
     gate.answer(ask, &Reply::Failed, now).iter().map(|woken| reason(&woken.verdict)).collect()
 }
 
@@ -140,7 +140,7 @@ fn the_same_keys_in_another_order_are_no_rotation() {
 }
 
 /// The place of metadata that is asked.
-fn asked(gate: &mut Gate, now: UnixTime) -> (AskId, String) {
+pub(super) fn asked(gate: &mut Gate, now: UnixTime) -> (AskId, String) {
     let mut asks = ask(gate, now);
     assert_eq!(asks.len(), 1);
     let (id, callout) = asks.remove(0);
@@ -436,7 +436,7 @@ fn an_open_circuit_breaker_stays_open_under_the_next_policy() {
 }
 
 /// Two workers that share what is sealed.
-fn two(policy: &Value) -> (Rc<Slots>, Gate, Gate) {
+pub(super) fn two(policy: &Value) -> (Rc<Slots>, Gate, Gate) {
     let slots = Rc::new(Slots::default());
     let (one, two) = (worker(policy, &slots, 1), worker(policy, &slots, 200));
     (slots, one, two)
