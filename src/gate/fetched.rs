@@ -26,8 +26,6 @@ pub(super) struct Fetched {
     /// What the set was read from, for other workers; the text of public keys.
     document: Rc<[u8]>,
     stage: Stage,
-    /// What kept the first place of metadata from being read; it may be the only one that the issuer has.
-    hindrance: Option<Failing>,
     /// The next fetch is for a key that the set does not have.
     seeking: bool,
     times: Schedule,
@@ -36,7 +34,8 @@ pub(super) struct Fetched {
 /// What the next callout asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Stage {
-    Metadata(Place),
+    /// With what kept the place before this one from being read; it may be the only one that the issuer has.
+    Metadata(Place, Option<Failing>),
     Set(Uri),
 }
 
@@ -49,7 +48,6 @@ impl Fetched {
             set: None,
             document: Rc::from([]),
             stage: first_stage(fetch),
-            hindrance: None,
             seeking: false,
             times: Schedule::new(fetch),
         }
@@ -75,13 +73,10 @@ impl Fetched {
         self.seeking
     }
 
-    pub(super) fn offer(&self, number: SetNumber, asking: bool, now: UnixTime) -> Offer {
-        let pausing = self.times.is_pausing(now);
-        match &self.set {
-            Some(set) if asking || pausing || !self.times.is_stale(now) => Offer::Keys(Rc::clone(set)),
-            _ if pausing && !asking => Offer::Nothing(self.times.pause(now)),
-            Some(_) | None => Offer::Ask(number),
-        }
+    /// Whether the set is there, and has to be fetched anew before a request at `now` may use it. While a fetch is on its
+    /// way (`asking`), or the issuer fails, an old one will do.
+    pub(super) fn is_too_old(&self, asking: bool, now: UnixTime) -> bool {
+        !asking && !self.times.is_pausing(now) && self.times.is_stale(now)
     }
 
     pub(super) fn unknown_key(
@@ -91,19 +86,20 @@ impl Fetched {
         asking: bool,
         now: UnixTime,
     ) -> Offer {
-        if !waited && asking {
+        let may_seek = self.times.may_seek(now);
+        if waited {
+            // Whoever waited for a fetch, a first one too, had the key looked for.
+            if may_seek && !self.times.is_failing() {
+                self.times.seek(now);
+            }
+        } else if asking {
             return Offer::Ask(number);
-        }
-        if self.times.may_seek(now) && !waited {
+        } else if may_seek {
             if self.set.is_some() {
                 self.times.seek(now);
                 self.seeking = true;
             }
             return Offer::Ask(number);
-        }
-        // Whoever waited for a fetch, a first one too, had the key looked for.
-        if waited && !self.times.is_failing() && self.times.may_seek(now) {
-            self.times.seek(now);
         }
         match &self.set {
             Some(set) if !self.times.is_failing() => Offer::Keys(Rc::clone(set)),
@@ -114,8 +110,8 @@ impl Fetched {
     pub(super) fn callout(&self) -> Option<Callout> {
         let uri = match (&self.stage, &self.fetch.source) {
             (Stage::Set(uri), _) => uri.clone(),
-            (Stage::Metadata(place), KeySource::Discover(issuer)) => place.of(issuer),
-            (Stage::Metadata(_), KeySource::Uri(_)) => return None,
+            (Stage::Metadata(place, _), KeySource::Discover(issuer)) => place.of(issuer),
+            (Stage::Metadata(..), KeySource::Uri(_)) => return None,
         };
         Some(Callout {
             cluster: self.fetch.cluster.clone(),
@@ -132,7 +128,7 @@ impl Fetched {
     pub(super) fn learn(&mut self, reply: &Reply<'_>, now: UnixTime) -> Learned {
         let answer = answered(reply);
         match self.stage.clone() {
-            Stage::Metadata(place) => {
+            Stage::Metadata(place, hindrance) => {
                 let found = answer
                     .and_then(|answer| discovery::jwks_uri(answer, &self.issuer).map_err(Failing::Useless));
                 match (found, place) {
@@ -143,14 +139,10 @@ impl Fetched {
                     // Whatever is wrong with the first place, a server that fails or hangs there included, says
                     // nothing about the second.
                     (Err(why), Place::AuthorizationServer) => {
-                        self.hindrance = answer.is_err().then_some(why);
-                        self.stage = Stage::Metadata(Place::OpenId);
+                        self.stage = Stage::Metadata(Place::OpenId, answer.is_err().then_some(why));
                         Learned::More
                     }
-                    (Err(why), Place::OpenId) => {
-                        let why = self.hindrance.unwrap_or(why);
-                        self.fail(why, now)
-                    }
+                    (Err(why), Place::OpenId) => self.fail(hindrance.unwrap_or(why), now),
                 }
             }
             Stage::Set(_) => match answer.and_then(read_answer) {
@@ -174,7 +166,6 @@ impl Fetched {
         lifetime: Option<Duration>,
     ) -> Learned {
         self.times.succeed(at, lifetime);
-        self.hindrance = None;
         self.seeking = false;
         if self.set.as_ref().is_some_and(|known| known.has_keys_of(&set)) {
             return Learned::Unchanged;
@@ -186,7 +177,6 @@ impl Fetched {
 
     fn fail(&mut self, why: Failing, now: UnixTime) -> Learned {
         self.stage = first_stage(&self.fetch);
-        self.hindrance = None;
         self.seeking = false;
         self.times.fail(now);
         Learned::Failed(why)
@@ -206,7 +196,6 @@ impl Fetched {
 
     /// What other workers may know of the set, after an attempt to fetch it at `now`; `None` while there is none.
     pub(super) fn record(&self, now: UnixTime) -> Option<Record> {
-        self.set.as_ref()?;
         Some(Record {
             fetched: self.times.fetched()?,
             vouched: now,
@@ -230,7 +219,7 @@ impl Fetched {
             return None;
         }
         let (set, skipped) = read_set(&record.document).ok()?;
-        let seeking = self.seeking && !record.sought && self.set.is_some();
+        let seeking = self.seeking && !record.sought;
         let learned = self.keep(set, skipped, record.fetched, record.lifetime);
         self.document = Rc::clone(&record.document);
         self.seeking = seeking;
@@ -261,7 +250,7 @@ impl Fetched {
 fn first_stage(fetch: &Fetch) -> Stage {
     match &fetch.source {
         KeySource::Uri(uri) => Stage::Set(uri.clone()),
-        KeySource::Discover(_) => Stage::Metadata(Place::AuthorizationServer),
+        KeySource::Discover(_) => Stage::Metadata(Place::AuthorizationServer, None),
     }
 }
 

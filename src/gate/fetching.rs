@@ -32,7 +32,6 @@ impl Gate {
     /// Has keys fetched that are due in the background, and that no other worker has fetched; to be called about once a
     /// second.
     pub fn refresh(&mut self, now: UnixTime) {
-        self.clock.see(now);
         self.adopt(now);
         if let Some(proofs) = &self.proofs {
             proofs.agree(now);
@@ -86,15 +85,15 @@ impl Gate {
         self.store(issuer, set).and_then(KeyStore::fetched).is_some_and(|fetched| fetched.is_seeking())
     }
 
-    /// Takes in what another worker fetched of a set; whether that is news.
-    pub(super) fn adopt_keys(&mut self, id: IssuerId, set: SetNumber, now: UnixTime) -> bool {
+    /// Takes in what another worker fetched of a set, where that is news.
+    pub(super) fn adopt_keys(&mut self, id: IssuerId, set: SetNumber, now: UnixTime) {
         let record = self.sealed.as_ref().and_then(|sealed| sealed.read(id, set, &self.clock, now));
-        let Some(record) = record else { return false };
+        let Some(record) = record else { return };
         let steady = self.clock.steady(now);
         let ring = usize::try_from(id.0).ok().and_then(|at| self.keys.get_mut(at));
-        let Some(learned) = ring.and_then(|ring| ring.adopt(set, &record, steady)) else { return false };
-        self.note_keys(id, learned);
-        true
+        if let Some(learned) = ring.and_then(|ring| ring.adopt(set, &record, steady)) {
+            self.note_keys(id, learned);
+        }
     }
 
     /// Takes in a reply on the way to an issuer's keys; whether the way is at its end, well or not.
@@ -135,12 +134,12 @@ impl Gate {
     /// was fetched before is in use still.
     fn tell_keys(&mut self, id: IssuerId, set: SetNumber, now: UnixTime) {
         // Where another worker knows more than we do, so do we now.
-        let is_behind = self.adopt_keys(id, set, now);
+        self.adopt_keys(id, set, now);
         let Some(sealed) = &self.sealed else { return };
         let fetched = self.store(id, set).and_then(KeyStore::fetched);
         match fetched.and_then(|fetched| fetched.record(self.clock.steady(now))) {
-            Some(record) if !is_behind => sealed.tell(id, set, record, &self.clock, now),
-            Some(_) | None => sealed.give_turn_back(id, set, &self.clock, now),
+            Some(record) => sealed.tell(id, set, record, &self.clock, now),
+            None => sealed.give_turn_back(id, set, &self.clock, now),
         }
     }
 

@@ -18,7 +18,7 @@ const MOST_FETCHES: usize = 4;
 pub(super) struct KeyRing {
     stores: Vec<KeyStore>,
     /// The keys of all sets that are there.
-    keys: Option<Rc<KeySet>>,
+    keys: Rc<KeySet>,
 }
 
 impl KeyRing {
@@ -26,7 +26,7 @@ impl KeyRing {
     pub(super) fn new(issuer: &Issuer) -> Self {
         let stores =
             (0..).zip(&issuer.keys).map(|(number, keys)| KeyStore::new(number, keys, issuer)).collect();
-        let mut ring = Self { stores, keys: None };
+        let mut ring = Self { stores, keys: Rc::default() };
         ring.gather();
         ring
     }
@@ -46,24 +46,18 @@ impl KeyRing {
         &self.stores
     }
 
-    /// The keys for a request that comes at `now`. `asking` says of which sets a fetch is on its way.
+    /// The keys of all sets that are there, fresh or not; there may be none.
+    pub(super) const fn keys(&self) -> &Rc<KeySet> {
+        &self.keys
+    }
+
+    /// The keys for a request that comes at `now`, unless it has to wait for a set. `asking` says of which sets a fetch is
+    /// on its way.
     pub(super) fn offer(&self, asking: impl Fn(SetNumber) -> bool, now: UnixTime) -> Offer {
-        let mut first_ask = None;
-        let mut pause: Option<Duration> = None;
-        for store in &self.stores {
-            match store.offer(asking(store.number()), now) {
-                Offer::Keys(_) => {}
-                // A set that is there and too old may hold a key that its issuer has withdrawn.
-                Offer::Ask(number) if store.has_set() => return Offer::Ask(number),
-                Offer::Ask(number) => first_ask = first_ask.or(Some(number)),
-                Offer::Nothing(left) => pause = Some(pause.map_or(left, |pause| pause.min(left))),
-            }
-        }
-        match (&self.keys, first_ask) {
-            (Some(keys), _) => Offer::Keys(Rc::clone(keys)),
-            (None, Some(number)) => Offer::Ask(number),
-            (None, None) => Offer::Nothing(pause.unwrap_or_default()),
-        }
+        // A set that is too old may hold a key that its issuer has withdrawn. One that is not there is waited for once
+        // none of the others has the key.
+        let mut old = self.stores.iter().filter(|store| store.is_too_old(asking(store.number()), now));
+        old.next().map_or_else(|| Offer::Keys(Rc::clone(&self.keys)), |store| Offer::Ask(store.number()))
     }
 
     /// What to do about a token whose key is in none of the sets, for a request that `waited` for some of them
@@ -88,28 +82,21 @@ impl KeyRing {
                 Offer::Nothing(left) => pause = Some(pause.map_or(left, |pause| pause.min(left))),
             }
         }
-        match (pause, &self.keys) {
-            (None, Some(keys)) => Offer::Keys(Rc::clone(keys)),
-            (pause, _) => Offer::Nothing(pause.unwrap_or_default()),
-        }
+        pause.map_or_else(|| Offer::Keys(Rc::clone(&self.keys)), Offer::Nothing)
     }
 
     /// Takes in the reply to a callout for the set of this number.
     pub(super) fn learn(&mut self, number: SetNumber, reply: &Reply<'_>, now: UnixTime) -> Learned {
         let Some(store) = self.stores.get_mut(usize::from(number)) else { return Learned::Unchanged };
         let learned = store.learn(reply, now);
-        if matches!(learned, Learned::Changed { .. }) {
-            self.gather();
-        }
+        self.gather();
         learned
     }
 
     /// Takes in what another worker fetched of the set of this number; `None` where that is no news.
     pub(super) fn adopt(&mut self, number: SetNumber, record: &Record, now: UnixTime) -> Option<Learned> {
         let learned = self.stores.get_mut(usize::from(number))?.adopt(record, now)?;
-        if matches!(learned, Learned::Changed { .. }) {
-            self.gather();
-        }
+        self.gather();
         Some(learned)
     }
 
@@ -124,11 +111,7 @@ impl KeyRing {
     }
 
     fn gather(&mut self) {
-        let sets: Vec<&Rc<KeySet>> = self.stores.iter().filter_map(KeyStore::set).collect();
-        self.keys = match sets.as_slice() {
-            [] => None,
-            [one] => Some(Rc::clone(one)),
-            several => Some(Rc::new(KeySet::merge(several.iter().map(|set| (***set).clone()).collect()))),
-        };
+        let sets = self.stores.iter().filter_map(KeyStore::set);
+        self.keys = Rc::new(KeySet::merge(sets.map(|set| (**set).clone()).collect()));
     }
 }

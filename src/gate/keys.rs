@@ -98,22 +98,15 @@ impl KeyStore {
         }
     }
 
-    /// Whether the set is there.
-    pub(super) fn has_set(&self) -> bool {
-        self.set().is_some()
-    }
-
     /// How long ago the set in use was fetched; `None` for none, and for one that stands in the policy.
     pub(super) fn age(&self, now: UnixTime) -> Option<Duration> {
         Some(now.since(self.fetched()?.times().fetched()?))
     }
 
-    /// The keys for a request that comes at `now`. While a fetch is on its way (`asking`), an old set will do.
-    pub(super) fn offer(&self, asking: bool, now: UnixTime) -> Offer {
-        match self {
-            Self::Inline(_, set) => Offer::Keys(Rc::clone(set)),
-            Self::Fetched(number, fetched) => fetched.offer(*number, asking, now),
-        }
+    /// Whether the set is there, and has to be fetched anew before a request at `now` may use it. While a fetch is on its
+    /// way (`asking`), or the issuer fails, an old one will do.
+    pub(super) fn is_too_old(&self, asking: bool, now: UnixTime) -> bool {
+        self.fetched().is_some_and(|fetched| fetched.is_too_old(asking, now))
     }
 
     /// What to do about a token whose key the set does not have. A request that `waited` for a fetch already does not

@@ -66,10 +66,10 @@ impl Schedule {
         self.length().saturating_sub(early).max(self.min_refresh)
     }
 
-    /// Whether the set has to be fetched before it is used again.
+    /// Whether the set is there, and has to be fetched before it is used again.
     pub(super) fn is_stale(&self, now: UnixTime) -> bool {
         let usable = self.length().max(self.due_after(0) + LEEWAY);
-        self.fetched.is_none_or(|fetched| now >= fetched.plus(usable))
+        self.fetched.is_some_and(|fetched| now >= fetched.plus(usable))
     }
 
     /// Whether the set is to be fetched in the background.
@@ -129,7 +129,7 @@ impl Schedule {
             (Some(_), _) => self.min_refresh,
             (None, 0) => Duration::ZERO,
             (None, failures) => {
-                (Duration::from_millis(500) * 2u32.saturating_pow(failures.min(8))).min(LONGEST_PAUSE)
+                (Duration::from_millis(500) * 2u32.saturating_pow(failures)).min(LONGEST_PAUSE)
             }
         };
         self.pause = Some(now.plus(pause));

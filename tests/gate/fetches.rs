@@ -246,6 +246,21 @@ fn a_fetch_for_its_age_is_no_look_for_a_key() {
 }
 
 #[test]
+fn a_set_that_cannot_be_had_keeps_nobody_from_the_keys_of_the_next() {
+    let first = key("first");
+    let uri = |number: u32| by_uri(json!({"uri": format!("https://idp.example.com/{number}")}));
+    let mut gate = gate(&verifying((0..2).map(uri).collect()));
+    assert!(parked(&open(&mut gate, 1, &token(&first), at(0))));
+    let (id, path) = asked(&mut gate, at(0));
+    assert_eq!(path, "/0");
+    assert_eq!(failed(&mut gate, id, at(0)), [""; 0]);
+    let (id, path) = asked(&mut gate, at(0));
+    assert_eq!(path, "/1");
+    let woken = answer(&mut gate, id, &set(&[&first]), at(0));
+    assert_eq!(reason(&woken[0].verdict), "admitted");
+}
+
+#[test]
 fn a_signed_answer_of_an_issuer_that_has_no_keys_is_a_mistake_and_of_one_whose_keys_are_not_there_an_outage()
 {
     let first = key("first");

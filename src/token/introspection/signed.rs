@@ -25,9 +25,7 @@ pub const TYPE: &str = "token-introspection+jwt";
 pub enum ReplyKeys<'t> {
     /// Nothing: it has no keys by the policy, and no signed answer was asked for.
     NotExpected,
-    /// Its keys are not there yet.
-    Missing,
-    /// Its keys.
+    /// Its keys; none while they are not there yet.
     There(&'t KeySet, &'t dyn Accelerator),
 }
 
@@ -41,7 +39,6 @@ pub(super) fn open(
     let id = client.id().ok_or(UNASKED)?;
     let (keys, accelerator) = match terms.keys {
         ReplyKeys::NotExpected => return Err(UNASKED),
-        ReplyKeys::Missing => return Err(Silence::KeysMissing),
         ReplyKeys::There(keys, accelerator) => (keys, accelerator),
     };
     let jws = Unverified::parse(answer.body)
@@ -255,11 +252,9 @@ mod tests {
     #[test]
     fn without_the_key_nobody_knows() {
         let good = signed(&claims(), TYPE);
-        assert_eq!(told(&good, client(), ReplyKeys::Missing), Heard::KeysMissing);
-        assert_eq!(
-            told(&good, client(), ReplyKeys::There(&keys("other"), &NoAccelerator)),
-            Heard::KeysMissing
-        );
+        for keys in [KeySet::default(), keys("other")] {
+            assert_eq!(told(&good, client(), ReplyKeys::There(&keys, &NoAccelerator)), Heard::KeysMissing);
+        }
         assert_eq!(told(&good, client(), ReplyKeys::NotExpected), Heard::Misbehaved);
         let nobody = told(&good, ClientAuthentication::None, ReplyKeys::There(&keys("k"), &NoAccelerator));
         assert_eq!(nobody, Heard::Misbehaved);
