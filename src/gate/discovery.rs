@@ -57,7 +57,9 @@ mod tests {
             at(rfc8414, "https://x.example/a/"),
             "https://x.example/.well-known/oauth-authorization-server/a"
         );
-        assert_eq!(at(openid, "https://x.example/a"), "https://x.example/a/.well-known/openid-configuration");
+        for issuer in ["https://x.example/a", "https://x.example/a/"] {
+            assert_eq!(at(openid, issuer), "https://x.example/a/.well-known/openid-configuration");
+        }
     }
 
     #[test]

@@ -212,6 +212,10 @@ mod tests {
         schedule.succeed(at(730), None);
         schedule.seek(at(730));
         assert!(!schedule.is_pausing(at(730)) && !schedule.may_seek(at(759)) && schedule.may_seek(at(760)));
+        // Another worker had more luck.
+        schedule.fail(at(800));
+        schedule.succeed(at(801), None);
+        assert!(!schedule.is_pausing(at(801)) && !schedule.is_failing());
     }
 
     #[test]
@@ -223,5 +227,27 @@ mod tests {
         });
         assert_eq!(pauses.collect::<Vec<_>>()[..6], [0, 1000, 2000, 4000, 4000, 4000]);
         assert_eq!(schedule.pause(at(0)), LONGEST_PAUSE);
+    }
+
+    #[test]
+    fn an_old_set_counts_for_twice_the_time_in_which_others_try_again() {
+        let schedule = fetched(600, 30, None);
+        let millis = |millis| UnixTime::from_millis(millis);
+        assert!(schedule.is_vouched(at(700), millis(759_999)) && !schedule.is_vouched(at(700), at(760)));
+    }
+
+    #[test]
+    fn all_that_happened_goes_over_and_the_terms_do_not() {
+        let mut before = fetched(600, 30, Some(300));
+        before.fail(at(280));
+        before.seek(at(290));
+        let mut after = schedule(1000, 10);
+        after.take_over(&before);
+        assert_eq!((after.fetched(), after.lifetime()), (Some(at(0)), Some(Duration::from_secs(300))));
+        assert!(after.is_pausing(at(309)) && !after.is_pausing(at(310)) && after.is_failing());
+        assert!(!after.may_seek(at(319)) && after.may_seek(at(320)));
+        assert_eq!(ends(&after, 0), (310, 300));
+        after.fail(at(320));
+        assert_eq!(after.pause(at(320)).as_secs(), 10);
     }
 }

@@ -238,3 +238,6 @@ fn read_time(content: &[u8]) -> Option<(UnixTime, &[u8])> {
     let (time, content) = content.split_first_chunk::<8>()?;
     Some((UnixTime::from_millis(i64::from_le_bytes(*time)), content))
 }
+
+#[cfg(test)]
+mod tests;

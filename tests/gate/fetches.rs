@@ -26,14 +26,13 @@ fn at_once(gate: &mut Gate, token: &str, now: UnixTime) -> &'static str {
 }
 
 fn why_keys_failed(gate: &mut Gate) -> Vec<&'static str> {
-    let events = gate.take_events();
-    events
-        .iter()
-        .filter_map(|event| match event {
-            Event::KeysFailed { why, .. } => Some(*why),
-            _ => None,
-        })
-        .collect()
+    let mut whys = Vec::new();
+    for event in gate.take_events() {
+        if let Event::KeysFailed { why, .. } = event {
+            whys.push(why);
+        }
+    }
+    whys
 }
 
 fn retry_after(verdict: &Verdict) -> Option<&str> {
@@ -264,7 +263,10 @@ fn a_set_that_cannot_be_had_keeps_nobody_from_the_keys_of_the_next() {
 fn a_signed_answer_of_an_issuer_that_has_no_keys_is_a_mistake_and_of_one_whose_keys_are_not_there_an_outage()
 {
     let first = key("first");
-    for (has_keys, expected) in [(false, "issuer_misbehaved"), (true, "keys_unavailable")] {
+    for (has_keys, expected, why) in [
+        (false, "issuer_misbehaved", "its answer is signed, which was not asked for"),
+        (true, "keys_unavailable", "the key for that is not there (yet)"),
+    ] {
         let mut policy = super::asking();
         policy["issuers"]["idp"]["issuer"] = json!("https://idp.example.com");
         policy["issuers"]["idp"]["introspection"]["client"] = json!({"id": "gw", "secret": "s"});
@@ -281,6 +283,8 @@ fn a_signed_answer_of_an_issuer_that_has_no_keys_is_a_mistake_and_of_one_whose_k
         let fields = [("content-type".to_owned(), b"application/token-introspection+jwt".to_vec())];
         let reply = Reply::Answered(Answer { status: 200, fields: &fields, body: signed.as_bytes() });
         assert_eq!(reason(&gate.answer(id, &reply, at(0))[0].verdict), expected);
+        let told = gate.take_events().iter().map(ToString::to_string).collect::<String>();
+        assert!(told.contains(why), "{told}");
         assert_eq!(ask(&mut gate, at(0)).len(), usize::from(has_keys), "the keys are looked for");
     }
 }

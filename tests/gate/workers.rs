@@ -267,3 +267,16 @@ fn a_neighbour_that_writes_into_the_slots_changes_nothing() {
         "the record is not believed, and the issuer is asked"
     );
 }
+
+#[test]
+fn answers_that_nobody_may_keep_make_no_worker_wait_for_another() {
+    for (ttl, waits) in [("0s", false), ("1s", true)] {
+        let mut policy = asking();
+        policy["issuers"]["idp"]["introspection"]["cache"] = json!({"ttl": ttl});
+        let slots = Rc::new(Slots::default());
+        let (mut one, mut two) = (worker(&policy, &slots), worker(&policy, &slots));
+        assert!(parked(&open(&mut one, 1, "token", at(0))) && parked(&open(&mut two, 1, "token", at(0))));
+        assert_eq!(ask(&mut one, at(0)).len(), 1);
+        assert_eq!(ask(&mut two, at(0)).is_empty(), waits, "{ttl}");
+    }
+}

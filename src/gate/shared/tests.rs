@@ -154,3 +154,74 @@ fn what_was_said_last_stays_under_a_turn_and_goes_when_something_longer_was_said
     shared.tell(ISSUER, digest, Kind::Refused, &long, span, &clock);
     assert_eq!(last(), None);
 }
+
+#[test]
+fn answers_lie_in_all_of_their_slots_and_in_no_other() {
+    let slots = (0..40_000).map(|number| slot(IssuerId(number % 3), KEY.digest(number, b"token")));
+    let slots: std::collections::BTreeSet<u32> = slots.collect();
+    assert_eq!((slots.len(), slots.first(), slots.last()), (2048, Some(&0), Some(&2047)));
+}
+
+#[test]
+fn issuers_that_are_asked_about_one_token_have_a_slot_each() {
+    let digest = KEY.digest(0, b"token");
+    assert_ne!(slot(IssuerId(0), digest), slot(IssuerId(1), digest));
+}
+
+#[test]
+fn an_answer_that_came_just_now_keeps_the_turn_from_whoever_has_not_seen_it() {
+    let millis = UnixTime::from_millis;
+    let digest = KEY.digest(0, b"token");
+    // How long who looks would wait, for how long the answer counts, and until when it is new.
+    for (patience, lasts, new_until) in [(2000, 60_000, 1000), (500, 60_000, 500), (2000, 300, 300)] {
+        for (now, turn) in [(0, Turn::Theirs), (new_until - 1, Turn::Theirs), (new_until, Turn::Ours)] {
+            let (clock, shared) = (Clock::default(), shared());
+            let answer = Answer { status: 200, fields: &[], body: b"{}" };
+            let span = Span { at: millis(0), until: millis(lasts) };
+            shared.tell(ISSUER, digest, Kind::Refused, &answer, span, &clock);
+            let patience = Duration::from_millis(patience);
+            assert_eq!(shared.take_turn(ISSUER, digest, patience, &clock, millis(now)), turn, "{now}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_of_4_kib_is_shared_and_no_longer_one_with_the_fields_that_are_shared_of_it() {
+    let field = |name: &str, length: usize| (name.to_owned(), vec![b'x'; length]);
+    let digest = KEY.digest(0, b"token");
+    for (more, is_shared) in [(0, true), (1, false)] {
+        let fields = [field("content-type", 96), field("date", 5000), field("www-authenticate", 1000)];
+        let body = vec![b' '; 3000 + more];
+        let answer = Answer { status: 403, fields: &fields, body: &body };
+        let (clock, shared) = (Clock::default(), shared());
+        let span = Span { at: UnixTime::from_secs(0), until: UnixTime::from_secs(9) };
+        shared.tell(ISSUER, digest, Kind::Refused, &answer, span, &clock);
+        let told = shared.told(ISSUER, digest);
+        let told = told.map(|told| (told.status, told.fields, told.body));
+        let [content, _, challenge] = fields.clone();
+        assert_eq!(told, is_shared.then(|| (403, vec![content, challenge], body.clone())));
+    }
+}
+
+#[test]
+fn a_refusal_ends_the_good_answer_about_its_own_token_and_what_is_too_long_that_of_no_other() {
+    let now = UnixTime::from_secs;
+    let (one, other) = neighbours();
+    let (clock, shared) = (Clock::default(), shared());
+    let kind = |digest| shared.told(ISSUER, digest).map(|told| told.kind);
+    tell(&shared, one, Kind::Good, 100);
+    tell(&shared, one, Kind::Refused, 101);
+    assert_eq!(kind(one), Some(Kind::Refused));
+    for (was, is) in [(Kind::Refused, Kind::Good), (Kind::Good, Kind::Good)] {
+        tell(&shared, one, was, 102);
+        let long = Answer { status: 200, fields: &[], body: &[b' '; 5000] };
+        shared.tell(ISSUER, other, is, &long, Span { at: now(103), until: now(104) }, &clock);
+        assert_eq!((kind(one), kind(other)), (Some(was), None));
+    }
+    // What was said of a good one lies still where it lay.
+    assert_eq!(shared.take_turn(ISSUER, other, PATIENCE, &clock, now(103)), Turn::Ours);
+    assert!(!shared.is_taken(ISSUER, other, PATIENCE, &clock, now(103)));
+    tell(&shared, one, Kind::Refused, 104);
+    assert_eq!(shared.take_turn(ISSUER, other, PATIENCE, &clock, now(105)), Turn::Ours);
+    assert!(shared.is_taken(ISSUER, other, PATIENCE, &clock, now(105)) && kind(one).is_none());
+}
