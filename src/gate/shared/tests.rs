@@ -225,3 +225,31 @@ fn a_refusal_ends_the_good_answer_about_its_own_token_and_what_is_too_long_that_
     assert_eq!(shared.take_turn(ISSUER, other, PATIENCE, &clock, now(105)), Turn::Ours);
     assert!(shared.is_taken(ISSUER, other, PATIENCE, &clock, now(105)) && kind(one).is_none());
 }
+
+/// While a proxy takes over another version of the module, both share the slots.
+#[test]
+fn the_bytes_of_a_record_stay_what_they_are() {
+    let digest = KEY.digest(0, b"token");
+    let written = |told| Record { told, ..record() }.write(&KEY, 7, digest).split_off(TAG);
+    let time = |seconds: i64| (seconds * 1000).to_le_bytes();
+    let about = [&digest.as_u128().to_le_bytes()[..], &time(7), &time(8)].concat();
+    assert_eq!(written(None), [&about[..], &[1]].concat());
+    for (kind, number) in [(Kind::Refused, 2), (Kind::Good, 3)] {
+        let told = Told { kind, ..record().told.unwrap() };
+        let answer = [
+            &[number][..],
+            &time(5),
+            &time(9),
+            &200u16.to_le_bytes(),
+            &[0, 16, 0],
+            b"application/json",
+            &[1, 15, 0],
+            b"Basic realm=\"a\"",
+            &[1, 44, 1],
+            &[b'x'; 300],
+            &[255],
+            b"{}",
+        ];
+        assert_eq!(written(Some(told)), [&about[..], &answer.concat()].concat(), "{kind:?}");
+    }
+}
