@@ -651,7 +651,7 @@ fn what_is_no_access_token_is_explained_by_its_mark() {
     };
     for (header, claims, words) in [
         (json!({"typ": "logout+jwt"}), json!({}), "its header's typ is that of a logout token"),
-        (json!({}), json!({"typ": "Refresh"}), "its claim typ is Refresh"),
+        (json!({}), json!({"typ": "Refresh"}), "its claim typ is that of a refresh token"),
         (
             json!({}),
             json!({"nonce": "canary"}),

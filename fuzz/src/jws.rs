@@ -213,15 +213,17 @@ fn check(token: &[u8], ours: Option<&Signed>, place: &Place) {
 
 /// What says that a JWT is no access token, and that its sender has to prove something.
 fn kinds(typ: Option<&str>, claims: &Map<String, Value>) {
-    // A token of a kind is called by the kind alone, or as such a token: `Refresh`, `refresh_token`.
+    // A token of a kind is called by the kind alone, or as such a token: `Refresh`, `refresh_token`; or so at the end of a URN.
     let word = |name: &str| {
         let text = claims.get(name).and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
+        let text = text.rfind(':').map_or(&*text, |colon| &text[colon + 1..]);
         let letters: String = text.chars().filter(char::is_ascii_lowercase).collect();
         letters.strip_suffix("token").map(str::to_owned).unwrap_or(letters)
     };
     let (kind, purpose) = (word("typ"), word("token_use"));
     let called = |kinds: &[&str]| {
-        ["typ", "token_use", "token_type", "type"].iter().any(|name| kinds.contains(&&*word(name)))
+        let names = ["typ", "token_use", "token_type", "type", "tokenName", "purpose"];
+        names.iter().any(|name| kinds.contains(&&*word(name)))
     };
     let for_the_issuer = called(&["refresh", "offline", "logout"]);
     let login = called(&["id"]) || claims.contains_key("c_hash");

@@ -33,8 +33,10 @@ enum Says {
     Nothing,
 }
 
-/// The words for a header's `typ` with which a JWT is never an access token, whatever a policy allows.
+/// The words for a header's `typ` with which a JWT is never an access token, whatever a policy allows, and whatever
+/// parameters stand behind it (RFC 9110 section 8.3.1).
 pub fn other_type(typ: &str) -> Option<&'static str> {
+    let typ = typ.split(';').next().unwrap_or_default().trim_ascii();
     OTHER_TYPES.iter().find(|(other, _)| is_media_type(typ, other)).map(|(_, words)| *words)
 }
 
@@ -56,45 +58,30 @@ pub fn other_claims(typ: Option<&str>, claims: &Object, accepts_id_tokens: bool)
     id_token.or(like_id_token.filter(|_| !is_access_token)).filter(|_| !accepts_id_tokens)
 }
 
-/// The claims that call a token by its kind (Keycloak's, Cognito's, and those of Django's Simple JWT and
-/// Flask-JWT-Extended), each with the words for a refresh, an offline, a logout and an ID token.
-const KINDS: [(&str, [&str; 4]); 4] = [
-    (
-        "typ",
-        [
-            "its claim typ is Refresh",
-            "its claim typ is Offline",
-            "its claim typ is Logout",
-            "it is an ID token: its claim typ is ID",
-        ],
-    ),
-    (
-        "token_use",
-        [
-            "its claim token_use is refresh",
-            "its claim token_use is offline",
-            "its claim token_use is logout",
-            "it is an ID token: its claim token_use is id",
-        ],
-    ),
-    (
-        "token_type",
-        [
-            "its claim token_type is refresh",
-            "its claim token_type is offline",
-            "its claim token_type is logout",
-            "it is an ID token: its claim token_type is id",
-        ],
-    ),
-    (
-        "type",
-        [
-            "its claim type is refresh",
-            "its claim type is offline",
-            "its claim type is logout",
-            "it is an ID token: its claim type is id",
-        ],
-    ),
+/// The words for a claim that says of a token that it is a refresh, an offline, a logout or an ID token.
+macro_rules! kinds {
+    ($claim:literal) => {
+        (
+            $claim,
+            [
+                concat!("its claim ", $claim, " is that of a refresh token"),
+                concat!("its claim ", $claim, " is that of an offline token"),
+                concat!("its claim ", $claim, " is that of a logout token"),
+                concat!("it is an ID token: its claim ", $claim, " says so"),
+            ],
+        )
+    };
+}
+
+/// The claims that call a token by its kind: Keycloak's, Cognito's, those of Django's Simple JWT and Flask-JWT-Extended,
+/// ForgeRock's and Curity's; each with its words.
+const KINDS: [(&str, [&str; 4]); 6] = [
+    kinds!("typ"),
+    kinds!("token_use"),
+    kinds!("token_type"),
+    kinds!("type"),
+    kinds!("tokenName"),
+    kinds!("purpose"),
 ];
 
 fn says(name: &str, value: &Value) -> Says {
@@ -116,8 +103,10 @@ fn says(name: &str, value: &Value) -> Says {
 }
 
 /// What the claim `name` says with `kind`, which issuers write with and without `token` behind it: `refresh`,
-/// `refresh_token`, `RefreshToken`. Case and what is no letter do not count.
+/// `refresh_token`, `RefreshToken`, and some as the end of a URN (RFC 8693 section 3). Case and what is no letter do not
+/// count.
 fn called(name: &str, kind: &str, [refresh, offline, logout, id]: [&'static str; 4]) -> Says {
+    let kind = kind.rsplit(':').next().unwrap_or_default();
     let letters = kind.chars().filter(char::is_ascii_alphabetic);
     let folded: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
     match (name, folded.strip_suffix("token").unwrap_or(&folded)) {
@@ -144,10 +133,15 @@ mod tests {
         for typ in ["logout+jwt", "application/LOGOUT+jwt", "dpop+jwt", "secevent+jwt", "oauth-id-jag+jwt"] {
             assert!(other_type(typ).is_some(), "{typ}");
         }
-        for typ in ["token-introspection+jwt", "client-authentication+jwt"] {
+        for typ in [
+            "token-introspection+jwt",
+            "client-authentication+jwt",
+            "logout+jwt;v=1",
+            "application/dpop+jwt ; charset=utf-8",
+        ] {
             assert!(other_type(typ).is_some(), "{typ}");
         }
-        for typ in ["", "JWT", "at+jwt", "logout", "xlogout+jwt"] {
+        for typ in ["", "JWT", "at+jwt", "logout", "xlogout+jwt", ";logout+jwt", "at+jwt;logout+jwt"] {
             assert_eq!(other_type(typ), None, "{typ}");
         }
     }
@@ -166,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_kind_counts_in_each_claim_and_spelling_that_issuers_have_for_it() {
-        for name in ["typ", "token_use", "token_type", "type"] {
+        for name in ["typ", "token_use", "token_type", "type", "tokenName", "purpose"] {
             for (kind, is_for_its_issuer) in [
                 ("refresh_token", true),
                 ("RefreshToken", true),
@@ -177,13 +171,25 @@ mod tests {
                 ("ID", false),
                 ("id_token", false),
                 ("Id-Token", false),
+                ("urn:ietf:params:oauth:token-type:refresh_token", true),
+                ("urn:ietf:params:oauth:token-type:id_token", false),
             ] {
                 let claims = json!({name: kind, "scope": "a"});
                 assert!(other(Some("at+jwt"), &claims).is_some_and(|words| words.contains(name)), "{claims}");
                 let accepted = other_claims(None, claims.as_object().unwrap(), true);
                 assert_eq!(accepted.is_some(), is_for_its_issuer, "{claims}");
             }
-            for kind in ["access_token", "offline_access", "token", "valid", "refreshable", "not refresh"] {
+            for kind in [
+                "access_token",
+                "urn:ietf:params:oauth:token-type:access_token",
+                "urn:example:refresh:x",
+                "offline_access",
+                "token",
+                "valid",
+                "refreshable",
+                "not refresh",
+                ":",
+            ] {
                 assert_eq!(other(None, &json!({name: kind})), None, "{name} {kind}");
             }
         }
