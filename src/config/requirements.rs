@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::details::details;
 use super::issuers::audiences;
@@ -210,7 +210,8 @@ fn claim_test(node: &Node<'_>) -> Option<ClaimTest> {
     match node.value() {
         Value::Array(_) => {
             let items = node.some_items("a list of values")?;
-            items.iter().map(scalar).collect::<Option<Vec<_>>>().map(ClaimTest::OneOf)
+            let values: Vec<_> = items.iter().map(scalar).collect();
+            values.into_iter().collect::<Option<Vec<_>>>().map(ClaimTest::OneOf)
         }
         Value::Object(_) => {
             let members = node.members(&["contains"])?;
@@ -224,11 +225,24 @@ fn claim_test(node: &Node<'_>) -> Option<ClaimTest> {
 
 fn scalar(node: &Node<'_>) -> Option<Value> {
     match node.value() {
+        Value::Number(number) if !is_exact(number) => {
+            node.refuse(
+                "is a whole number of 2^53 or more, which Envoy would round to another one",
+                "have the issuer write the claim as a string, and write a string here",
+            );
+            None
+        }
         Value::Bool(_) | Value::Number(_) | Value::String(_) => Some(node.value().clone()),
         Value::Null | Value::Array(_) | Value::Object(_) => {
             node.wrong_type("a string, a number, true or false")
         }
     }
+}
+
+/// Whether `number` stays what it is within a `Struct`, which has floats alone (RFC 8259 section 6).
+fn is_exact(number: &Number) -> bool {
+    const FIRST_ROUNDED: f64 = 9_007_199_254_740_992.0;
+    number.as_f64().is_some_and(|number| number.abs() < FIRST_ROUNDED)
 }
 
 /// Values of `acr`; they are told to clients with spaces between them.

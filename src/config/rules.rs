@@ -101,7 +101,23 @@ fn matcher(node: &Node<'_>) -> Option<Matcher> {
             .ok()
     });
     let routes = each(&members, "routes", |_, text| Some(text.to_owned()));
-    Some(Matcher { hosts: hosts?, methods: methods?, paths: paths?, routes: routes? })
+    let matcher = Matcher { hosts: hosts?, methods: methods?, paths: paths?, routes: routes? };
+    check_readings(&members, &matcher);
+    Some(matcher)
+}
+
+fn check_readings(members: &Members<'_>, matcher: &Matcher) {
+    let Some((at, other)) = matcher.one_sided_path() else { return };
+    let paths = members.get("paths").and_then(|node| node.items("a list of strings"));
+    if let Some(node) = paths.as_ref().and_then(|paths| paths.get(at)) {
+        let other = quoted(&other, '`');
+        node.refuse(
+            format!(
+                "is read as {other} too, and a request whose readings lead to different rules is refused"
+            ),
+            "list both in this rule",
+        );
+    }
 }
 
 /// All entries of the list `name`; empty when it is not there, `None` when one of them is not good.

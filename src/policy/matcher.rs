@@ -1,5 +1,7 @@
 //! Which requests a rule is about: hosts, methods, paths, routes.
 
+use core::fmt;
+
 use crate::http::{host, path};
 
 /// What of a request the rules look at.
@@ -147,6 +149,27 @@ impl PathPattern {
         Ok(Self { segments, open: false })
     }
 
+    /// What servers read a path of this pattern as besides.
+    pub(super) fn other_readings(&self) -> Vec<Self> {
+        let texts = self.segments.iter().map(|segment| match segment {
+            Segment::Literal(text) => text,
+            Segment::Parameter => "x",
+        });
+        let text = format!("/{}", texts.collect::<Vec<_>>().join("/"));
+        let readings = path::Path::readings(text.as_bytes()).ok();
+        let others = readings.iter().flat_map(|readings| readings.others());
+        let read = |(segment, text): (&Segment, &str)| match segment {
+            Segment::Literal(_) => Segment::Literal(text.to_owned()),
+            Segment::Parameter => Segment::Parameter,
+        };
+        others
+            .map(|path| Self {
+                segments: self.segments.iter().zip(path.segments()).map(read).collect(),
+                open: self.open,
+            })
+            .collect()
+    }
+
     pub(super) fn covers(&self, other: &Self) -> bool {
         let is_long_enough = if self.open {
             other.segments.len() >= self.segments.len()
@@ -154,6 +177,18 @@ impl PathPattern {
             !other.open && other.segments.len() == self.segments.len()
         };
         is_long_enough && self.segments.iter().zip(&other.segments).all(|(one, other)| one.covers(other))
+    }
+}
+
+impl fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for segment in &self.segments {
+            match segment {
+                Segment::Literal(text) => write!(f, "/{text}")?,
+                Segment::Parameter => f.write_str("/{}")?,
+            }
+        }
+        if self.open { f.write_str("/**") } else { Ok(()) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whether a rule can be about requests of a part of a host.
+//! Whether a rule can be about requests of a part of a host, and whether its paths can be those of any request.
 
 use super::matcher::{HostPattern, Matcher, PathPattern, Segment};
 
@@ -46,6 +46,18 @@ impl Area {
     }
 }
 
+impl Matcher {
+    /// The place of the first path that no request can have, and what else servers read it as: of a request that is read in
+    /// several ways every one has to lead to the same rule, and none of these paths can be that one.
+    pub fn one_sided_path(&self) -> Option<(usize, String)> {
+        let is_listed = |reading: &PathPattern| self.paths.iter().any(|path| path.meets(reading));
+        self.paths.iter().enumerate().find_map(|(at, path)| {
+            let missing = path.other_readings().into_iter().find(|reading| !is_listed(reading))?;
+            Some((at, missing.to_string()))
+        })
+    }
+}
+
 impl PathPattern {
     /// `prefix` and all paths below it.
     fn below(prefix: &str) -> Self {
@@ -83,6 +95,32 @@ mod tests {
             hosts: hosts.iter().map(|host| HostPattern::parse(host).unwrap()).collect(),
             paths: paths.iter().map(|path| PathPattern::parse(path).unwrap()).collect(),
             ..Matcher::default()
+        }
+    }
+
+    #[test]
+    fn a_path_that_servers_read_in_two_ways_is_one_of_no_request_unless_both_are_listed() {
+        let one_sided = |paths: &[&str]| matcher(&[], paths).one_sided_path();
+        for (paths, at, other) in [
+            (&["/a;v=1/{id}/**"][..], 0, "/a/{}/**"),
+            (&["/x", "/orders%3Aexport"], 1, "/orders:export"),
+            (&["/u/%40me"], 0, "/u/@me"),
+            (&["/a%3Bb", "/a;b"], 0, "/a"),
+            (&["/a;b", "/{x}/c"], 0, "/a"),
+            (&["/a/;x"], 0, "/a/"),
+        ] {
+            assert_eq!(one_sided(paths), Some((at, other.to_owned())), "{paths:?}");
+        }
+        for paths in [
+            &["/a;v=1/{id}", "/a/7"][..],
+            &["/orders%3Aexport", "/orders:export"],
+            &["/a%3Bb", "/a;b", "/a"],
+            &["/{x}", "/a;b"],
+            &["/a;b", "/**"],
+            &["/a:b/@c", "/caf%C3%A9/a%20b", "/", "/**"],
+            &[],
+        ] {
+            assert_eq!(one_sided(paths), None, "{paths:?}");
         }
     }
 
