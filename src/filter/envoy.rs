@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::abi;
-use super::host::{CallToken, ContextId, Host, HostFault, Level};
-use super::pairs;
-use crate::base::base64url;
+use super::host::{CallToken, CalloutReply, ContextId, HeaderFields, Host, HostFault, Level};
+use super::pairs::{self, Block};
 use crate::base::time::UnixTime;
+use crate::base::{base64url, hex};
 use crate::http::message::{Callout, HeaderEdits, Response};
 
 /// One worker of the proxy.
@@ -58,6 +58,8 @@ impl Envoy {
 }
 
 impl Host for Envoy {
+    type Fields = Block;
+
     #[allow(clippy::disallowed_methods, reason = "the skin is where time comes from")]
     fn now(&self) -> UnixTime {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
@@ -72,20 +74,39 @@ impl Host for Envoy {
         abi::log_level().is_ok_and(|threshold| number(level) >= threshold)
     }
 
-    fn request_fields(&self) -> Result<Vec<u8>, HostFault> {
-        abi::fields(abi::REQUEST_HEADERS)
+    fn request_fields(&self) -> Result<Block, HostFault> {
+        abi::fields(abi::REQUEST_HEADERS).map(Block::new)
     }
 
-    fn request_trailers(&self) -> Result<Vec<u8>, HostFault> {
-        abi::fields(abi::REQUEST_TRAILERS)
+    fn request_trailers(&self) -> Result<Block, HostFault> {
+        abi::fields(abi::REQUEST_TRAILERS).map(Block::new)
     }
 
     fn remove_trailer(&self, name: &str) -> Result<(), HostFault> {
         abi::remove_field(abi::REQUEST_TRAILERS, name)
     }
 
-    fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
-        abi::property(path).ok()
+    fn route(&self) -> Option<Vec<u8>> {
+        abi::property(&["xds", "route_name"]).ok()
+    }
+
+    fn rule_of_route(&self) -> Option<Vec<u8>> {
+        abi::property(&["xds", "route_metadata", "filter_metadata", "scopegate", "rule"]).ok()
+    }
+
+    fn is_tls(&self) -> bool {
+        abi::property(&["connection", "tls_version"]).is_ok_and(|version| !version.is_empty())
+    }
+
+    /// Envoy tells the digest in hexadecimal digits, and does so whenever there is a certificate; that the client holds
+    /// its key is a part of every handshake that has one, whether or not an authority vouches for it (RFC 8705 section
+    /// 2.2), and of the one that a resumed session began with.
+    fn client_certificate(&self) -> Option<[u8; 32]> {
+        hex::decode(&abi::property(&["connection", "sha256_peer_certificate_digest"]).ok()?)
+    }
+
+    fn origin(&self) -> Option<Vec<u8>> {
+        abi::property(&["request", "headers", "origin"]).ok()
     }
 
     fn publish(&self, name: &str, value: &str) {
@@ -136,12 +157,19 @@ impl Host for Envoy {
         abi::http_call(&callout.cluster, &pairs::write(&fields), callout.body.expose(), timeout)
     }
 
-    fn reply_fields(&self) -> Result<Vec<u8>, HostFault> {
-        abi::fields(abi::CALL_RESPONSE_HEADERS)
-    }
-
-    fn reply_body(&self, longest: usize) -> Result<Vec<u8>, HostFault> {
-        abi::buffer(abi::CALL_RESPONSE_BODY, longest)
+    fn reply(&self, longest: usize) -> Option<CalloutReply> {
+        let block = Block::new(abi::fields(abi::CALL_RESPONSE_HEADERS).ok()?);
+        let mut status = None;
+        let mut fields = Vec::new();
+        let take = |name: &[u8], value: &[u8]| match core::str::from_utf8(name) {
+            Ok(":status") => status = core::str::from_utf8(value).ok().and_then(|text| text.parse().ok()),
+            Ok(name) => fields.push((name.to_ascii_lowercase(), value.to_vec())),
+            Err(_) => {}
+        };
+        block.each(take).ok()?;
+        // A reply without a body has no buffer to read.
+        let body = abi::buffer(abi::CALL_RESPONSE_BODY, longest).unwrap_or_default();
+        Some(CalloutReply { status: status?, fields, body })
     }
 
     fn wake_root(&self) {

@@ -33,6 +33,29 @@ impl fmt::Display for HostFault {
     }
 }
 
+/// Header fields as a proxy hands them over: bytes in a form of its own.
+pub trait HeaderFields {
+    /// How many there are, as far as is known before they are read; not to be trusted.
+    fn count(&self) -> usize;
+
+    /// Hands each field to `take`, name in lower case and value, in their order, pseudo fields among them.
+    ///
+    /// # Errors
+    /// They end early: those that were handed over are not all.
+    fn each<'f>(&'f self, take: impl FnMut(&'f [u8], &'f [u8])) -> Result<(), HostFault>;
+}
+
+/// What came back for a callout.
+#[derive(Default)]
+pub struct CalloutReply {
+    /// The status of the response.
+    pub status: u16,
+    /// Its fields, names in lower case, without pseudo fields.
+    pub fields: Vec<(String, Vec<u8>)>,
+    /// Its body, no more of it than was asked for.
+    pub body: Vec<u8>,
+}
+
 /// A number that the proxy gives to a context: a stream, or the root.
 pub type ContextId = u32;
 
@@ -41,6 +64,9 @@ pub type CallToken = u32;
 
 /// A proxy. Calls act on the context that is selected: the one whose callback runs, until [`Host::select`].
 pub trait Host {
+    /// Header fields in the proxy's form.
+    type Fields: HeaderFields;
+
     /// The time.
     fn now(&self) -> UnixTime;
 
@@ -50,17 +76,17 @@ pub trait Host {
     /// Whether lines of `level` are written at all.
     fn logs(&self, level: Level) -> bool;
 
-    /// All fields of the request, pseudo fields among them, as the ABI's block of pairs.
+    /// All fields of the request, pseudo fields among them.
     ///
     /// # Errors
     /// The proxy does not hand them over.
-    fn request_fields(&self) -> Result<Vec<u8>, HostFault>;
+    fn request_fields(&self) -> Result<Self::Fields, HostFault>;
 
-    /// All fields of the request's trailers, while they are being handed over, as such a block.
+    /// All fields of the request's trailers, while they are being handed over.
     ///
     /// # Errors
     /// The proxy does not hand them over.
-    fn request_trailers(&self) -> Result<Vec<u8>, HostFault>;
+    fn request_trailers(&self) -> Result<Self::Fields, HostFault>;
 
     /// Takes every field `name` out of the request's trailers, while they are being handed over.
     ///
@@ -68,8 +94,21 @@ pub trait Host {
     /// It was refused.
     fn remove_trailer(&self, name: &str) -> Result<(), HostFault>;
 
-    /// A property of the request; `None` when it has none, whatever the reason.
-    fn property(&self, path: &[&str]) -> Option<Vec<u8>>;
+    /// The name of the route that the proxy chose for the request; `None` where it has none.
+    fn route(&self) -> Option<Vec<u8>>;
+
+    /// The rule that this route's metadata names; `None` where it names none.
+    fn rule_of_route(&self) -> Option<Vec<u8>>;
+
+    /// Whether the request came over TLS.
+    fn is_tls(&self) -> bool;
+
+    /// The client certificate of the request's connection, which its sender has proven to hold: the SHA-256 of its DER
+    /// form. `None` where there is none.
+    fn client_certificate(&self) -> Option<[u8; 32]>;
+
+    /// The `Origin` field of the request, to be had also where the others are not.
+    fn origin(&self) -> Option<Vec<u8>>;
 
     /// Publishes `value` as filter state under `name`; nothing depends on its success.
     fn publish(&self, name: &str, value: &str);
@@ -104,17 +143,9 @@ pub trait Host {
     /// It was not sent and no reply will come.
     fn call(&self, callout: &Callout) -> Result<CallToken, HostFault>;
 
-    /// The fields of the reply that is being handed over, as the ABI's block of pairs.
-    ///
-    /// # Errors
-    /// There is none.
-    fn reply_fields(&self) -> Result<Vec<u8>, HostFault>;
-
-    /// At most `longest` bytes of that reply's body.
-    ///
-    /// # Errors
-    /// There is none.
-    fn reply_body(&self, longest: usize) -> Result<Vec<u8>, HostFault>;
+    /// The reply that is being handed over, with at most `longest` bytes of its body; `None` where there is none that
+    /// can be read.
+    fn reply(&self, longest: usize) -> Option<CalloutReply>;
 
     /// Has the root called back soon, from whatever context this is.
     fn wake_root(&self);

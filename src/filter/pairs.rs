@@ -1,9 +1,36 @@
 //! The ABI's block of name and value pairs, read without trusting it: a count, that many pairs of lengths, and the
 //! texts, each with a zero byte behind it; numbers are 32 bits, little-endian.
 
+use super::host::{HeaderFields, HostFault};
+
+/// A block as the host hands it over; it may be broken, which shows when it is read.
+pub struct Block(Vec<u8>);
+
+impl Block {
+    /// What the host handed over.
+    pub const fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+/// What a broken block is to whoever reads it.
+const BROKEN: HostFault = HostFault { call: "read a block of fields", status: 0 };
+
+impl HeaderFields for Block {
+    fn count(&self) -> usize {
+        Pairs::of(&self.0).map_or(0, |pairs| pairs.lengths.len())
+    }
+
+    fn each<'f>(&'f self, mut take: impl FnMut(&'f [u8], &'f [u8])) -> Result<(), HostFault> {
+        let mut pairs = Pairs::of(&self.0).ok_or(BROKEN)?;
+        pairs.by_ref().for_each(|(name, value)| take(name, value));
+        if pairs.are_whole() { Ok(()) } else { Err(BROKEN) }
+    }
+}
+
 /// The pairs of a block, one after the other. They end early where the block is broken: only [`Pairs::are_whole`] tells
 /// that they were all of them.
-pub struct Pairs<'b> {
+struct Pairs<'b> {
     /// Two lengths for each pair that is still to come.
     lengths: &'b [[u8; 8]],
     /// Their texts.
@@ -12,7 +39,7 @@ pub struct Pairs<'b> {
 
 impl<'b> Pairs<'b> {
     /// The pairs in `block`; `None` when it is too short for as many as it claims. An empty block has no pairs.
-    pub fn of(block: &'b [u8]) -> Option<Self> {
+    fn of(block: &'b [u8]) -> Option<Self> {
         if block.is_empty() {
             return Some(Self { lengths: &[], texts: &[] });
         }
@@ -22,7 +49,7 @@ impl<'b> Pairs<'b> {
     }
 
     /// Whether every pair was there; to be asked when there are no more.
-    pub const fn are_whole(&self) -> bool {
+    const fn are_whole(&self) -> bool {
         self.lengths.is_empty()
     }
 }
@@ -42,13 +69,6 @@ impl<'b> Iterator for Pairs<'b> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         (0, Some(self.lengths.len()))
     }
-}
-
-/// All pairs in `block`; `None` when it is not such a block.
-pub fn read(block: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
-    let mut pairs = Pairs::of(block)?;
-    let read = pairs.by_ref().collect();
-    pairs.are_whole().then_some(read)
 }
 
 /// Writes `pairs` as such a block.
@@ -82,11 +102,19 @@ fn take(texts: &[u8], length: [u8; 4]) -> Option<(&[u8], &[u8])> {
 mod tests {
     use super::*;
 
+    fn read(block: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+        let mut read = Vec::new();
+        let whole =
+            Block::new(block.to_vec()).each(|name, value| read.push((name.to_vec(), value.to_vec()))).is_ok();
+        whole.then_some(read)
+    }
+
     #[test]
     fn what_is_written_is_read() {
-        let block = write(&[(":path", "/"), ("x", ""), ("", "y")]);
-        let read = read(&block).unwrap();
-        assert_eq!(read, [(&b":path"[..], &b"/"[..]), (b"x", b""), (b"", b"y")]);
+        let pairs = [(":path", "/"), ("x", ""), ("", "y")];
+        let read = read(&write(&pairs)).unwrap();
+        assert_eq!(read, pairs.map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec())));
+        assert_eq!(Block::new(write(&pairs)).count(), 3);
     }
 
     #[test]

@@ -11,11 +11,9 @@ use std::rc::Rc;
 
 use super::counters::Counters;
 use super::filter_state;
-use super::host::{CallToken, ContextId, Host, Level};
-use super::pairs::{self, Pairs};
+use super::host::{CallToken, CalloutReply, ContextId, HeaderFields, Host, Level};
 use super::trailers;
 use super::warnings::Warnings;
-use crate::base::hex;
 use crate::base::time::UnixTime;
 use crate::gate::{Ask, AskId, Facts, Gate, Note, RequestId, Step, Verdict, Woken};
 use crate::http::head::RequestHead;
@@ -48,20 +46,6 @@ const REPORT: Duration = Duration::from_millis(900);
 
 /// The longest reply that is read from the proxy; longer ones are cut there, which whoever reads them notices.
 const LONGEST_REPLY: usize = 512 * 1024 + 1;
-
-/// Where a route's metadata names the rule.
-const RULE_OF_ROUTE: [&str; 5] = ["xds", "route_metadata", "filter_metadata", "scopegate", "rule"];
-
-/// The origin of the page that asks.
-const ORIGIN: [&str; 3] = ["request", "headers", "origin"];
-
-/// The version of TLS of a connection that has any.
-const TLS: [&str; 2] = ["connection", "tls_version"];
-/// Where the proxy tells the SHA-256 of the client certificate of a request's connection: of the DER, in hexadecimal
-/// digits. It does so whenever there is a certificate; that the client holds its key is a part of every handshake that
-/// has one, whether or not an authority vouches for it (RFC 8705 section 2.2), and of the one that a resumed session
-/// began with.
-const CERTIFICATE: [&str; 2] = ["connection", "sha256_peer_certificate_digest"];
 
 /// One policy at work in one worker: its gate, and what is under way at the proxy.
 pub struct Skin<H> {
@@ -123,25 +107,21 @@ impl<H: Host> Skin<H> {
 
     /// The head of the request `stream` is there.
     pub fn request(&self, stream: ContextId) -> Hold {
-        let block = match self.host.request_fields() {
-            Ok(block) => block,
+        let fields = match self.host.request_fields() {
+            Ok(fields) => fields,
             Err(fault) => return self.give_up(stream, "request_fields", &fault.to_string()),
         };
-        const UNREADABLE: &str = "they are unreadable";
-        let Some(mut fields) = Pairs::of(&block) else {
-            return self.give_up(stream, "request_fields", UNREADABLE);
-        };
-        let head = RequestHead::from_pairs(&mut fields);
-        if !fields.are_whole() {
-            return self.give_up(stream, "request_fields", UNREADABLE);
+        let mut head = RequestHead::with_room(fields.count());
+        if let Err(fault) = fields.each(|name, value| head.push(name, value)) {
+            return self.give_up(stream, "request_fields", &fault.to_string());
         }
         let Some(policy) = self.borrow(|gate| Rc::clone(gate.policy())) else {
             return self.reentered(stream);
         };
-        let route = policy.rules.uses_routes().then(|| self.host.property(&["xds", "route_name"])).flatten();
-        let rule = policy.route_metadata.then(|| self.host.property(&RULE_OF_ROUTE)).flatten();
-        let tls = || self.host.property(&TLS).is_some_and(|version| !version.is_empty());
-        let certificate = || hex::decode(&self.host.property(&CERTIFICATE)?);
+        let route = policy.rules.uses_routes().then(|| self.host.route()).flatten();
+        let rule = policy.route_metadata.then(|| self.host.rule_of_route()).flatten();
+        let tls = || self.host.is_tls();
+        let certificate = || self.host.client_certificate();
         let facts = Facts {
             route: route.as_deref(),
             rule: rule.as_deref(),
@@ -232,32 +212,14 @@ impl<H: Host> Skin<H> {
     pub fn reply(&self, token: CallToken, fields: usize) {
         let ask = self.calls.try_borrow_mut().ok().and_then(|mut calls| calls.remove(&token));
         let Some(ask) = ask else { return };
-        match (fields > 0).then(|| self.read_reply()).flatten() {
-            Some((status, fields, body)) => {
+        match (fields > 0).then(|| self.host.reply(LONGEST_REPLY)).flatten() {
+            Some(CalloutReply { status, fields, body }) => {
                 self.answer(ask, &Reply::Answered(Answer { status, fields: &fields, body: &body }));
             }
             None => self.answer(ask, &Reply::Failed),
         }
         self.send();
         self.pace();
-    }
-
-    fn read_reply(&self) -> Option<OwnedAnswer> {
-        let block = self.host.reply_fields().ok()?;
-        let mut status = None;
-        let mut fields = Vec::new();
-        for (name, value) in pairs::read(&block)? {
-            match core::str::from_utf8(name) {
-                Ok(":status") => {
-                    status = core::str::from_utf8(value).ok().and_then(|status| status.parse().ok())
-                }
-                Ok(name) => fields.push((name.to_ascii_lowercase(), value.to_vec())),
-                Err(_) => {}
-            }
-        }
-        // A reply without a body has no buffer to read.
-        let body = self.host.reply_body(LONGEST_REPLY).unwrap_or_default();
-        Some((status?, fields, body))
     }
 
     /// Sends questions until there are none: what cannot be sent has failed, which may lead to the next question.
@@ -352,7 +314,7 @@ impl<H: Host> Skin<H> {
         if let Some(policy) = self.borrow(|gate| Rc::clone(gate.policy()))
             && let Some(cors) = &policy.cors
         {
-            fields.extend(cors.fields(self.host.property(&ORIGIN).as_deref()));
+            fields.extend(cors.fields(self.host.origin().as_deref()));
         }
         let response = Response { status: 503, fields, body: String::new(), grpc_status: Some(14) };
         self.respond(stream, &response, &format!("scopegate_host_fault_{what}"))
@@ -434,5 +396,3 @@ impl<H: Host> Skin<H> {
         self.gate.try_borrow_mut().ok().map(|mut gate| work(&mut gate))
     }
 }
-
-type OwnedAnswer = (u16, Vec<(String, Vec<u8>)>, Vec<u8>);

@@ -30,21 +30,28 @@ impl<'h> RequestHead<'h> {
     /// Of a pseudo field that stands twice the last one counts; a proxy lets none through.
     pub fn from_pairs(pairs: impl IntoIterator<Item = (&'h [u8], &'h [u8])>) -> Self {
         let pairs = pairs.into_iter();
+        let mut head = Self::with_room(pairs.size_hint().0);
+        pairs.for_each(|(name, value)| head.push(name, value));
+        head
+    }
+
+    /// A head without anything yet, with room for `count` fields. The count may be anybody's claim: beyond what requests
+    /// usually have, room is made as they come.
+    pub fn with_room(count: usize) -> Self {
         /// What a browser sends is less.
         const USUAL: usize = 32;
-        let (least, most) = pairs.size_hint();
-        let room = least.max(most.unwrap_or_default().min(USUAL));
-        let mut head = Self { fields: Vec::with_capacity(room), ..Self::default() };
-        for (name, value) in pairs {
-            match name.split_first() {
-                Some((b':', b"method")) => head.method = value,
-                Some((b':', b"authority")) => head.authority = value,
-                Some((b':', b"path")) => head.path = value,
-                Some((b':', b"scheme")) => head.scheme = value,
-                _ => head.fields.push(Field { name, value }),
-            }
+        Self { fields: Vec::with_capacity(count.min(USUAL)), ..Self::default() }
+    }
+
+    /// Adds a field, or sets what a pseudo field says, as in [`Self::from_pairs`].
+    pub fn push(&mut self, name: &'h [u8], value: &'h [u8]) {
+        match name.split_first() {
+            Some((b':', b"method")) => self.method = value,
+            Some((b':', b"authority")) => self.authority = value,
+            Some((b':', b"path")) => self.path = value,
+            Some((b':', b"scheme")) => self.scheme = value,
+            _ => self.fields.push(Field { name, value }),
         }
-        head
     }
 
     /// All fields but the pseudo fields, in order.

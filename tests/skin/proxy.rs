@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use scopegate::base::time::UnixTime;
 use scopegate::config;
-use scopegate::filter::host::{CallToken, ContextId, Host, HostFault, Level};
-use scopegate::filter::pairs;
+use scopegate::filter::host::{CallToken, CalloutReply, ContextId, Host, HostFault, Level};
+use scopegate::filter::pairs::{self, Block};
 use scopegate::filter::skin::{Hold, Skin};
 use scopegate::gate::Gate;
 use scopegate::gate::shared::SharedSlots;
@@ -35,7 +35,7 @@ pub(crate) enum Act {
 pub(crate) struct Proxy {
     pub(crate) fields: RefCell<Vec<u8>>,
     pub(crate) trailers: RefCell<Vec<u8>>,
-    pub(crate) reply: RefCell<(Vec<u8>, Vec<u8>)>,
+    pub(crate) reply: RefCell<(u16, Vec<u8>)>,
     pub(crate) acts: RefCell<Vec<Act>>,
     /// The fields of the last answer.
     pub(crate) answered: RefCell<Vec<String>>,
@@ -54,8 +54,10 @@ pub(crate) struct Proxy {
     pub(crate) sent: RefCell<Vec<String>>,
     pub(crate) now: Cell<i64>,
     pub(crate) gone: RefCell<Vec<ContextId>>,
-    /// What it knows besides the head, under its whole name with dots between the parts.
-    pub(crate) properties: RefCell<Vec<(&'static str, Vec<u8>)>>,
+    /// The certificate of the connection.
+    pub(crate) certificate: Cell<Option<[u8; 32]>>,
+    /// The page that asks.
+    pub(crate) origin: Cell<Option<&'static str>>,
     /// The calls that fail.
     pub(crate) broken: RefCell<Vec<&'static str>>,
 }
@@ -83,6 +85,8 @@ impl Proxy {
 pub(crate) struct Shared(Rc<Proxy>);
 
 impl Host for Shared {
+    type Fields = Block;
+
     fn now(&self) -> UnixTime {
         self.0.called("now");
         UnixTime::from_secs(START + self.0.now.get())
@@ -98,26 +102,45 @@ impl Host for Shared {
         level > Level::Debug || self.0.verbose.get()
     }
 
-    fn request_fields(&self) -> Result<Vec<u8>, HostFault> {
+    fn request_fields(&self) -> Result<Block, HostFault> {
         self.0.called("request_fields");
         if self.0.broken.borrow().contains(&"request_fields") {
             return Err(HostFault { call: "request_fields", status: 2 });
         }
-        Ok(self.0.fields.borrow().clone())
+        Ok(Block::new(self.0.fields.borrow().clone()))
     }
 
-    fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
-        self.0.called("property");
-        let properties = self.0.properties.borrow();
-        properties.iter().find(|(name, _)| path.join(".") == **name).map(|(_, value)| value.clone())
+    fn route(&self) -> Option<Vec<u8>> {
+        self.0.called("route");
+        None
     }
 
-    fn request_trailers(&self) -> Result<Vec<u8>, HostFault> {
+    fn rule_of_route(&self) -> Option<Vec<u8>> {
+        self.0.called("rule_of_route");
+        None
+    }
+
+    fn is_tls(&self) -> bool {
+        self.0.called("is_tls");
+        false
+    }
+
+    fn client_certificate(&self) -> Option<[u8; 32]> {
+        self.0.called("client_certificate");
+        self.0.certificate.get()
+    }
+
+    fn origin(&self) -> Option<Vec<u8>> {
+        self.0.called("origin");
+        self.0.origin.get().map(|origin| origin.as_bytes().to_vec())
+    }
+
+    fn request_trailers(&self) -> Result<Block, HostFault> {
         self.0.called("request_trailers");
         if self.0.broken.borrow().contains(&"request_trailers") {
             return Err(HostFault { call: "request_trailers", status: 1 });
         }
-        Ok(self.0.trailers.borrow().clone())
+        Ok(Block::new(self.0.trailers.borrow().clone()))
     }
 
     fn remove_trailer(&self, name: &str) -> Result<(), HostFault> {
@@ -163,14 +186,14 @@ impl Host for Shared {
         Ok(FIRST_CALL + sent.len() as CallToken - 1)
     }
 
-    fn reply_fields(&self) -> Result<Vec<u8>, HostFault> {
-        self.0.called("reply_fields");
-        Ok(self.0.reply.borrow().0.clone())
-    }
-
-    fn reply_body(&self, longest: usize) -> Result<Vec<u8>, HostFault> {
-        self.0.called("reply_body");
-        Ok(self.0.reply.borrow().1.iter().copied().take(longest).collect())
+    fn reply(&self, longest: usize) -> Option<CalloutReply> {
+        self.0.called("reply");
+        let (status, body) = &*self.0.reply.borrow();
+        Some(CalloutReply {
+            status: *status,
+            fields: vec![("content-type".to_owned(), b"application/json".to_vec())],
+            body: body.iter().copied().take(longest).collect(),
+        })
     }
 
     fn wake_root(&self) {
@@ -258,17 +281,16 @@ impl World {
 
     /// The callout that was sent last is answered so.
     pub(crate) fn reply(&self, body: &Value) {
-        self.reply_with("200", &body.to_string());
+        self.reply_with(200, &body.to_string());
     }
 
-    pub(crate) fn reply_with(&self, status: &str, body: &str) {
+    pub(crate) fn reply_with(&self, status: u16, body: &str) {
         let last = self.proxy.sent.borrow().len() as CallToken - 1;
         self.reply_to(FIRST_CALL + last, status, body);
     }
 
-    pub(crate) fn reply_to(&self, call: CallToken, status: &str, body: &str) {
-        let fields = [(":status", status), ("content-type", "application/json")];
-        *self.proxy.reply.borrow_mut() = (pairs::write(&fields), body.as_bytes().to_vec());
+    pub(crate) fn reply_to(&self, call: CallToken, status: u16, body: &str) {
+        *self.proxy.reply.borrow_mut() = (status, body.as_bytes().to_vec());
         self.skin.reply(call, 2);
     }
 

@@ -29,7 +29,7 @@ fn what_becomes_of_keys_is_told_and_counted_under_its_issuers_name() {
         world.skin.tick();
         assert_eq!(world.proxy.sent.borrow().last().map(String::as_str), Some("keys.example.com/jwks"));
         world.proxy.log.take();
-        world.reply_with("200", body);
+        world.reply_with(200, body);
         if name.is_empty() {
             assert_eq!((world.counted(), world.proxy.log.take()), (Vec::new(), Vec::new()), "the same keys");
         } else {
@@ -61,16 +61,16 @@ fn members_of_a_key_set_that_are_of_no_use_are_a_warning() {
 #[test]
 fn an_issuer_that_fails_is_told_once_in_a_while_and_counted_each_time() {
     for (status, body, name, level, text) in [
-        ("500", "", "unavailable", Level::Warn, "issuer idp was asked about a token: it answered 500"),
+        (500, "", "unavailable", Level::Warn, "issuer idp was asked about a token: it answered 500"),
         (
-            "301",
+            301,
             "",
             "misbehaved",
             Level::Warn,
             "its answer has the status 301, which the protocol does not have: redir",
         ),
-        ("200", "[]", "misbehaved", Level::Warn, "issuer idp was asked about a token: "),
-        ("401", "", "credentials_refused", Level::Error, "it refused our own credentials (401)"),
+        (200, "[]", "misbehaved", Level::Warn, "issuer idp was asked about a token: "),
+        (401, "", "credentials_refused", Level::Error, "it refused our own credentials (401)"),
     ] {
         let world = World::new();
         let mut stream = 2;
@@ -102,7 +102,7 @@ fn an_issuer_that_is_left_alone_and_comes_back_is_told_and_counted() {
     });
     policy["limits"] = json!({"cached_tokens": 100});
     let world = World::under(&policy);
-    let send = |number: u32, status: &str, body: &str| {
+    let send = |number: u32, status: u16, body: &str| {
         let hold = world.request(number, "/", Some(&format!("known-{}", number % 2)));
         if hold == Hold::Keep {
             world.skin.woken();
@@ -110,11 +110,11 @@ fn an_issuer_that_is_left_alone_and_comes_back_is_told_and_counted() {
         }
     };
     for number in [2, 3] {
-        send(number, "200", r#"{"active": true}"#);
+        send(number, 200, r#"{"active": true}"#);
     }
     for number in 4..9 {
         world.proxy.now.set(i64::from(number));
-        send(number, "500", "");
+        send(number, 500, "");
     }
     let counted = world.counted();
     let of = |name: &str| {
@@ -126,7 +126,7 @@ fn an_issuer_that_is_left_alone_and_comes_back_is_told_and_counted() {
     assert_eq!(world.told(Level::Warn, "issuer idp keeps failing: its circuit breaker is open"), 1);
     assert_eq!(world.told(Level::Warn, "issuer idp does not answer: what it said before is used again"), 1);
     world.proxy.now.set(30);
-    send(10, "200", r#"{"active": true}"#);
+    send(10, 200, r#"{"active": true}"#);
     assert!(world.counted().contains(&("scopegate.issuer.circuit_closed".to_owned(), 1)));
     assert_eq!(world.told(Level::Info, "issuer idp answers again: its circuit breaker is closed"), 1);
 }

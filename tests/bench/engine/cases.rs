@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use scopegate::base::time::UnixTime;
 use scopegate::config;
-use scopegate::filter::host::{CallToken, ContextId, Host, HostFault, Level};
-use scopegate::filter::pairs;
+use scopegate::filter::host::{CallToken, CalloutReply, ContextId, Host, HostFault, Level};
+use scopegate::filter::pairs::{self, Block};
 use scopegate::filter::skin::{Hold, Skin};
 use scopegate::gate::{Facts, Gate, RequestId, Step, Verdict};
 use scopegate::http::head::RequestHead;
@@ -215,6 +215,8 @@ struct Idle {
 }
 
 impl Host for Idle {
+    type Fields = Block;
+
     fn now(&self) -> UnixTime {
         now()
     }
@@ -225,19 +227,35 @@ impl Host for Idle {
         false
     }
 
-    fn request_fields(&self) -> Result<Vec<u8>, HostFault> {
-        Ok(self.fields.clone())
+    fn request_fields(&self) -> Result<Block, HostFault> {
+        Ok(Block::new(self.fields.clone()))
     }
 
-    fn request_trailers(&self) -> Result<Vec<u8>, HostFault> {
-        Ok(Vec::new())
+    fn request_trailers(&self) -> Result<Block, HostFault> {
+        Ok(Block::new(Vec::new()))
     }
 
     fn remove_trailer(&self, _name: &str) -> Result<(), HostFault> {
         Ok(())
     }
 
-    fn property(&self, _path: &[&str]) -> Option<Vec<u8>> {
+    fn route(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn rule_of_route(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn is_tls(&self) -> bool {
+        false
+    }
+
+    fn client_certificate(&self) -> Option<[u8; 32]> {
+        None
+    }
+
+    fn origin(&self) -> Option<Vec<u8>> {
         None
     }
 
@@ -264,12 +282,8 @@ impl Host for Idle {
         Err(HostFault { call: "call", status: 1 })
     }
 
-    fn reply_fields(&self) -> Result<Vec<u8>, HostFault> {
-        Err(HostFault { call: "reply_fields", status: 1 })
-    }
-
-    fn reply_body(&self, _longest: usize) -> Result<Vec<u8>, HostFault> {
-        Err(HostFault { call: "reply_body", status: 1 })
+    fn reply(&self, _longest: usize) -> Option<CalloutReply> {
+        None
     }
 
     fn wake_root(&self) {}
