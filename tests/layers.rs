@@ -201,6 +201,31 @@ fn nothing_below_the_skins_reaches_outside() {
     assert!(!callers.is_empty() && callers.iter().all(|(path, _)| path.starts_with("filter/abi/")));
 }
 
+/// Nothing runs tests on Wasm: one in a file that is built for it alone would never run.
+#[test]
+fn no_test_stands_where_only_wasm_is_built() {
+    const ONLY_WASM: &str = "#[cfg(target_arch = \"wasm32\")]\nmod ";
+    let mut found = Vec::new();
+    files(&source(), &mut found);
+    let mut checked = 0;
+    for path in &found {
+        let text = fs::read_to_string(path).unwrap();
+        for name in text.split(ONLY_WASM).skip(1).map(first_word) {
+            let module = path.with_file_name(name);
+            let is_in_it =
+                |file: &&PathBuf| **file == module.with_extension("rs") || file.starts_with(&module);
+            let inside: Vec<_> = found.iter().filter(is_in_it).collect();
+            assert!(!inside.is_empty(), "{name} of {} was not found", path.display());
+            for file in inside {
+                let text = fs::read_to_string(file).unwrap();
+                assert!(!text.contains("#[test]"), "{}: its tests never run", file.display());
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked >= 5, "only {checked} files were read");
+}
+
 #[test]
 fn one_file_makes_permits() {
     let makes = |code: &str| code.contains("Permit(()");

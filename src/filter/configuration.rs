@@ -10,6 +10,7 @@
 
 use serde_json::{Map, Number, Value};
 
+use super::protobuf::{Wire, fields};
 use crate::base::json::MAX_DEPTH;
 use crate::config;
 
@@ -98,60 +99,6 @@ fn number(double: f64) -> Option<Value> {
 
 fn string(bytes: &[u8]) -> Option<String> {
     core::str::from_utf8(bytes).ok().map(str::to_owned)
-}
-
-enum Wire<'m> {
-    Varint(u64),
-    Fixed64(u64),
-    Bytes(&'m [u8]),
-}
-
-/// The fields of a message with their numbers; `None` where it is broken, and nothing after that.
-fn fields(message: &[u8]) -> impl Iterator<Item = Option<(u64, Wire<'_>)>> {
-    let mut rest = message;
-    core::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let field = next_field(&mut rest);
-        if field.is_none() {
-            rest = &[];
-        }
-        Some(field)
-    })
-}
-
-fn next_field<'m>(rest: &mut &'m [u8]) -> Option<(u64, Wire<'m>)> {
-    let tag = varint(rest)?;
-    let wire = match tag & 7 {
-        0 => Wire::Varint(varint(rest)?),
-        1 => {
-            let (bits, after) = rest.split_first_chunk::<8>()?;
-            *rest = after;
-            Wire::Fixed64(u64::from_le_bytes(*bits))
-        }
-        2 => {
-            let length = usize::try_from(varint(rest)?).ok()?;
-            let (bytes, after) = rest.split_at_checked(length)?;
-            *rest = after;
-            Wire::Bytes(bytes)
-        }
-        _ => return None,
-    };
-    Some((tag >> 3, wire))
-}
-
-fn varint(rest: &mut &[u8]) -> Option<u64> {
-    let mut value = 0u64;
-    for shift in (0..64).step_by(7) {
-        let (byte, after) = rest.split_first()?;
-        *rest = after;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -11,8 +11,10 @@
 pub mod configuration;
 pub mod counters;
 mod filter_state;
+pub mod foreign;
 pub mod host;
 pub mod pairs;
+mod protobuf;
 pub mod skin;
 mod trailers;
 mod warnings;

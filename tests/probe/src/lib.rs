@@ -17,8 +17,10 @@ mod filter {
     #[path = "abi/calls.rs"]
     mod abi;
     mod accelerator;
+    mod foreign;
     mod host;
     mod pairs;
+    mod protobuf;
 
     /// The proxy.
     pub(crate) fn proxy() -> impl crate::jose::verify::Accelerator {
