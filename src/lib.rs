@@ -26,10 +26,28 @@
 //! | L4 | `config`, `gate` | bytes to policy; the engine: sequencing, waiting, remembering |
 //! | L5 | `filter`, `tool` | the skins: Envoy, and the command line |
 //!
+//! # Words of our own
+//!
+//! Other names are those of the RFCs and of the field; [`token`], [`jose`] and [`http`] name the sections.
+//!
+//! | word | means |
+//! | --- | --- |
+//! | gate | what judges requests under one policy: [`gate::Gate`] |
+//! | skin | what carries out a gate's verdicts in one worker of a proxy: [`filter::skin::Skin`] |
+//! | permit | the proof that a request may go on: [`policy::Permit`] |
+//! | denial, outage | the request is not allowed; whether it is allowed could not be found out |
+//! | parked, woken | a request waits for an issuer; what it waited for is there |
+//! | place | where a token may stand in a request: a header, a query parameter, a cookie |
+//! | reading | one of the ways in which servers understand a host or a path |
+//! | dialect | how one kind of issuer is asked about tokens, and answers |
+//! | standing | whether its issuer called a token active lately |
+//! | site | a listener of the tests' Envoy, with a policy, an issuer and an application of its own |
+//!
 //! # Why it is so
 //!
-//! [`manual::threats`] has the attacks that we know, what stops them and which test notices; [`manual::defaults`] the reasons
-//! for each default; [`manual::operations`] counters, log lines and what to do.
+//! [`manual::policy`], [`manual::envoy`] and [`manual::promises`] say what it does, for those who use it; [`manual::threats`]
+//! has the attacks that we know, what stops them and which test notices; [`manual::defaults`] the reasons for each default;
+//! [`manual::operations`] counters, log lines and what to do; [`manual::figures`] what it costs.
 //!
 //! # Where to change what
 //!

@@ -182,11 +182,11 @@ fn every_default_has_its_reason() {
 
 #[test]
 fn every_reason_of_the_operations_page_is_one() {
-    let readme = read("README.md");
+    let page = read("src/manual/policy.md");
     for row in rows("src/manual/operations.md") {
         for name in quoted(&row[0]).into_iter().filter(|name| name.contains('_') && !name.contains('.')) {
-            let known = readme.contains(name) || name == "wasm_fail_stream";
-            assert!(known, "README.md does not know {name}");
+            let known = page.contains(name) || name == "wasm_fail_stream";
+            assert!(known, "src/manual/policy.md does not know {name}");
         }
     }
 }

@@ -220,7 +220,7 @@ fn behind_a_hop() -> (Plan, Run) {
     (plan, Box::new(run))
 }
 
-/// As the README says that it should be: only the hop can reach the listener, which asks it for a certificate.
+/// As the manual says that it should be: only the hop can reach the listener, which asks it for a certificate.
 fn behind_a_known_hop() -> (Plan, Run) {
     let (key, inside, outside) = (key("a"), Authority::new(), Authority::new());
     let hop = inside.vouches_for("hop");

@@ -1,4 +1,4 @@
-//! README's figures are those that the benchmark judges, each with its goal, its spread and what is beside it.
+//! The manual's figures are those that the benchmark judges, each with its goal, its spread and what is beside it.
 
 use crate::figures::Results;
 use crate::goals::{COMPARISONS, Comparison, Outcome, Work, judge};
@@ -70,11 +70,9 @@ fn a_growth_is_compared_round_by_round() {
     assert_eq!((growth.figure, growth.spread), (1.5, Some(0.0)));
 }
 
-/// The rows of the table of `## Figures`, and the prose around it.
+/// The rows of the table of the figures, and the prose around it.
 fn section() -> (Vec<Vec<String>>, String) {
-    let readme = read("README.md");
-    let (_, rest) = readme.split_once("\n## Figures\n").unwrap();
-    let (section, _) = rest.split_once("\n## ").unwrap();
+    let section = read("src/manual/figures.md");
     let (rows, prose): (Vec<&str>, Vec<&str>) = section.lines().partition(|line| line.starts_with("| "));
     let cells =
         |row: &str| row.trim_matches(['|', ' ']).split(" | ").map(|cell| cell.trim().to_owned()).collect();
@@ -88,7 +86,7 @@ fn told(cell: &str) -> Option<f64> {
 }
 
 #[test]
-fn readme_has_every_comparison_with_its_goal_and_says_which_were_missed() {
+fn the_page_has_every_comparison_with_its_goal_and_says_which_were_missed() {
     let (rows, _) = section();
     assert_eq!(rows.len(), COMPARISONS.len());
     for (comparison, row) in COMPARISONS.iter().zip(&rows) {

@@ -159,7 +159,7 @@ fn no_claim_is_told_but_the_time_at_which_a_token_ended_or_begins() {
             tells_nothing([&begins], line, "what the gate says");
         }
     }
-    // Each way to be refused was gone, and the two exceptions are told as README says.
+    // Each way to be refused was gone, and the two exceptions are told as the manual says.
     for reason in [
         "admitted",
         "token_expired",

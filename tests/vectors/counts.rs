@@ -1,4 +1,4 @@
-//! How many published vectors there are, and what becomes of them in the proxy. README tells the sums.
+//! How many published vectors there are, and what becomes of them in the proxy. The manual tells the sums.
 
 /// For each algorithm: accepted, refused, shown to Envoy. What is not shown has no form that Envoy could be right about.
 pub(crate) const EXPECTED: [(&str, usize, usize, usize); 13] = [
