@@ -18,10 +18,12 @@ usage: ./build.sh [COMMAND]
   demo [--keep]  run a real Envoy with scopegate in front of an application and show what it does;
                  --keep leaves it running, to try by hand, until Ctrl-C;
                  --issuer oidc-provider has a real authorization server issue and revoke the tokens
-  test           lint, two minutes of fuzzing, unit tests, policy scenarios, every test on a real Envoy, and a count of
-                 the engine's instructions; the time of each phase is told
-  test --all     the same, and then what takes longer, part by part: readers, soak, mutations, mutants
+  test           lint, unit tests, policy scenarios, every test on a real Envoy; beside them a walk of fuzzing and a count
+                 of the engine's instructions; the time of each phase is told
+  test --all     the same, and then what takes longer, part by part:
   test PART…     one or more of these parts alone:
+                 reproduce  the module is built twice, in two places: the bytes are the same
+                 fuzz       every fuzz target for a minute
                  readers    servers, browsers and YAML readers that read the same bytes as scopegate does
                  soak       every fault of an issuer under load
                  mutations  the defences taken out, one after the other
@@ -85,7 +87,7 @@ lint() {
     say 'formatting'
     cargo fmt --all --check
     say 'clippy'
-    cargo clippy --all-targets --test readers --target-dir "$target" -- -D warnings
+    cargo clippy --all-targets --test readers --test vectors --target-dir "$target" -- -D warnings
     cargo clippy --lib --target "$wasm_target" --target-dir "$target" -- -D warnings
     cargo clippy --locked --manifest-path tests/probe/Cargo.toml --target "$wasm_target" --target-dir "$target" -- -D warnings
     cargo fmt --manifest-path tests/mutants/Cargo.toml --check

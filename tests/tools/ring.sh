@@ -1,5 +1,27 @@
-# Part of build.sh: the quick ring of tests, and the slow one, part by part.
+# Part of build.sh: the quick ring of tests, two things at a time, and the slow one, part by part.
 # shellcheck shell=bash
+
+ring=$target/ring
+
+# Says how long what came since the last call took.
+phase_began=0
+phase_ended() { # NAME
+    say "$1 took $((SECONDS - phase_began)) s"
+    phase_began=$SECONDS
+}
+
+# Runs a function beside whatever else runs, out of its way, and keeps what it says; one line tells how it ended.
+beside() { # NAME FUNCTION
+    local began=$SECONDS status=0
+    # Not in a condition, or bash would go on after a command that fails.
+    (
+        renice -n 19 "$BASHPID" >/dev/null
+        "$2"
+    ) >"$ring/$1.log" 2>&1 &
+    wait $! || status=$?
+    say "beside: $1 took $((SECONDS - began)) s$([ "$status" = 0 ] || echo ' AND FAILED')"
+    return "$status"
+}
 
 # Cargo itself tells which crates of the lock file were taken back, when it packs one. tests/supply.rs has the rest.
 crates_taken_back() {
@@ -13,14 +35,21 @@ crates_taken_back() {
     fi
 }
 
-# Says how long what came since the last call took.
-phase_began=0
-phase_ended() { # NAME
-    say "$1 took $((SECONDS - phase_began)) s"
-    phase_began=$SECONDS
+build_what_is_loaded() {
+    build_module
+    build_probe
 }
 
-# What did not run, each with its reason: of the tests whose log this is, and what run_tests itself left out.
+# What computes. The vectors are thousands of signatures, and run with the profile of the benchmark.
+compute() {
+    local status=0
+    if has valgrind; then bench_engine || status=1; fi
+    cargo test --profile measure --test vectors --target-dir "$target" 2>&1 | tee "$ring/vectors.log" || status=1
+    if has c++; then fuzz_walk || status=1; fi
+    return "$status"
+}
+
+# What did not run, each with its reason: of the tests whose log this is, and what the ring itself left out.
 tell_skipped() { # LOG
     local name
     sed -n 's/^test \(.*\) \.\.\. .*ignored\(, *\)\{0,1\}\(.*\)$/\1 \3/p' "$1" | while read -r name; do say "skipped: $name"; done
@@ -28,51 +57,66 @@ tell_skipped() { # LOG
 }
 
 run_tests() {
+    local log=$target/test.log status=0 beside_status=0 colour=never skipped=()
     phase_began=$SECONDS
-    lint
-    crates_taken_back
-    phase_ended lint
-    reproduce
-    build_probe
-    build_tool
-    phase_ended building
+    rm -rf "$ring"
+    mkdir -p "$ring"
     need_envoy
     need_npm oidc-provider
     need_npm mcp
     want_glewlwyd
+    find_wasm_opt >/dev/null
     phase_ended installing
-    local log=$target/test.log status=0 fuzzed=0 counted=0 colour=never skipped=()
-    if has c++; then
-        fuzz_walk || fuzzed=1
-    else
-        skipped+=('nothing is fuzzed: libFuzzer is C++, and there is no compiler for that (Debian: apt-get install g++)')
-    fi
-    phase_ended fuzzing
+
+    # rustc is busy with one core most of the time: the module, which is optimised as one piece, has the other.
+    need_wasm_target
+    beside module build_what_is_loaded &
+    local module=$!
+    lint
+    crates_taken_back
+    phase_ended lint
+    build_tool
+    cargo test --no-run --target-dir "$target"
+    wait "$module" || {
+        cat "$ring/module.log"
+        fail 'the module does not build' 'see above'
+    }
+    phase_ended building
+
+    # The tests wait for timers most of the time: what computes has the rest, at the lowest priority.
+    has c++ || skipped+=('nothing is fuzzed: libFuzzer is C++, and there is no compiler for that (Debian: apt-get install g++)')
+    has valgrind || skipped+=("the engine's instructions are not counted: there is no valgrind (Debian: apt-get install valgrind)")
+    beside computing compute &
+    local computing=$!
     say 'tests'
     [ ! -t 1 ] || colour=always
     cargo test --no-fail-fast --target-dir "$target" --color "$colour" 2>&1 | tee "$log" || status=$?
     phase_ended tests
-    [ "$fuzzed" = 0 ] || say 'and fuzzing found something: see above'
-    if has valgrind; then
-        bench_engine 2>&1 | tee "$target/engine.log" || counted=1
-        ! grep -q '^The baseline was taken with' "$target/engine.log" || skipped+=("the engine's instructions are not compared: see above")
-    else
-        skipped+=("the engine's instructions are not counted: there is no valgrind (Debian: apt-get install valgrind)")
-    fi
-    phase_ended 'counting instructions'
+    wait "$computing" || beside_status=$?
+    phase_ended 'waiting for what computes'
+    cat "$ring/computing.log"
+    ! grep -q '^The baseline was taken with' "$ring/computing.log" ||
+        skipped+=("the engine's instructions are not compared: see above")
+
+    cat "$ring/vectors.log" >>"$log"
     tell_skipped "$log"
+    grep -E '^test .*FAILED' "$log" || true
+    [ "$beside_status" = 0 ] || say 'what computes beside the tests (instructions, vectors, fuzzing) found something: see above'
     awk -v status="$status" -v skipped="${#skipped[@]}" '
         /^test result:/ { for (i = 2; i <= NF; i++) { if ($i ~ /^passed/) passed += $(i-1); if ($i ~ /^failed/) failed += $(i-1); if ($i ~ /^ignored/) skipped += $(i-1) } }
         END { printf "%d passed, %d failed%s%s\n", passed, failed, skipped ? ", " skipped " skipped" : "", (status != 0 && failed == 0) ? ", and something did not build or run: see above" : "" }
     ' "$log"
-    return $((status | fuzzed | counted))
+    say "the whole ring took $SECONDS s"
+    return $((status | beside_status))
 }
 
-slow_parts='readers soak mutations mutants'
+slow_parts='reproduce fuzz readers soak mutations mutants'
 
 slow_part() { # NAME
     phase_began=$SECONDS
     case "$1" in
+    reproduce) reproduce ;;
+    fuzz) fuzz --seconds 60 ;;
     readers) readers ;;
     soak) soak 20 ;;
     mutations) mutations ;;
