@@ -180,8 +180,9 @@ pub fn strip(head: &RequestHead<'_>, places: &[Place], is_forwarded: bool, edits
 /// Takes out the cookies of all places at once: there is one field for them, and of two edits of it only one would count.
 fn strip_cookies(head: &RequestHead<'_>, places: &[Place], is_forwarded: bool, edits: &mut HeaderEdits) {
     let names: Vec<&[u8]> = places.iter().filter_map(Place::cookie).map(str::as_bytes).collect();
-    // Some servers decode the names of cookies.
-    let is_out = |name: &[u8]| is_out(&names, is_forwarded, name, &form::decode(name));
+    // Some servers decode the names of cookies. Of what only some take for a cookie no token was judged.
+    let is_out =
+        |name: &[u8], is_own: bool| is_out(&names, is_forwarded && is_own, name, &form::decode(name));
     if names.is_empty() || !head.values(b"cookie").any(|field| cookie::has(field, is_out)) {
         return;
     }

@@ -130,7 +130,10 @@ fn the_tokens_of_all_cookies_and_parameters_are_taken_out() {
 #[test]
 fn what_a_server_may_take_for_the_token_s_cookie_or_parameter_is_no_credential_and_goes_on_nowhere() {
     let places = [Place::Cookie("my_session".into()), Place::Query("access_token".into())];
-    let fields = [("cookie", "a=b; my.session=t; my%5Fsession=t; my_session[]=t; my-session=c; mine=d")];
+    let fields = [(
+        "cookie",
+        "a=b; my.session=t; my%5Fsession=t; my_session[]=t; e=1 my_session=t; f=1,my.session=t; my-session=c; mine=d",
+    )];
     let path = "/p?access.token=t&access%20token=t&ACCESS_TOKEN=t&access_token%5B0%5D=t&access-token=u&a=1";
     let head = head(path, &fields);
     assert_eq!(find(&head, &places), Found::Nothing);
