@@ -9,6 +9,8 @@ use libtest_mimic::Arguments;
 mod counts;
 #[path = "../vectors/sets.rs"]
 mod sets;
+#[path = "../support/suites.rs"]
+mod suites;
 #[path = "../support/mod.rs"]
 mod support;
 

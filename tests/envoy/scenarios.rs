@@ -1,8 +1,7 @@
 //! The scenarios of `tests/scenarios`, which also run natively, through the built module in the real proxy.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 
 use libtest_mimic::Trial;
@@ -12,6 +11,7 @@ use scopegate::tool::scenario::{self, Case, Expectation, Observed, Outcome, Suit
 use serde_json::{Value, json};
 
 use crate::ring::{Plan, Site, ignored, start_in, trial};
+use crate::suites;
 use crate::support::client::Request;
 use crate::support::clock::Clock;
 use crate::support::deadline::unix_now;
@@ -19,13 +19,13 @@ use crate::support::envoy::Launch;
 use crate::support::issuer::Answer;
 use crate::support::places;
 
-/// What a scenario's policy may ask for of the environment.
-const SECRET: &str = "s3cret";
-
 /// Those that move no clock share an Envoy; each of the others has one of its own, with a clock that goes along. A test
 /// that does not run is named, with the reason.
 pub(crate) fn trials() -> Vec<Trial> {
-    let suites: Vec<_> = files().into_iter().map(|file| (name(&file), load(&file, unix_now()))).collect();
+    let suites: Vec<_> = suites::files(places::root())
+        .into_iter()
+        .map(|file| (suites::name(&file), load(&file, unix_now())))
+        .collect();
     let no_clock = Clock::missing();
     let mut trials = vec![trial("scenarios::hold_in_envoy", all_hold)];
     for (file, suite) in suites {
@@ -65,8 +65,8 @@ fn holds_while_time_goes_on(file: &str) {
 /// All other files side by side, the tests of each one after the other: state is kept from one to the next. Tokens are made
 /// for the time at which they are used, so nothing else runs between here and there.
 fn all_hold() {
-    let files = files();
-    let loaded = files.iter().map(|file| (name(file), load(file, unix_now())));
+    let files = suites::files(places::root());
+    let loaded = files.iter().map(|file| (suites::name(file), load(file, unix_now())));
     let has_its_own = |suite: &Suite| moves_clock(suite) && Clock::missing().is_none();
     let suites: Vec<_> = loaded.filter(|(_, suite)| !has_its_own(suite)).collect();
     let plans = suites.iter().map(|(name, suite)| (name.clone(), plan(suite))).collect();
@@ -87,27 +87,10 @@ fn all_hold() {
     assert_eq!(sites[0].envoy.traps(), Vec::<String>::new());
 }
 
-fn files() -> Vec<PathBuf> {
-    let entries = fs::read_dir(places::root().join("tests/scenarios")).unwrap();
-    let files = entries.map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> =
-        files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml")).collect();
-    files.sort();
-    assert!(!files.is_empty(), "there are no scenarios");
-    files
-}
-
-fn name(file: &Path) -> String {
-    file.file_stem().unwrap().to_string_lossy().into_owned()
-}
-
 fn plan(suite: &Suite) -> Plan {
-    // All of the filter state, so that the access log tells what the engine noted; nothing else of the policy changes.
-    let mut policy = suite.policy.clone();
-    policy["upstream"]["filter_state"] = json!(["issuer", "rule", "reason"]);
-    let mut plan = Plan::exactly(policy);
-    for name in variables(&suite.policy) {
-        plan = plan.environment(&name, SECRET);
+    let mut plan = Plan::exactly(suites::policy(suite));
+    for name in suites::variables(&suite.policy) {
+        plan = plan.environment(&name, suites::SECRET);
     }
     for (path, replies) in &suite.answers {
         plan = plan.answers(path, replies.iter().map(answer).collect());
@@ -117,28 +100,6 @@ fn plan(suite: &Suite) -> Plan {
     }
     let named = suite.cases.iter().filter_map(|case| route(&case.request.route));
     named.fold(plan, Plan::route)
-}
-
-/// Every `{env: NAME}` of the policy.
-fn variables(policy: &Value) -> Vec<String> {
-    match policy {
-        Value::Object(members) => {
-            let own = members.get("env").and_then(Value::as_str).map(str::to_owned);
-            own.into_iter().chain(members.values().flat_map(variables)).collect()
-        }
-        Value::Array(values) => values.iter().flat_map(variables).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
-    }
-}
-
-/// Every URI of a key set in the policy.
-fn key_sets(policy: &Value) -> Vec<&str> {
-    let issuers = policy["issuers"].as_object().into_iter().flatten();
-    let sets = issuers.flat_map(|(_, issuer)| {
-        let sets = &issuer["jwt"]["jwks"];
-        sets.as_array().map_or_else(|| vec![sets], |sets| sets.iter().collect())
-    });
-    sets.filter_map(|set| set["uri"].as_str()).collect()
 }
 
 /// Selects a request's route; the application never looks at it.
@@ -186,9 +147,7 @@ fn run(site: &Site, file: &str, suite: &Suite, case: &Case) -> Vec<String> {
     if site.envoy.has_clock() {
         site.envoy.set_clock(case.now.as_millis()).unwrap();
     }
-    let mut expect = case.expect.clone();
-    // A running filter fetches keys in the background at times of its own: only what requests cause can be counted.
-    expect.asked.retain(|path, _| !key_sets(&suite.policy).iter().any(|uri| uri.ends_with(path.as_str())));
+    let expect = suites::expectation(suite, case);
     let before: BTreeMap<&String, usize> =
         expect.asked.keys().map(|path| (path, site.issuer.asked(path))).collect();
     let observed = observe(site, &case.request, &expect);
