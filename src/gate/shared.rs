@@ -103,11 +103,11 @@ impl Shared {
             }
         };
         let turn = Record { turn: Span { at: now, until: now.plus(patience) }, told };
-        match self.slots.write(slot, &turn.write(key, slot, digest), version) {
-            true => Turn::Ours,
-            // Somebody was quicker. Whether it was about this token shows at the next look.
-            false => Turn::Theirs,
-        }
+        let is_written = self.slots.write(slot, &turn.write(key, slot, digest), version);
+        // Where nothing has changed nobody was quicker: the host keeps nothing here, and each worker asks for itself.
+        let is_unchanged = || self.slots.read(slot).map(|(_, version)| version) == version;
+        // Whether it was about this token that somebody was quicker shows at the next look.
+        if is_written || is_unchanged() { Turn::Ours } else { Turn::Theirs }
     }
 
     /// Whether another worker has the turn to ask about the token.

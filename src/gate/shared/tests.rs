@@ -107,6 +107,53 @@ fn a_turn_lasts_no_longer_than_whoever_looks_would_wait() {
     assert_eq!(shared.take_turn(ISSUER, digest, PATIENCE, &clock, now(102)), Turn::Ours);
 }
 
+/// What is written to it is lost, or keeps its place whatever anybody writes.
+struct Fixed(Option<(Vec<u8>, u32)>);
+
+impl SharedSlots for Fixed {
+    fn read(&self, _: u32) -> Option<(Vec<u8>, u32)> {
+        self.0.clone()
+    }
+
+    fn write(&self, _: u32, _: &[u8], _: Option<u32>) -> bool {
+        false
+    }
+}
+
+#[test]
+fn on_a_host_that_keeps_nothing_each_worker_asks_for_itself() {
+    let clock = Clock::default();
+    let digest = KEY.digest(0, b"token");
+    for kept in [None, Some((b"another's".to_vec(), 7))] {
+        let shared = Shared { slots: Rc::new(Fixed(kept)), keys: vec![Some(KEY)] };
+        let turn = shared.take_turn(ISSUER, digest, PATIENCE, &clock, UnixTime::from_secs(100));
+        assert_eq!(turn, Turn::Ours);
+    }
+}
+
+/// Somebody else takes each slot between a look and what is written then.
+#[derive(Default)]
+struct Contended(Slots);
+
+impl SharedSlots for Contended {
+    fn read(&self, slot: u32) -> Option<(Vec<u8>, u32)> {
+        self.0.read(slot)
+    }
+
+    fn write(&self, slot: u32, bytes: &[u8], version: Option<u32>) -> bool {
+        let current = self.0.read(slot).map(|(_, version)| version);
+        self.0.write(slot, b"another's", current) && self.0.write(slot, bytes, version)
+    }
+}
+
+#[test]
+fn a_turn_that_another_takes_in_the_same_moment_is_theirs() {
+    let shared = Shared { slots: Rc::new(Contended::default()), keys: vec![Some(KEY)] };
+    let digest = KEY.digest(0, b"token");
+    let turn = shared.take_turn(ISSUER, digest, PATIENCE, &Clock::default(), UnixTime::from_secs(100));
+    assert_eq!(turn, Turn::Theirs);
+}
+
 #[test]
 fn what_was_written_by_a_clock_that_is_set_back_since_does_not_count() {
     let now = UnixTime::from_secs;
