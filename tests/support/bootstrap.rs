@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use super::places;
+
 /// What scopegate calls and is called by, and nothing more (`envoy/README.md` says why each is there).
 pub(crate) const CAPABILITIES: &str = include_str!("../../envoy/capabilities.txt");
 
@@ -165,7 +167,7 @@ impl Listener {
         rename_clusters(&mut policy, &|cluster| {
             if self.clusters.contains_key(cluster) { self.scoped(cluster) } else { cluster.to_owned() }
         });
-        let plugin = json!({
+        let mut plugin = json!({
             "name": self.name,
             "root_id": "scopegate",
             "failure_policy": "FAIL_RELOAD",
@@ -176,9 +178,13 @@ impl Listener {
                 "runtime": "envoy.wasm.runtime.v8",
                 "code": {"local": {"filename": module}},
                 "environment_variables": {"key_values": filter.environment},
-                "capability_restriction_config": {"allowed_capabilities": capabilities(filter.withheld)},
             },
         });
+        // Envoy before 1.40 has them in the plugin, and knows no such member of the VM.
+        let is_older = places::envoy_version().is_some_and(|version| version < (1, 40));
+        let holder = if is_older { &mut plugin } else { &mut plugin["vm_config"] };
+        holder["capability_restriction_config"] =
+            json!({"allowed_capabilities": capabilities(filter.withheld)});
         let wasm = extension("scopegate", "http.wasm.v3.Wasm", json!({"config": plugin}));
         if filter.composite { composite(&wasm) } else { wasm }
     }

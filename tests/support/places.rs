@@ -1,6 +1,8 @@
 //! Where things are on disk: the build folder, the module, Envoy, a scratch folder for each run.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
 use std::time::SystemTime;
 use std::{env, fs, process};
 
@@ -32,6 +34,18 @@ pub(crate) fn scratch(name: &str) -> Result<PathBuf, String> {
 /// The Envoy to test with: `SCOPEGATE_ENVOY`, or the one that `build.sh` installed.
 pub(crate) fn envoy() -> Result<PathBuf, String> {
     find("SCOPEGATE_ENVOY", &target().join("tools/envoy"), "no Envoy", "./build.sh envoy")
+}
+
+/// The version of [`envoy`], its first two numbers; `None` where it does not tell.
+pub(crate) fn envoy_version() -> Option<(u32, u32)> {
+    static VERSION: OnceLock<Option<(u32, u32)>> = OnceLock::new();
+    *VERSION.get_or_init(|| {
+        let told = Command::new(envoy().ok()?).arg("--version").output().ok()?;
+        // PROGRAM  version: COMMIT/1.40.0/Clean/RELEASE/BoringSSL
+        let told = String::from_utf8(told.stdout).ok()?;
+        let mut numbers = told.split_once("version: ")?.1.split('/').nth(1)?.split('.');
+        Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+    })
 }
 
 /// The native tool: `SCOPEGATE_TOOL`, or the one that `build.sh` left.
