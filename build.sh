@@ -25,6 +25,7 @@ usage: ./build.sh [COMMAND]
                  reproduce  the module is built twice, in two places: the bytes are the same
                  fuzz       every fuzz target for a minute
                  readers    servers, browsers and YAML readers that read the same bytes as scopegate does
+                 hosts      other versions of Envoy, and a host that has nothing of Envoy
                  soak       every fault of an issuer under load
                  mutations  the defences taken out, one after the other
                  mutants    the code changed in every place
@@ -67,7 +68,7 @@ fail() { # PROBLEM REMEDY
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
-for part in install module fuzz ring; do
+for part in install module fuzz hosts ring; do
     # shellcheck source=/dev/null
     source "tests/tools/$part.sh"
 done
@@ -91,6 +92,7 @@ lint() {
     cargo clippy --lib --target "$wasm_target" --target-dir "$target" -- -D warnings
     cargo clippy --locked --manifest-path tests/probe/Cargo.toml --target "$wasm_target" --target-dir "$target" -- -D warnings
     cargo fmt --manifest-path tests/mutants/Cargo.toml --check
+    cargo fmt --manifest-path tests/hosts/Cargo.toml --check
     cargo clippy --locked --manifest-path tests/mutants/Cargo.toml --target-dir "$target/mutants/tool" -- -D warnings
     say 'documentation'
     RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items --target-dir "$target"

@@ -70,6 +70,10 @@ const MODULE: &[&str] = &[
 /// What only tests and benchmarks build, with lock files of its own: modules, and what changes the code for `mutants`.
 const OTHERS: &[&str] = &["tests/bench/empty", "tests/mutants", "tests/probe"];
 
+/// The second host and the library, for a part of the tests that is not quick. Nothing of it is handed out, and its licences
+/// are not looked at: wasmtime's is Apache-2.0 with LLVM's exception.
+const SECOND_HOST: &str = "tests/hosts";
+
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 fn root() -> &'static Path {
@@ -167,12 +171,12 @@ fn every_crate_is_from_crates_io_with_a_checksum() {
         texts(&deny["sources"]["allow-registry"]),
         BTreeSet::from([CRATES_IO.trim_start_matches("registry+")])
     );
-    for folder in OTHERS.iter().chain(&["."]) {
+    for folder in OTHERS.iter().chain(&[".", SECOND_HOST]) {
         let packages = locked(folder);
         let (ours, theirs): (Vec<_>, Vec<_>) =
             packages.iter().partition(|package| !package.contains_key("source"));
         let ours: Vec<&str> = ours.iter().map(|package| text(package, "name")).collect();
-        let expected = if *folder == "." { 2 } else { 1 };
+        let expected = if OTHERS.contains(folder) { 1 } else { 2 };
         assert_eq!(ours.len(), expected, "{folder}: a crate is from a folder: {ours:?}");
         for package in theirs {
             let name = text(package, "name");
@@ -199,6 +203,17 @@ fn what_has_a_lock_file_of_its_own_is_built_from_the_same_crates() {
                 text(package, "version")
             );
         }
+    }
+}
+
+/// Or the scenarios would be read there by another library than here. What wasmtime alone brings is its own.
+#[test]
+fn the_second_host_has_the_modules_crates_as_they_are_here() {
+    let ours: BTreeSet<_> = locked(".").iter().map(|package| text(package, "checksum").to_owned()).collect();
+    let theirs = locked(SECOND_HOST);
+    for name in MODULE {
+        let mut found = theirs.iter().filter(|package| text(package, "name") == *name);
+        assert!(found.any(|package| ours.contains(text(package, "checksum"))), "{name} is another one");
     }
 }
 

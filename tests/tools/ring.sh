@@ -110,7 +110,7 @@ run_tests() {
     return $((status | beside_status))
 }
 
-slow_parts='reproduce fuzz readers soak mutations mutants'
+slow_parts='reproduce fuzz readers hosts soak mutations mutants'
 
 slow_part() { # NAME
     phase_began=$SECONDS
@@ -118,6 +118,7 @@ slow_part() { # NAME
     reproduce) reproduce ;;
     fuzz) fuzz --seconds 60 ;;
     readers) readers ;;
+    hosts) hosts ;;
     soak) soak 20 ;;
     mutations) mutations ;;
     mutants) mutants ;;
