@@ -9,6 +9,8 @@ use scopegate::jose::algorithm::Algorithm;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Map, Value, json};
 
+#[path = "skin/numbers.rs"]
+mod numbers;
 #[path = "skin/proxy.rs"]
 mod proxy;
 #[path = "skin/told.rs"]

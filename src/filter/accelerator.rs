@@ -2,7 +2,7 @@
 
 use core::cell::Cell;
 
-use super::{abi, foreign};
+use super::{abi, foreign, numbers};
 use crate::jose::backend::Signer;
 use crate::jose::hash::HashName;
 use crate::jose::verify::Accelerator;
@@ -23,7 +23,7 @@ impl Accelerator for HostSignatures {
         match abi::call_foreign("verify_signature", &foreign::to_verify(hash, spki_der, signature, text)) {
             Ok(result) => Some(foreign::is_verified(&result)),
             Err(fault) => {
-                self.missing.set(fault.status == abi::NOT_FOUND);
+                self.missing.set(fault.status == numbers::NOT_FOUND);
                 None
             }
         }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::accelerator::HostSignatures;
 use super::envoy::Envoy;
 use super::host::{CallToken, ContextId};
+use super::numbers::{CRITICAL, PLUGIN_CONFIGURATION};
 use super::skin::{Hold, Skin};
 use super::slots::SharedData;
 use super::{abi, configuration};
@@ -13,9 +14,6 @@ use crate::base::table::Table;
 use crate::config;
 use crate::gate::Gate;
 use crate::policy::Policy;
-
-/// The ABI's level for what keeps the filter from working.
-const CRITICAL: u32 = 5;
 
 /// A policy at work; none before there is a good configuration.
 type Configured = Option<Rc<Skin<Envoy>>>;
@@ -75,7 +73,7 @@ pub(super) fn delete(context: ContextId) {
 /// environment variables: a worker that refuses what the others took would be left without the filter, and let
 /// everything through.
 pub(super) fn configure(context: ContextId) -> bool {
-    let document = abi::buffer(abi::PLUGIN_CONFIGURATION, usize::MAX)
+    let document = abi::buffer(PLUGIN_CONFIGURATION, usize::MAX)
         .map_err(|fault| fault.to_string())
         .and_then(|bytes| configuration::document(&bytes));
     let document = match document {

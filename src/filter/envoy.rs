@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::abi;
 use super::host::{CallToken, CalloutReply, ContextId, HeaderFields, Host, HostFault, Level};
+use super::numbers;
 use super::pairs::{self, Block};
 use crate::base::time::UnixTime;
 use crate::base::{base64url, hex};
@@ -75,15 +76,15 @@ impl Host for Envoy {
     }
 
     fn request_fields(&self) -> Result<Block, HostFault> {
-        abi::fields(abi::REQUEST_HEADERS).map(Block::new)
+        abi::fields(numbers::REQUEST_HEADERS).map(Block::new)
     }
 
     fn request_trailers(&self) -> Result<Block, HostFault> {
-        abi::fields(abi::REQUEST_TRAILERS).map(Block::new)
+        abi::fields(numbers::REQUEST_TRAILERS).map(Block::new)
     }
 
     fn remove_trailer(&self, name: &str) -> Result<(), HostFault> {
-        abi::remove_field(abi::REQUEST_TRAILERS, name)
+        abi::remove_field(numbers::REQUEST_TRAILERS, name)
     }
 
     fn route(&self) -> Option<Vec<u8>> {
@@ -117,7 +118,7 @@ impl Host for Envoy {
 
     fn edit(&self, edits: &HeaderEdits) -> Result<(), HostFault> {
         for name in &edits.remove {
-            abi::remove_field(abi::REQUEST_HEADERS, name)?;
+            abi::remove_field(numbers::REQUEST_HEADERS, name)?;
         }
         for (name, value) in &edits.set {
             abi::replace_request_field(name, value)?;
@@ -158,7 +159,7 @@ impl Host for Envoy {
     }
 
     fn reply(&self, longest: usize) -> Option<CalloutReply> {
-        let block = Block::new(abi::fields(abi::CALL_RESPONSE_HEADERS).ok()?);
+        let block = Block::new(abi::fields(numbers::CALL_RESPONSE_HEADERS).ok()?);
         let mut status = None;
         let mut fields = Vec::new();
         let take = |name: &[u8], value: &[u8]| match core::str::from_utf8(name) {
@@ -168,7 +169,7 @@ impl Host for Envoy {
         };
         block.each(take).ok()?;
         // A reply without a body has no buffer to read.
-        let body = abi::buffer(abi::CALL_RESPONSE_BODY, longest).unwrap_or_default();
+        let body = abi::buffer(numbers::CALL_RESPONSE_BODY, longest).unwrap_or_default();
         Some(CalloutReply { status: status?, fields, body })
     }
 
@@ -191,20 +192,20 @@ impl Host for Envoy {
 
     fn count(&self, name: &str, by: u64) {
         let by = i64::try_from(by).unwrap_or(i64::MAX);
-        self.measure(abi::COUNTER, name, |metric| abi::increment(metric, by));
+        self.measure(numbers::COUNTER, name, |metric| abi::increment(metric, by));
     }
 
     fn gauge(&self, name: &str, value: u64) {
-        self.measure(abi::GAUGE, name, |metric| abi::record(metric, value));
+        self.measure(numbers::GAUGE, name, |metric| abi::record(metric, value));
     }
 }
 
 /// The ABI's number for a level.
 const fn number(level: Level) -> u32 {
     match level {
-        Level::Debug => 1,
-        Level::Info => 2,
-        Level::Warn => 3,
-        Level::Error => 4,
+        Level::Debug => numbers::DEBUG,
+        Level::Info => numbers::INFO,
+        Level::Warn => numbers::WARN,
+        Level::Error => numbers::ERROR,
     }
 }

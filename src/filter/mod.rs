@@ -13,6 +13,7 @@ pub mod counters;
 mod filter_state;
 pub mod foreign;
 pub mod host;
+pub mod numbers;
 pub mod pairs;
 mod protobuf;
 pub mod skin;

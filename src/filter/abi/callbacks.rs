@@ -2,11 +2,8 @@
 //! several times a request: what is not needed is not here.
 
 use crate::filter::contexts;
+use crate::filter::numbers::{CONTINUE, PAUSE};
 use crate::filter::skin::Hold;
-
-/// The ABI's actions.
-const CONTINUE: u32 = 0;
-const PAUSE: u32 = 1;
 
 unsafe extern "C" {
     fn __wasm_call_ctors();

@@ -4,27 +4,8 @@
 use core::ptr::null_mut;
 
 use crate::filter::host::HostFault;
+use crate::filter::numbers::{HTTP_REQUEST, OK, REQUEST_HEADERS};
 use crate::filter::pairs;
-
-/// `BufferType::HttpCallResponseBody`.
-pub(in crate::filter) const CALL_RESPONSE_BODY: u32 = 4;
-/// `BufferType::PluginConfiguration`.
-pub(in crate::filter) const PLUGIN_CONFIGURATION: u32 = 7;
-/// `MapType::HttpRequestHeaders`.
-pub(in crate::filter) const REQUEST_HEADERS: u32 = 0;
-/// `MapType::HttpRequestTrailers`.
-pub(in crate::filter) const REQUEST_TRAILERS: u32 = 1;
-/// `MapType::HttpCallResponseHeaders`.
-pub(in crate::filter) const CALL_RESPONSE_HEADERS: u32 = 6;
-/// `StreamType::HttpRequest`.
-const HTTP_REQUEST: u32 = 0;
-/// `MetricType::Counter`.
-pub(in crate::filter) const COUNTER: u32 = 0;
-/// `MetricType::Gauge`.
-pub(in crate::filter) const GAUGE: u32 = 1;
-const OK: u32 = 0;
-/// The status of a host function that does not exist.
-pub(in crate::filter) const NOT_FOUND: u32 = 1;
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {

@@ -19,6 +19,7 @@ mod filter {
     mod accelerator;
     mod foreign;
     mod host;
+    mod numbers;
     mod pairs;
     mod protobuf;
 
