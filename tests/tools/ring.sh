@@ -10,13 +10,13 @@ phase_ended() { # NAME
     phase_began=$SECONDS
 }
 
-# Runs a function beside whatever else runs, out of its way, and keeps what it says; one line tells how it ended.
-beside() { # NAME FUNCTION
+# Runs a function beside whatever else runs, with this niceness, and keeps what it says; one line tells how it ended.
+beside() { # NAME NICENESS FUNCTION
     local began=$SECONDS status=0
     # Not in a condition, or bash would go on after a command that fails.
     (
-        renice -n 19 "$BASHPID" >/dev/null
-        "$2"
+        renice -n "$2" "$BASHPID" >/dev/null
+        "$3"
     ) >"$ring/$1.log" 2>&1 &
     wait $! || status=$?
     say "beside: $1 took $((SECONDS - began)) s$([ "$status" = 0 ] || echo ' AND FAILED')"
@@ -70,7 +70,7 @@ run_tests() {
 
     # rustc is busy with one core most of the time: the module, which is optimised as one piece, has the other.
     need_wasm_target
-    beside module build_what_is_loaded &
+    beside module 0 build_what_is_loaded &
     local module=$!
     lint
     crates_taken_back
@@ -86,7 +86,7 @@ run_tests() {
     # The tests wait for timers most of the time: what computes has the rest, at the lowest priority.
     has c++ || skipped+=('nothing is fuzzed: libFuzzer is C++, and there is no compiler for that (Debian: apt-get install g++)')
     has valgrind || skipped+=("the engine's instructions are not counted: there is no valgrind (Debian: apt-get install valgrind)")
-    beside computing compute &
+    beside computing 19 compute &
     local computing=$!
     say 'tests'
     [ ! -t 1 ] || colour=always
