@@ -44,6 +44,7 @@ impl<'h> RequestHead<'h> {
     }
 
     /// Adds a field, or sets what a pseudo field says, as in [`Self::from_pairs`].
+    #[inline]
     pub fn push(&mut self, name: &'h [u8], value: &'h [u8]) {
         match name.split_first() {
             Some((b':', b"method")) => self.method = value,
