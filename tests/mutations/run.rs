@@ -50,6 +50,7 @@ fn run(wanted: &[String]) -> Result<bool, String> {
     let benches: Vec<Bench> =
         (0..cores.min(LANES).min(list.len())).map(|lane| Bench::new(root, lane)).collect::<Result<_, _>>()?;
     let (first, others) = benches.split_first().ok_or("there is no core to run on")?;
+    println!("{} to try; first their tests have to pass with nothing taken out (some minutes)", list.len());
     first.passes_all(&list)?;
 
     let count = list.len();
