@@ -98,9 +98,13 @@ fn untouched(target: &[u8], fields: &Fields, after_target: &[u8], after: &Fields
         "a parameter that passes for the token's goes on"
     );
     let names: Vec<&[u8]> = places.iter().filter_map(Place::cookie).map(str::as_bytes).collect();
-    let is_ours = |pair: &[u8]| {
+    let has_name = |pair: &[u8]| {
         let name = cut(pair, b'=').0.trim_ascii();
         names.contains(&name) || names.iter().any(|ours| passes_for(&naive::form(name), ours))
+    };
+    // Some servers end a cookie at a blank or a comma too.
+    let is_ours = |pair: &[u8]| {
+        has_name(pair) || pair.split(|byte| b" \t\n\x0b\x0c\r,".contains(byte)).skip(1).any(has_name)
     };
     // A cookie that is no text may be lost.
     let others = |fields: &Fields| {
