@@ -52,7 +52,7 @@ impl Warnings {
             }
             Event::IssuerSilent { why: Silence::Unsigned, .. } => ("issuer", "unsigned"),
             Event::IssuerSilent { why: Silence::KeysMissing, .. } => ("issuer", "keys_missing"),
-            Event::AnswerIncomplete { .. } => ("issuer", "answer_incomplete"),
+            Event::AnswerIncomplete { .. } | Event::AnswerNearly { .. } => ("issuer", "answer_incomplete"),
         }
     }
 
@@ -69,6 +69,7 @@ impl Warnings {
             | Event::StaleServed { .. }
             | Event::CircuitOpened { .. }
             | Event::AnswerIncomplete { .. }
+            | Event::AnswerNearly { .. }
             | Event::IssuerSilent {
                 why:
                     Silence::Unavailable(_)
@@ -108,6 +109,11 @@ mod tests {
             (Event::CircuitClosed { issuer: issuer.clone() }, ("issuer", "circuit_closed"), Level::Info),
             (
                 Event::AnswerIncomplete { issuer: issuer.clone(), member: "aud" },
+                ("issuer", "answer_incomplete"),
+                Level::Warn,
+            ),
+            (
+                Event::AnswerNearly { issuer: issuer.clone(), wanted: String::new() },
                 ("issuer", "answer_incomplete"),
                 Level::Warn,
             ),

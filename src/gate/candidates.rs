@@ -60,7 +60,11 @@ fn signed<'t>(
         !issuer.verifies()
             && (names(issuer) || (issuer.expect.issuer.is_none() && takes(issuer, UseFor::All)))
     });
-    if asked.is_empty() { Err(TokenFault::IssuerUnknown) } else { Ok(Way::Ask(asked)) }
+    if !asked.is_empty() {
+        return Ok(Way::Ask(asked));
+    }
+    let issuers = policy.issuers.iter().filter_map(|issuer| issuer.expect.issuer.as_deref());
+    Err(hint.name().map_or(TokenFault::IssuerUnknown, |found| TokenFault::of_issuer(issuers, found)))
 }
 
 /// The issuer whose keys verify tokens with this `iss`, or tokens without.

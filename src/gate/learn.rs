@@ -187,8 +187,11 @@ impl Gate {
                 Heard::Good(known)
             }
             Word::Refused(fault) => {
+                let name = Rc::clone(&issuer.name);
                 if let Some(member) = fault.unsaid() {
-                    self.events.push(Event::AnswerIncomplete { issuer: Rc::clone(&issuer.name), member });
+                    self.events.push(Event::AnswerIncomplete { issuer: name, member });
+                } else if let TokenFault::IssuerNearly(wanted) = &fault {
+                    self.events.push(Event::AnswerNearly { issuer: name, wanted: wanted.clone() });
                 }
                 let since = self.clock.steady(at);
                 let until = since.plus(*negative_ttl).min(self.clock.steady(until));

@@ -206,6 +206,7 @@ const fn token_error(fault: &TokenFault) -> ErrorCode {
         | TokenFault::TypeNotAllowed
         | TokenFault::NoAccessToken(_)
         | TokenFault::IssuerUnknown
+        | TokenFault::IssuerNearly(_)
         | TokenFault::AudienceMismatch
         | TokenFault::Expired { .. }
         | TokenFault::NotYetValid { .. }

@@ -156,6 +156,14 @@ pub enum Event {
         /// The member: `aud` or `iss`.
         member: &'static str,
     },
+    /// An issuer called a token active with an `iss` that is the policy's but for slashes at the end, so the token was
+    /// refused.
+    AnswerNearly {
+        /// The issuer's name.
+        issuer: Rc<str>,
+        /// The policy's `issuer`.
+        wanted: String,
+    },
     /// An issuer was asked about a token and did not say.
     IssuerSilent {
         /// The issuer's name.
@@ -188,6 +196,11 @@ impl fmt::Display for Event {
                 f,
                 "issuer {issuer} calls a token active and names no {member}, so the token is refused: if its answers \
                  never have {member}, write `{member}: optional` in its `introspection`"
+            ),
+            Self::AnswerNearly { issuer, wanted } => write!(
+                f,
+                "issuer {issuer} calls a token active with an iss that differs from `{wanted}` in the policy by a slash \
+                 at the end alone, so the token is refused: write `issuer` as its answers have it"
             ),
             Self::IssuerSilent { issuer, why } => write!(f, "issuer {issuer} was asked about a token: {why}"),
         }

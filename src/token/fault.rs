@@ -27,6 +27,9 @@ pub enum TokenFault {
     NoAccessToken(&'static str),
     /// `iss` names no issuer of the policy, or is missing where the policy has no issuer for that.
     IssuerUnknown,
+    /// `iss` is not this issuer of the policy, and differs from it by slashes at the end alone (RFC 8414 section 4 and RFC
+    /// 9207 section 2.4 compare byte for byte).
+    IssuerNearly(String),
     /// No wanted audience is in `aud` (RFC 7519 section 4.1.3).
     AudienceMismatch,
     /// `exp` and the skew have passed.
@@ -72,6 +75,13 @@ pub enum TokenFault {
 }
 
 impl TokenFault {
+    /// What is wrong with a token whose `iss` is `found`, where the issuers of the policy are `wanted`.
+    pub fn of_issuer<'p>(mut wanted: impl Iterator<Item = &'p str>, found: &str) -> Self {
+        let bare = |issuer: &str| issuer.trim_end_matches('/').len();
+        let is_near = |wanted: &&str| found.get(..bare(found)) == wanted.get(..bare(wanted));
+        wanted.find(is_near).map_or(Self::IssuerUnknown, |wanted| Self::IssuerNearly(wanted.to_owned()))
+    }
+
     /// The stable reason code of `policy.md`.
     pub const fn code(&self) -> &'static str {
         match self {
@@ -82,7 +92,7 @@ impl TokenFault {
             Self::Jose(JoseFault::KeyUnknown) => "key_unknown",
             Self::Jose(JoseFault::SignatureInvalid) => "signature_invalid",
             Self::TypeNotAllowed | Self::NoAccessToken(_) => "type_not_allowed",
-            Self::IssuerUnknown | Self::IssuerUnsaid => "issuer_unknown",
+            Self::IssuerUnknown | Self::IssuerNearly(_) | Self::IssuerUnsaid => "issuer_unknown",
             Self::AudienceMismatch | Self::AudienceUnsaid => "audience_mismatch",
             Self::Expired { .. } => "token_expired",
             Self::NotYetValid { .. } => "token_not_yet_valid",
@@ -129,6 +139,11 @@ impl fmt::Display for TokenFault {
             Self::TypeNotAllowed => f.write_str("the token's typ is not one of those allowed"),
             Self::NoAccessToken(mark) => write!(f, "the token is no access token: {mark}"),
             Self::IssuerUnknown => f.write_str("the token's iss names no issuer of the policy"),
+            Self::IssuerNearly(wanted) => write!(
+                f,
+                "the token's iss differs from `{wanted}` in the policy by a slash at the end alone: write `issuer` as \
+                 the tokens have it"
+            ),
             Self::AudienceMismatch => f.write_str("the token is for another audience"),
             Self::Expired { at, now } => write!(f, "the token ended at {at}, it is {now}"),
             Self::NotYetValid { at, now } => write!(f, "the token begins at {at}, it is {now}"),
@@ -151,6 +166,31 @@ impl fmt::Display for TokenFault {
             Self::ProofInvalid(fault) => write!(f, "the proof is not good: {fault}"),
             Self::ProofReplayed => f.write_str("the proof was used before"),
             Self::NonceMissing => f.write_str("the proof has no nonce of ours that is still good"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_issuer_that_differs_by_a_slash_is_named() {
+        let wanted = ["https://a.example", "https://b.example/"];
+        for (found, near) in [
+            ("https://a.example/", Some("https://a.example")),
+            ("https://a.example//", Some("https://a.example")),
+            ("https://b.example", Some("https://b.example/")),
+            ("https://c.example", None),
+            ("https://a.example/x", None),
+            ("", None),
+            ("/", None),
+        ] {
+            let fault = TokenFault::of_issuer(wanted.into_iter(), found);
+            assert_eq!(fault.code(), "issuer_unknown");
+            let told =
+                near.map_or(TokenFault::IssuerUnknown, |near| TokenFault::IssuerNearly(near.to_owned()));
+            assert_eq!(fault, told, "{found}");
         }
     }
 }

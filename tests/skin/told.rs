@@ -57,6 +57,25 @@ fn members_of_a_key_set_that_are_of_no_use_are_a_warning() {
     assert_eq!(world.told(Level::Warn, "issuer corp: 1 keys in use; "), 1, "{:?}", world.proxy.log.borrow());
 }
 
+#[test]
+fn an_answer_whose_iss_differs_by_a_slash_is_told_with_what_the_policy_has() {
+    for (found, told) in
+        [("https://idp.example.com/", 1), ("https://idp.example.com", 0), ("https://evil.example.com/", 0)]
+    {
+        let world = World::under(&json!({
+            "issuers": {"idp": {"issuer": "https://idp.example.com", "audiences": "any", "introspection": {
+                "uri": "https://idp.example.com/introspect", "cluster": "idp", "client": {"method": "none"}}}},
+            "rules": [{"name": "all", "require": {}}],
+        }));
+        world.proxy.verbose.set(true);
+        assert_eq!(world.request(2, "/", Some("opaque")), Hold::Keep);
+        world.skin.woken();
+        world.reply(&json!({"active": true, "iss": found}));
+        let line = "an iss that differs from `https://idp.example.com` in the policy by a slash";
+        assert_eq!(world.told(Level::Warn, line), told, "{found}: {:?}", world.proxy.log.borrow());
+    }
+}
+
 /// What an issuer says or does not say: each under a name of its own, told once in ten seconds and counted each time.
 #[test]
 fn an_issuer_that_fails_is_told_once_in_a_while_and_counted_each_time() {

@@ -106,8 +106,10 @@ impl Spoken {
 
         let registered = said.members.registered(&claims)?;
         let wanted = terms.expect.issuer.as_deref();
-        if registered.issuer.as_deref().is_some_and(|found| wanted.is_some_and(|wanted| found != wanted)) {
-            return Err(TokenFault::IssuerUnknown);
+        if let (Some(found), Some(wanted)) = (registered.issuer.as_deref(), wanted)
+            && found != wanted
+        {
+            return Err(TokenFault::of_issuer([wanted].into_iter(), found));
         }
         if !registered.audiences.is_empty() && !terms.expect.audiences.admit(&registered.audiences) {
             return Err(TokenFault::AudienceMismatch);
