@@ -103,7 +103,7 @@ mod tests {
                 ("keys", "changed"),
                 Level::Warn,
             ),
-            (Event::KeysFailed { issuer: issuer.clone(), why: "" }, ("keys", "failed"), Level::Warn),
+            (Event::KeysFailed { issuer: issuer.clone(), why: "".into() }, ("keys", "failed"), Level::Warn),
             (Event::StaleServed { issuer: issuer.clone() }, ("issuer", "stale_served"), Level::Warn),
             (Event::CircuitOpened { issuer: issuer.clone() }, ("issuer", "circuit_opened"), Level::Warn),
             (Event::CircuitClosed { issuer: issuer.clone() }, ("issuer", "circuit_closed"), Level::Info),

@@ -24,13 +24,22 @@ impl Place {
     }
 }
 
+/// That neither place has metadata.
+pub(super) const NOT_THERE: &str =
+    "its metadata is not at the places that RFC 8414 and OpenID Connect have for `issuer`";
+
+/// Both places of the metadata of `issuer`, for people.
+pub(super) fn places(issuer: &Uri) -> String {
+    format!("{} and {}", Place::AuthorizationServer.of(issuer), Place::OpenId.of(issuer))
+}
+
 /// The `jwks_uri` in an issuer's metadata.
 ///
 /// # Errors
 /// A sentence: not the metadata of `issuer` (compared byte for byte, RFC 8414 section 3.3), or no usable `jwks_uri`.
 pub(super) fn jwks_uri(answer: &Answer<'_>, issuer: &str) -> Result<Uri, &'static str> {
     if answer.status != 200 {
-        return Err("its metadata is not at the places that RFC 8414 and OpenID Connect have for `issuer`");
+        return Err(NOT_THERE);
     }
     let metadata = json::object(answer.body).map_err(|_| "its metadata is not a JSON object")?;
     if metadata.get("issuer").and_then(serde_json::Value::as_str) != Some(issuer) {
@@ -44,6 +53,16 @@ pub(super) fn jwks_uri(answer: &Answer<'_>, issuer: &str) -> Result<Uri, &'stati
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_places_are_told() {
+        let told = places(&Uri::parse("https://x.example/a").unwrap());
+        let (one, other) = (
+            "https://x.example/.well-known/oauth-authorization-server/a",
+            "https://x.example/a/.well-known/openid-configuration",
+        );
+        assert_eq!(told, format!("{one} and {other}"));
+    }
 
     #[test]
     fn the_two_places() {

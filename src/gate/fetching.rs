@@ -1,8 +1,10 @@
 //! When key sets are fetched, and what becomes of them; who offers keys to a request.
 
 use core::time::Duration;
+use std::borrow::Cow;
 use std::rc::Rc;
 
+use super::discovery;
 use super::engine::Gate;
 use super::keys::{Failing, KeyStore, Learned, Offer, SetNumber};
 use super::questions::Topic;
@@ -10,7 +12,7 @@ use super::shared::Turn;
 use super::step::Event;
 use crate::base::time::UnixTime;
 use crate::http::message::Reply;
-use crate::policy::Keys;
+use crate::policy::{Fetch, KeySource, Keys};
 use crate::token::expect::IssuerId;
 
 /// How much longer than a callout itself the turn to fetch lasts.
@@ -152,7 +154,23 @@ impl Gate {
                 let skipped = skipped.iter().map(ToString::to_string).collect();
                 self.events.push(Event::KeysChanged { issuer, keys, skipped });
             }
-            Learned::Failed(failing) => self.events.push(Event::KeysFailed { issuer, why: failing.why() }),
+            Learned::Failed(failing) => {
+                let why = self.why_failed(id, failing.why());
+                self.events.push(Event::KeysFailed { issuer, why });
+            }
+        }
+    }
+
+    /// Why the keys of an issuer could not be fetched, with the addresses where its metadata were looked for in vain.
+    fn why_failed(&self, id: IssuerId, why: &'static str) -> Cow<'static, str> {
+        let keys = self.policy.issuer(id).map(|issuer| issuer.keys.as_slice()).unwrap_or_default();
+        let discovered = keys.iter().find_map(|keys| match keys {
+            Keys::Fetched(Fetch { source: KeySource::Discover(issuer), .. }) => Some(issuer),
+            Keys::Fetched(_) | Keys::Inline(_) => None,
+        });
+        match discovered.filter(|_| why == discovery::NOT_THERE) {
+            Some(issuer) => format!("{why}: {}", discovery::places(issuer)).into(),
+            None => why.into(),
         }
     }
 

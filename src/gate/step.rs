@@ -1,6 +1,7 @@
 //! What goes into the gate besides requests, and what comes out of it.
 
 use core::fmt;
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::memory::Known;
@@ -132,7 +133,7 @@ pub enum Event {
         /// The issuer's name.
         issuer: Rc<str>,
         /// Why.
-        why: &'static str,
+        why: Cow<'static, str>,
     },
     /// An issuer did not say, and what it said before was used again.
     StaleServed {
@@ -222,7 +223,7 @@ mod tests {
                 "issuer corp: 3 keys in use; key 1 is too short; key 2 is none",
             ),
             (
-                Event::KeysFailed { issuer: name(), why: "no" },
+                Event::KeysFailed { issuer: name(), why: "no".into() },
                 "issuer corp: its keys could not be fetched: no",
             ),
             (

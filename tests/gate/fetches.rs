@@ -25,11 +25,11 @@ fn at_once(gate: &mut Gate, token: &str, now: UnixTime) -> &'static str {
     reason(&settled(open(gate, 99, token, now)))
 }
 
-fn why_keys_failed(gate: &mut Gate) -> Vec<&'static str> {
+fn why_keys_failed(gate: &mut Gate) -> Vec<String> {
     let mut whys = Vec::new();
     for event in gate.take_events() {
         if let Event::KeysFailed { why, .. } = event {
-            whys.push(why);
+            whys.push(why.into_owned());
         }
     }
     whys
@@ -474,4 +474,17 @@ fn the_next_policy_knows_where_the_keys_are() {
     let mut next = gate(&policy).taking_over([&after]);
     next.refresh(at(571));
     assert_eq!(asked(&mut next, at(571)).1, "/.well-known/oauth-authorization-server");
+}
+
+#[test]
+fn where_metadata_was_looked_for_in_vain_is_told() {
+    let mut gate = gate(&verifying(json!({"discover": true, "cluster": "idp"})));
+    for _ in 0..2 {
+        let sent = tick(&mut gate, at(0));
+        assert!(answer_status(&mut gate, sent[0], 404, &[], at(0)).is_empty());
+    }
+    let told = why_keys_failed(&mut gate).concat();
+    for place in ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"] {
+        assert!(told.contains(place), "{told}");
+    }
 }
