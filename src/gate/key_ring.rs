@@ -89,14 +89,14 @@ impl KeyRing {
     pub(super) fn learn(&mut self, number: SetNumber, reply: &Reply<'_>, now: UnixTime) -> Learned {
         let Some(store) = self.stores.get_mut(usize::from(number)) else { return Learned::Unchanged };
         let learned = store.learn(reply, now);
-        self.gather();
+        self.gather_after(&learned);
         learned
     }
 
     /// Takes in what another worker fetched of the set of this number; `None` where that is no news.
     pub(super) fn adopt(&mut self, number: SetNumber, record: &Record, now: UnixTime) -> Option<Learned> {
         let learned = self.stores.get_mut(usize::from(number))?.adopt(record, now)?;
-        self.gather();
+        self.gather_after(&learned);
         Some(learned)
     }
 
@@ -110,8 +110,50 @@ impl KeyRing {
         self.gather();
     }
 
+    /// A set that is as it was stays as it is, with what its keys have worked out meanwhile.
+    fn gather_after(&mut self, learned: &Learned) {
+        if matches!(learned, Learned::Changed { .. }) {
+            self.gather();
+        }
+    }
+
     fn gather(&mut self) {
         let sets = self.stores.iter().filter_map(KeyStore::set);
         self.keys = Rc::new(KeySet::merge(sets.map(|set| (**set).clone()).collect()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config;
+    use crate::http::message::Answer;
+    use crate::jose::algorithm::Algorithm;
+    use crate::tool::mint::PrivateKey;
+
+    #[test]
+    fn the_keys_are_gathered_where_a_set_has_changed_and_at_no_other_answer() {
+        let policy = json!({
+            "issuers": {"corp": {"issuer": "https://idp.example.com", "audiences": "any",
+                                 "jwt": {"jwks": {"uri": "https://idp.example.com/jwks", "cluster": "idp"}}}},
+            "rules": [{"name": "all", "require": {}}],
+        });
+        let policy = config::compile(&policy, &|_| None).unwrap();
+        let mut ring = KeyRing::new(&policy.issuers[0]);
+        let sets = ["one", "other"].map(|kid| {
+            let key = PrivateKey::generate(Algorithm::Es256, Some(kid)).unwrap();
+            json!({"keys": [key.public_jwk()]}).to_string()
+        });
+        let [one, other] = sets.each_ref().map(String::as_str);
+        for (status, body, is_new) in
+            [(200, one, true), (200, one, false), (500, "", false), (200, "[]", false), (200, other, true)]
+        {
+            let before = Rc::clone(ring.keys());
+            let reply = Reply::Answered(Answer { status, fields: &[], body: body.as_bytes() });
+            let _ = ring.learn(0, &reply, UnixTime::from_secs(1000));
+            assert_eq!(!Rc::ptr_eq(&before, ring.keys()), is_new, "{status} {body}");
+        }
     }
 }
