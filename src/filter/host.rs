@@ -35,9 +35,6 @@ impl fmt::Display for HostFault {
 
 /// Header fields as a proxy hands them over: bytes in a form of its own.
 pub trait HeaderFields {
-    /// How many there are, as far as is known before they are read; not to be trusted.
-    fn count(&self) -> usize;
-
     /// Hands each field to `take`, name in lower case and value, in their order, pseudo fields among them.
     ///
     /// # Errors

@@ -111,7 +111,7 @@ impl<H: Host> Skin<H> {
             Ok(fields) => fields,
             Err(fault) => return self.give_up(stream, "request_fields", &fault.to_string()),
         };
-        let mut head = RequestHead::with_room(fields.count());
+        let mut head = RequestHead::with_room();
         if let Err(fault) = fields.each(|name, value| head.push(name, value)) {
             return self.give_up(stream, "request_fields", &fault.to_string());
         }

@@ -29,18 +29,16 @@ impl<'h> RequestHead<'h> {
     /// A head made of name and value pairs, pseudo fields (`:method`, `:path`, …) among them; names in lower case.
     /// Of a pseudo field that stands twice the last one counts; a proxy lets none through.
     pub fn from_pairs(pairs: impl IntoIterator<Item = (&'h [u8], &'h [u8])>) -> Self {
-        let pairs = pairs.into_iter();
-        let mut head = Self::with_room(pairs.size_hint().0);
-        pairs.for_each(|(name, value)| head.push(name, value));
+        let mut head = Self::with_room();
+        pairs.into_iter().for_each(|(name, value)| head.push(name, value));
         head
     }
 
-    /// A head without anything yet, with room for `count` fields. The count may be anybody's claim: beyond what requests
-    /// usually have, room is made as they come.
-    pub fn with_room(count: usize) -> Self {
+    /// A head without anything yet, with room for as many fields as requests usually have.
+    pub fn with_room() -> Self {
         /// What a browser sends is less.
         const USUAL: usize = 32;
-        Self { fields: Vec::with_capacity(count.min(USUAL)), ..Self::default() }
+        Self { fields: Vec::with_capacity(USUAL), ..Self::default() }
     }
 
     /// Adds a field, or sets what a pseudo field says, as in [`Self::from_pairs`].
