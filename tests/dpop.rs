@@ -12,7 +12,7 @@ use scopegate::gate::shared::SharedSlots;
 use scopegate::gate::{Facts, Gate, RequestId, Step, Verdict};
 use scopegate::http::head::RequestHead;
 use scopegate::jose::algorithm::Algorithm;
-use scopegate::jose::verify::NoAccelerator;
+use scopegate::jose::backend::NoAccelerator;
 use scopegate::tool::mint::{PrivateKey, Subject};
 use serde_json::{Map, Value, json};
 

@@ -12,7 +12,7 @@ use scopegate::gate::shared::SharedSlots;
 use scopegate::gate::{AskId, Facts, Gate, RequestId, Step, Verdict, Woken};
 use scopegate::http::head::RequestHead;
 use scopegate::http::message::{Answer, Callout, Reply};
-use scopegate::jose::verify::NoAccelerator;
+use scopegate::jose::backend::NoAccelerator;
 use serde_json::{Value, json};
 
 #[path = "gate/candidates.rs"]

@@ -9,7 +9,7 @@ use scopegate::gate::{Ask, Facts, Gate, RequestId, Step};
 use scopegate::http::head::RequestHead;
 use scopegate::http::message::{Answer, Reply};
 use scopegate::jose::algorithm::Algorithm;
-use scopegate::jose::verify::NoAccelerator;
+use scopegate::jose::backend::NoAccelerator;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Map, Value, json};
 

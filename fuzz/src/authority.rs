@@ -6,7 +6,7 @@ use scopegate::base::time::UnixTime;
 use scopegate::config;
 use scopegate::gate::{Facts, Gate, RequestId, Step};
 use scopegate::http::head::RequestHead;
-use scopegate::jose::verify::NoAccelerator;
+use scopegate::jose::backend::NoAccelerator;
 
 use crate::naive;
 

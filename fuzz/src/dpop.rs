@@ -11,7 +11,7 @@ use scopegate::base::time::UnixTime;
 use scopegate::http::head::RequestHead;
 use scopegate::http::target::TargetUri;
 use scopegate::jose::algorithm::Algorithms;
-use scopegate::jose::verify::NoAccelerator;
+use scopegate::jose::backend::NoAccelerator;
 use scopegate::token::binding::{Confirmation, Sender};
 use scopegate::token::dpop::{Presented, Terms, token_hash};
 use serde_json::{Map, Value, json};

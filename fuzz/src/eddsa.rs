@@ -16,9 +16,10 @@ use curve25519_dalek::scalar::Scalar;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use scopegate::base::base64url;
 use scopegate::jose::algorithm::Algorithm;
+use scopegate::jose::backend::NoAccelerator;
 use scopegate::jose::hash::HashName;
 use scopegate::jose::key_set::{KeySet, Origin};
-use scopegate::jose::verify::{NoAccelerator, check_signature};
+use scopegate::jose::verify::check_signature;
 use serde_json::json;
 
 use crate::keys;

@@ -16,9 +16,10 @@ use scopegate::base::time::UnixTime;
 use scopegate::http::message::{Answer, Reply};
 use scopegate::http::uri::Uri;
 use scopegate::jose::algorithm::Algorithms;
+use scopegate::jose::backend::NoAccelerator;
 use scopegate::jose::jws::Unverified;
 use scopegate::jose::key_set::{KeySet, Origin};
-use scopegate::jose::verify::{NoAccelerator, verify};
+use scopegate::jose::verify::verify;
 use scopegate::token::expect::{Audiences, Expect, IssuerId};
 use scopegate::token::grant::Grant;
 use scopegate::token::introspection::{

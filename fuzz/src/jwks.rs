@@ -2,9 +2,10 @@
 
 use scopegate::base::json;
 use scopegate::jose::algorithm::Algorithm;
+use scopegate::jose::backend::NoAccelerator;
 use scopegate::jose::jws::Unverified;
 use scopegate::jose::key_set::{KeySet, MAX_MEMBERS, Origin};
-use scopegate::jose::verify::{NoAccelerator, verify};
+use scopegate::jose::verify::verify;
 use serde_json::{Map, Value, json};
 
 use crate::{keys, naive};

@@ -5,10 +5,11 @@
 //! key, the header as JSON, and on the next line the payload. Any other input is the token itself.
 
 use scopegate::jose::algorithm::{Algorithm, Algorithms};
+use scopegate::jose::backend::NoAccelerator;
 use scopegate::jose::fault::JoseFault;
 use scopegate::jose::jws::{IssuerHint, Unverified, is_jwe_shape, is_jws_shape};
 use scopegate::jose::key_set::{KeySet, Origin};
-use scopegate::jose::verify::{NoAccelerator, verify};
+use scopegate::jose::verify::verify;
 use scopegate::token::binding::{Confirmation, Proof};
 use scopegate::token::kind;
 use serde_json::{Map, Value, json};

@@ -12,7 +12,7 @@ use scopegate::filter::configuration;
 use scopegate::gate::{Facts, Gate, RequestId, Step, Verdict};
 use scopegate::http::head::RequestHead;
 use scopegate::http::message::FieldValue;
-use scopegate::jose::verify::NoAccelerator;
+use scopegate::jose::backend::NoAccelerator;
 use scopegate::policy::Policy;
 use scopegate::tool::document;
 use serde_json::{Map, Value, json};

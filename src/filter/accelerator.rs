@@ -3,9 +3,9 @@
 use core::cell::Cell;
 
 use super::{abi, foreign, numbers};
+use crate::jose::backend::Accelerator;
 use crate::jose::backend::Signer;
 use crate::jose::hash::HashName;
-use crate::jose::verify::Accelerator;
 
 /// Envoy's foreign function `verify_signature`. The engine has pinned algorithm, key type, curve, hash and size: the
 /// host checks none of them.

@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use super::algorithm::{Algorithm, Algorithms};
+use super::backend::{Accelerator, NoAccelerator};
 use super::fault::{JoseFault, KeyFault};
 use super::hmac;
 use super::jws::Unverified;
 use super::key_set::{KeySet, Origin};
-use super::verify::{Accelerator, NoAccelerator, Payload, Verified, verify};
+use super::verify::{Payload, Verified, verify};
 use crate::base::base64url::encode;
 
 /// RFC 7515 A.1 to A.3: the same claims, signed by `rsa_key` and by `ec_key`.

@@ -113,12 +113,12 @@ mod tests {
     use serde_json::json;
 
     use super::super::algorithm::Algorithm;
+    use super::super::backend::NoAccelerator;
     use super::super::backend::NoSigner;
     use super::super::examples::{ec_key, ed25519_key, oct_key, rsa_key, with};
     use super::super::hash::HashName;
     use super::super::hmac;
     use super::super::sign::SigningKey;
-    use super::super::verify::NoAccelerator;
     use super::*;
 
     /// RFC 7515 A.3.1 and RFC 8037 A.1.

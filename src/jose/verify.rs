@@ -3,12 +3,11 @@
 use core::fmt;
 
 use super::algorithm::{Algorithm, Algorithms};
+use super::backend::Accelerator;
 use super::fault::JoseFault;
 use super::jws::Unverified;
 use super::key_set::KeySet;
 use crate::base::json::Object;
-
-pub use super::backend::{Accelerator, NoAccelerator};
 
 /// How many keys are tried for one token: each costs a signature verification, and the token's author pays nothing.
 const MAX_TRIED: usize = 8;

@@ -16,11 +16,11 @@ use crate::base::time::UnixTime;
 use crate::http::head::RequestHead;
 use crate::http::target::TargetUri;
 use crate::jose::algorithm::Algorithms;
+use crate::jose::backend::Accelerator;
 use crate::jose::fault::JoseFault;
 use crate::jose::hash::HashName;
 use crate::jose::jws::Unverified;
 use crate::jose::possession::{self, PossessionFault};
-use crate::jose::verify::Accelerator;
 
 /// The field that a proof stands in, in lower case.
 pub const FIELD: &str = "dpop";
@@ -205,7 +205,7 @@ impl fmt::Debug for Presented {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jose::verify::NoAccelerator;
+    use crate::jose::backend::NoAccelerator;
 
     /// RFC 9449 section 7.1, figure 12.
     const TOKEN: &str = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";

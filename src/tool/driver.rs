@@ -9,7 +9,7 @@ use crate::base::time::UnixTime;
 use crate::gate::step::Event;
 use crate::gate::{Facts, Gate, RequestId, Step, Verdict, Woken};
 use crate::http::message::Callout;
-use crate::jose::verify::NoAccelerator;
+use crate::jose::backend::NoAccelerator;
 use crate::policy::Policy;
 
 /// How many rounds of questions one request may lead to; the engine needs a handful.

@@ -8,9 +8,10 @@ use scopegate::base::base64url;
 use scopegate::base::time::UnixTime;
 use scopegate::http::form;
 use scopegate::jose::algorithm::{Algorithm, Algorithms};
+use scopegate::jose::backend::NoAccelerator;
 use scopegate::jose::jws::Unverified;
 use scopegate::jose::key_set::{KeySet, Origin};
-use scopegate::jose::verify::{NoAccelerator, verify};
+use scopegate::jose::verify::verify;
 use scopegate::tool::mint::{PrivateKey, Subject};
 use serde_json::{Map, Value, json};
 

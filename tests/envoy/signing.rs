@@ -3,9 +3,10 @@
 use scopegate::base::json;
 use scopegate::http::form;
 use scopegate::jose::algorithm::{Algorithm, Algorithms};
+use scopegate::jose::backend::NoAccelerator;
 use scopegate::jose::jws::Unverified;
 use scopegate::jose::key_set::{KeySet, Origin};
-use scopegate::jose::verify::{NoAccelerator, verify};
+use scopegate::jose::verify::verify;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Value, json};
 

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use libtest_mimic::Trial;
 use scopegate::base::base64url;
+use scopegate::jose::backend::NoAccelerator;
 use scopegate::jose::key_set::{KeySet, Origin};
-use scopegate::jose::verify::{NoAccelerator, check_signature};
+use scopegate::jose::verify::check_signature;
 use serde_json::{Value, json};
 
 use crate::counts::EXPECTED;

@@ -57,7 +57,7 @@ pub(super) fn sealed(mut policy: Value) -> Value {
 /// A worker; no two have the same random source.
 pub(super) fn worker(policy: &Value, slots: &Rc<Slots>, own: u8) -> Gate {
     let policy = scopegate::config::compile(policy, &|_| None).unwrap();
-    let accelerator = Rc::new(scopegate::jose::verify::NoAccelerator);
+    let accelerator = Rc::new(scopegate::jose::backend::NoAccelerator);
     let gate = Gate::new(Rc::new(policy), [own; 16], accelerator);
     gate.sharing(Rc::clone(slots) as Rc<dyn SharedSlots>, [9; 16])
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use scopegate::gate::{Gate, Verdict};
-use scopegate::jose::verify::NoAccelerator;
+use scopegate::jose::backend::NoAccelerator;
 use scopegate::policy::Policy;
 use serde_json::{Value, json};
 

@@ -12,8 +12,8 @@ use scopegate::filter::skin::{Hold, Skin};
 use scopegate::gate::Gate;
 use scopegate::gate::shared::SharedSlots;
 use scopegate::http::message::{Callout, HeaderEdits, Response};
+use scopegate::jose::backend::Accelerator;
 use scopegate::jose::hash::HashName;
-use scopegate::jose::verify::Accelerator;
 use serde_json::{Value, json};
 
 use crate::{FIRST_CALL, ROOT, START};

@@ -8,7 +8,7 @@ use scopegate::gate::shared::SharedSlots;
 use scopegate::gate::{Ask, AskId, Event, Facts, Gate, RequestId, Step, Verdict, Woken};
 use scopegate::http::head::RequestHead;
 use scopegate::http::message::{Answer, Reply};
-use scopegate::jose::verify::NoAccelerator;
+use scopegate::jose::backend::NoAccelerator;
 use serde_json::json;
 
 use super::ledger::{Asked, Entry, KeyWord, Ledger, Moment, Stale, Word};

@@ -130,9 +130,10 @@ mod tests {
     use super::*;
     use crate::http::form::query_values;
     use crate::jose::algorithm::{Algorithm, Algorithms};
+    use crate::jose::backend::NoAccelerator;
     use crate::jose::jws::Unverified;
     use crate::jose::key_set::{KeySet, Origin};
-    use crate::jose::verify::{NoAccelerator, verify};
+    use crate::jose::verify::verify;
     use serde_json::json;
 
     fn added(client: &ClientAuthentication) -> (String, Vec<(&'static str, String)>) {

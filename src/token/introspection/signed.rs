@@ -7,10 +7,11 @@ use crate::base::base64url;
 use crate::base::json::{self, Object};
 use crate::base::time::UnixTime;
 use crate::http::message::Answer;
+use crate::jose::backend::Accelerator;
 use crate::jose::fault::JoseFault;
 use crate::jose::jws::Unverified;
 use crate::jose::key_set::KeySet;
-use crate::jose::verify::{Accelerator, verify};
+use crate::jose::verify::verify;
 use crate::token::claims;
 use crate::token::expect::is_media_type;
 
@@ -98,10 +99,10 @@ mod tests {
     use crate::base::secret::Secret;
     use crate::http::message::Reply;
     use crate::jose::algorithm::{Algorithm, Algorithms};
+    use crate::jose::backend::NoAccelerator;
     use crate::jose::backend::NoSigner;
     use crate::jose::key_set::Origin;
     use crate::jose::sign::SigningKey;
-    use crate::jose::verify::NoAccelerator;
     use crate::token::expect::Expect;
     use serde_json::json;
 

@@ -3,9 +3,9 @@
 use super::text::Text;
 use crate::base::base64url;
 use crate::jose::algorithm::Algorithms;
+use crate::jose::backend::NoAccelerator;
 use crate::jose::jws::Unverified;
 use crate::jose::possession;
-use crate::jose::verify::NoAccelerator;
 use crate::policy::Policy;
 use crate::token::dpop;
 use crate::tool::request::Request;

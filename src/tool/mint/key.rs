@@ -189,9 +189,10 @@ pub(in crate::tool) fn names() -> String {
 mod tests {
     use super::*;
     use crate::jose::algorithm::Algorithms;
+    use crate::jose::backend::NoAccelerator;
     use crate::jose::jws::Unverified;
     use crate::jose::key_set::{KeySet, Origin};
-    use crate::jose::verify::{NoAccelerator, verify};
+    use crate::jose::verify::verify;
 
     fn is_good(token: &str, key: &PrivateKey) -> bool {
         let set = json!({ "keys": [key.public_jwk()] });

@@ -24,7 +24,7 @@ mod filter {
     mod protobuf;
 
     /// The proxy.
-    pub(crate) fn proxy() -> impl crate::jose::verify::Accelerator {
+    pub(crate) fn proxy() -> impl crate::jose::backend::Accelerator {
         accelerator::HostSignatures::default()
     }
 }
@@ -39,7 +39,8 @@ use crate::base::base64url;
 use crate::jose::algorithm::Algorithm;
 use crate::jose::hash::HashName;
 use crate::jose::key_set::{KeySet, Origin};
-use crate::jose::verify::{Accelerator, NoAccelerator, check_signature};
+use crate::jose::backend::{Accelerator, NoAccelerator};
+use crate::jose::verify::check_signature;
 
 proxy_wasm::main! {{
     proxy_wasm::set_root_context(|_| Box::new(Root));
