@@ -4,7 +4,7 @@ use scopegate::jose::algorithm::Algorithm;
 use scopegate::tool::mint::{MintError, PrivateKey};
 use serde_json::{Map, Value, json};
 
-use crate::support::deadline::unix_now;
+use kit::deadline::unix_now;
 
 const HOUR: i64 = 3600;
 

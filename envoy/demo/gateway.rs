@@ -4,9 +4,9 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::{fs, io};
 
-use crate::support::client::{Request, Response, exchange};
-use crate::support::envoy::{Envoy, Launch, Logged, OUTPUT};
-use crate::support::places;
+use kit::client::{Request, Response, exchange};
+use kit::envoy::{Envoy, Launch, Logged, OUTPUT};
+use kit::places;
 
 /// The ports of both configurations, used where they are free.
 const GATEWAY: u16 = 10000;

@@ -6,11 +6,11 @@ use crate::gateway::{Gateway, or_anywhere};
 use crate::page::Page;
 use crate::stage::APPLICATION;
 use crate::story::{outcome, seen, title};
-use crate::support::client::Request;
-use crate::support::deadline::{Stopwatch, last, poll};
-use crate::support::oidc_provider::{APP, OidcProvider, Wanted};
-use crate::support::server::Server;
-use crate::support::upstream;
+use kit::client::Request;
+use kit::deadline::{Stopwatch, last, poll};
+use kit::oidc_provider::{APP, OidcProvider, Wanted};
+use kit::server::Server;
+use kit::upstream;
 
 /// The port of the authorization server in `oidc-provider.yaml`.
 const ISSUER: u16 = 10002;

@@ -9,9 +9,6 @@
 use std::process::ExitCode;
 use std::{env, io, thread};
 
-#[path = "../../tests/support/mod.rs"]
-mod support;
-
 mod cast;
 mod gateway;
 mod issued;

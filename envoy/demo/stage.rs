@@ -4,9 +4,9 @@ use serde_json::json;
 
 use crate::cast::Cast;
 use crate::gateway::{Gateway, or_anywhere};
-use crate::support::issuer::{Answer, Issuer};
-use crate::support::server::Server;
-use crate::support::upstream;
+use kit::issuer::{Answer, Issuer};
+use kit::server::Server;
+use kit::upstream;
 
 /// The ports of `envoy.yaml`, used where they are free.
 pub(crate) const APPLICATION: u16 = 10001;

@@ -7,9 +7,9 @@ use serde_json::json;
 use crate::cast::Cast;
 use crate::page::Page;
 use crate::stage::{INTROSPECT, Stage};
-use crate::support::client::{Request, Response};
-use crate::support::envoy::Logged;
-use crate::support::issuer::Answer;
+use kit::client::{Request, Response};
+use kit::envoy::Logged;
+use kit::issuer::Answer;
 
 /// A request of the story.
 struct Scene {
@@ -194,9 +194,6 @@ pub(crate) fn invite(stage: &Stage, cast: &Cast, page: Page, keep: bool) -> Resu
     println!("    curl -i {orders}/7 -H \"authorization: Bearer $ALICE\"");
     println!("    curl -i {orders} -d '{{}}' -H \"authorization: Bearer $ALICE\"");
     println!("    curl -i {orders} -d '{{}}' -H \"authorization: Bearer $BOB\"\n");
-    println!(
-        "  Envoy's access log: {}\n",
-        stage.gateway.folder.join(crate::support::envoy::OUTPUT).display()
-    );
+    println!("  Envoy's access log: {}\n", stage.gateway.folder.join(kit::envoy::OUTPUT).display());
     Ok(())
 }

@@ -11,7 +11,7 @@ use scopegate::base::base64url;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::support::tls::{Client, SERVER};
+use kit::tls::{Client, SERVER};
 
 /// Somebody who vouches for others.
 pub(crate) struct Authority {

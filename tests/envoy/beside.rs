@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 
 use crate::policies::{introspected, verifying};
 use crate::ring::{Plan, Ring, Site, prepare, start_in, trial};
-use crate::support::bootstrap::{Lead, extension};
-use crate::support::client::{Request, Response};
-use crate::support::deadline::{PATIENCE, last, poll, timed};
-use crate::support::envoy::Launch;
-use crate::support::server::{After, Received, Server};
-use crate::support::wire::text;
 use crate::tokens::{good, jwks, key, order, signed};
+use kit::bootstrap::{Lead, extension};
+use kit::client::{Request, Response};
+use kit::deadline::{PATIENCE, last, poll, timed};
+use kit::envoy::Launch;
+use kit::server::{After, Received, Server};
+use kit::wire::text;
 
 /// `trap.wat`, as `wasm-as` makes it.
 const TRAP: &str = "AGFzbQEAAAABHwZgAX8Bf2AAAGACf38Bf2ACf38AYAN/f38Bf2ABfwACKgEDZW52InByb3h5X3NldF90aWNrX3BlcmlvZF9taWxsaXNlY29uZHMAAAMJCAEBAAMCAgQFBQMBAAIGDAJ/AUGACAt/AUEACwe7AQkGbWVtb3J5AgAXcHJveHlfYWJpX3ZlcnNpb25fMF8yXzEAAQtfaW5pdGlhbGl6ZQACGHByb3h5X29uX21lbW9yeV9hbGxvY2F0ZQADF3Byb3h5X29uX2NvbnRleHRfY3JlYXRlAAQRcHJveHlfb25fdm1fc3RhcnQABRJwcm94eV9vbl9jb25maWd1cmUABhhwcm94eV9vbl9yZXF1ZXN0X2hlYWRlcnMABw1wcm94eV9vbl90aWNrAAgKPggCAAsCAAsRAQF/IwAhASMAIABqJAAgAQsCAAsEAEEBCwoAQawCEAAaQQELCABBASQBQQELCAAjAQRAAAsL";

@@ -4,9 +4,9 @@ use std::thread;
 
 use crate::policies::{ASKED, held, introspected, opaque};
 use crate::ring::{Ring, Site, WATCH};
-use crate::support::client::{Request, exchange};
-use crate::support::deadline::{PATIENCE, poll, stays};
-use crate::support::issuer::Answer;
+use kit::client::{Request, exchange};
+use kit::deadline::{PATIENCE, poll, stays};
+use kit::issuer::Answer;
 
 pub(crate) fn add(ring: &mut Ring) {
     for (mode, plan) in [

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use crate::authority::{Authority, Identity};
 use crate::policies::{ASKED, introspected, introspected_with, verifying};
 use crate::ring::{Plan, Ring, Site, prepare, trial};
-use crate::support::bootstrap::{Lead, Listener, bootstrap};
-use crate::support::client::{Request, exchange};
-use crate::support::envoy::{Envoy, Launch};
-use crate::support::issuer::Answer;
-use crate::support::places;
-use crate::support::tls::Client;
 use crate::tokens::{jwks, key, order, signed};
+use kit::bootstrap::{Lead, Listener, bootstrap};
+use kit::client::{Request, exchange};
+use kit::envoy::{Envoy, Launch};
+use kit::issuer::Answer;
+use kit::places;
+use kit::tls::Client;
 
 pub(crate) fn add(ring: &mut Ring) {
     let mut test = |name: &str, build: fn() -> (Plan, Run)| {

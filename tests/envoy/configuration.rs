@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 
 use crate::policies::{ASKED, introspected, introspected_with, opaque, verifying};
 use crate::ring::{Plan, Ring, Site, prepare, trial};
-use crate::support::bootstrap::{Listener, bootstrap, discovery_response, dynamic_bootstrap};
-use crate::support::client::{Request, exchange};
-use crate::support::deadline::{PATIENCE, poll};
-use crate::support::envoy::{Envoy, Launch, validate, validate_file};
-use crate::support::issuer::Answer;
-use crate::support::places;
 use crate::tokens::{good, key, order, published};
+use kit::bootstrap::{Listener, bootstrap, discovery_response, dynamic_bootstrap};
+use kit::client::{Request, exchange};
+use kit::deadline::{PATIENCE, poll};
+use kit::envoy::{Envoy, Launch, validate, validate_file};
+use kit::issuer::Answer;
+use kit::places;
 
 pub(crate) fn add(ring: &mut Ring) {
     ring.test("configuration::a_policy_may_be_a_struct", everything().in_a_struct(), takes_effect);
@@ -59,7 +59,7 @@ fn takes_effect(site: &Site) {
     site.refuses(&Request::get("/orders/1").bearer("x".repeat(2049)), 401, "token_too_long");
     site.refuses(&Request::get("/claims").bearer("opaque"), 403, "claim_mismatch");
     let claims = json!({"active": true, "level": 3, "ratio": 0.5, "admin": true, "name": "alice"});
-    site.issuer.answers(ASKED, crate::support::issuer::Answer::json(&claims));
+    site.issuer.answers(ASKED, kit::issuer::Answer::json(&claims));
     site.admits(&Request::get("/claims").bearer("opaque-of-alice"));
 }
 

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::policies::introspected;
 use crate::ring::{Plan, Ring, Site};
-use crate::support::bootstrap::extension;
-use crate::support::client::{Request, Response};
+use kit::bootstrap::extension;
+use kit::client::{Request, Response};
 
 const APP: &str = "https://app.example.com";
 

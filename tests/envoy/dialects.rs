@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use crate::issuers::is_outage;
 use crate::ring::{Plan, Ring, Site};
-use crate::support::client::Request;
-use crate::support::issuer::Answer;
-use crate::support::server::Received;
+use kit::client::Request;
+use kit::issuer::Answer;
+use kit::server::Received;
 
 /// A product: its policy, the endpoint that the policy names, what stands there, and what a good request becomes.
 #[derive(Clone, Copy)]

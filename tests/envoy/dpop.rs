@@ -15,12 +15,12 @@ use serde_json::{Map, Value, json};
 use crate::authority::Authority;
 use crate::policies::{ASKED, introspected, opaque, verifying};
 use crate::ring::{Plan, Ring, Site, alone};
-use crate::support::client::{Connection, Request};
-use crate::support::deadline::{PATIENCE, poll, unix_now};
-use crate::support::envoy::Launch;
-use crate::support::issuer::Answer;
-use crate::support::tls::Client;
 use crate::tokens::{jwks, key, signed};
+use kit::client::{Connection, Request};
+use kit::deadline::{PATIENCE, poll, unix_now};
+use kit::envoy::Launch;
+use kit::issuer::Answer;
+use kit::tls::Client;
 
 const URI: &str = "http://api.example.com/orders/1";
 

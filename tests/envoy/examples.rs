@@ -14,13 +14,13 @@ use serde_json::{Map, Value, json};
 
 use crate::authority::{Authority, Identity};
 use crate::ring::{ignored, trial};
-use crate::support::client::{Request, exchange};
-use crate::support::deadline::{PATIENCE, poll, unix_now};
-use crate::support::envoy::{Envoy, Launch};
-use crate::support::places;
-use crate::support::tls::Client;
-use crate::support::wire::text;
 use crate::tokens::{jwks, key, signed};
+use kit::client::{Request, exchange};
+use kit::deadline::{PATIENCE, poll, unix_now};
+use kit::envoy::{Envoy, Launch};
+use kit::places;
+use kit::tls::Client;
+use kit::wire::text;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use crate::policies::{ASKED, introspected, opaque};
 use crate::ring::{Ring, Site, ignored};
-use crate::support::client::{Request, Response};
-use crate::support::issuer::Answer;
-use crate::support::wire::text;
+use kit::client::{Request, Response};
+use kit::issuer::Answer;
+use kit::wire::text;
 
 pub(crate) fn add(ring: &mut Ring) {
     let mut test = |name: &str, run: fn(&Site)| ring.test(&format!("grpc::{name}"), introspected(), run);

@@ -6,12 +6,12 @@ use libtest_mimic::Trial;
 use serde_json::json;
 
 use crate::ring::trial;
-use crate::support::bootstrap::{Listener, bootstrap};
-use crate::support::client::{Connection, Request, exchange};
-use crate::support::deadline::stays;
-use crate::support::envoy::{Envoy, Launch, validate};
-use crate::support::issuer::{Answer, Issuer};
-use crate::support::{places, upstream};
+use kit::bootstrap::{Listener, bootstrap};
+use kit::client::{Connection, Request, exchange};
+use kit::deadline::stays;
+use kit::envoy::{Envoy, Launch, validate};
+use kit::issuer::{Answer, Issuer};
+use kit::{places, upstream};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![

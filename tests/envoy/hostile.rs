@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::policies::{ASKED, introspected, opaque};
 use crate::ring::{Plan, Ring, Site};
-use crate::support::client::Request;
-use crate::support::issuer::Answer;
+use kit::client::Request;
+use kit::issuer::Answer;
 
 const MEBIBYTE: usize = 1 << 20;
 

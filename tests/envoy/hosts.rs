@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::ring::{Plan, Ring, Site};
-use crate::support::client::{Request, exchange};
+use kit::client::{Request, exchange};
 
 /// How many authorities are made up on each site.
 const TRIED: usize = 600;

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use crate::policies::{ASKED, held, introspected, merge, opaque};
 use crate::ring::{Plan, Ring, Site};
-use crate::support::client::{Connection, Request};
-use crate::support::deadline::PATIENCE;
-use crate::support::http2::Session;
-use crate::support::issuer::Answer;
-use crate::support::server::Received;
+use kit::client::{Connection, Request};
+use kit::deadline::PATIENCE;
+use kit::http2::Session;
+use kit::issuer::Answer;
+use kit::server::Received;
 
 /// The header that the policies here set from `sub`.
 const OURS: &str = "x-auth-subject";

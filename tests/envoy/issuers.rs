@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::policies::{ASKED, introspected, introspected_with, opaque};
 use crate::ring::{Ring, Site};
-use crate::support::bootstrap::Lead;
-use crate::support::client::{Request, Response};
-use crate::support::deadline::timed;
-use crate::support::issuer::Answer;
+use kit::bootstrap::Lead;
+use kit::client::{Request, Response};
+use kit::deadline::timed;
+use kit::issuer::Answer;
 
 /// What the policies here allow an issuer.
 const TIMEOUT: Duration = Duration::from_millis(400);

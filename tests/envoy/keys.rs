@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use crate::issuers::is_outage;
 use crate::policies::{opaque, verifying};
 use crate::ring::{Plan, Ring, Site, alone};
-use crate::support::client::Connection;
-use crate::support::deadline::{Gate, PATIENCE, last, poll, stays, timed};
-use crate::support::envoy::Launch;
-use crate::support::issuer::Answer;
 use crate::tokens::{ISSUER, good, jwks, key, order, published, signed, with_one_bit_changed};
+use kit::client::Connection;
+use kit::deadline::{Gate, PATIENCE, last, poll, stays, timed};
+use kit::envoy::Launch;
+use kit::issuer::Answer;
 
 /// Where the key set is.
 const JWKS: &str = "/jwks";

@@ -5,15 +5,6 @@ use std::process::ExitCode;
 
 use libtest_mimic::Arguments;
 
-#[path = "../vectors/counts.rs"]
-mod counts;
-#[path = "../vectors/sets.rs"]
-mod sets;
-#[path = "../support/suites.rs"]
-mod suites;
-#[path = "../support/mod.rs"]
-mod support;
-
 mod algorithms;
 mod authority;
 mod beside;
@@ -21,6 +12,8 @@ mod bodies;
 mod certificates;
 mod configuration;
 mod cors;
+#[path = "../vectors/counts.rs"]
+mod counts;
 mod dialects;
 mod dpop;
 mod examples;
@@ -39,6 +32,8 @@ mod reloads;
 mod ring;
 mod routes;
 mod scenarios;
+#[path = "../vectors/sets.rs"]
+mod sets;
 mod signing;
 mod state;
 mod tokens;

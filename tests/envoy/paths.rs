@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::ring::{Plan, Ring, Site};
-use crate::support::client::Request;
+use kit::client::Request;
 
 pub(crate) fn add(ring: &mut Ring) {
     let open = json!({"rules": [

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::ring::{Plan, Site};
-use crate::support::deadline::Gate;
-use crate::support::issuer::Answer;
 use crate::tokens::ISSUER;
+use kit::deadline::Gate;
+use kit::issuer::Answer;
 
 /// Where the introspecting issuer is asked.
 pub(crate) const ASKED: &str = "/introspect";

@@ -8,10 +8,10 @@ use serde_json::json;
 
 use crate::policies::{ASKED, held, introspected_with, opaque};
 use crate::ring::{Plan, Ring, Site, alone};
-use crate::support::client::{Connection, Request};
-use crate::support::envoy::Launch;
-use crate::support::issuer::Answer;
-use crate::support::server::Received;
+use kit::client::{Connection, Request};
+use kit::envoy::Launch;
+use kit::issuer::Answer;
+use kit::server::Received;
 
 /// More requests than any pool or queue on the way has room for by chance.
 const CROWD: usize = 240;

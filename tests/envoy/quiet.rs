@@ -16,13 +16,13 @@ use scopegate::tool::mint::{PrivateKey, Subject};
 use serde_json::{Map, Value, json};
 
 use crate::ring::{Plan, Site, alone, trial};
-use crate::support::canary::{self, Canary, tells_nothing};
-use crate::support::client::{Request, Response};
-use crate::support::deadline::{PATIENCE, poll, unix_now};
-use crate::support::envoy::Launch;
-use crate::support::issuer::Answer;
-use crate::support::server::Received;
 use crate::tokens::{ISSUER, jwks, key, order, signed, with_one_bit_changed};
+use kit::canary::{self, Canary, tells_nothing};
+use kit::client::{Request, Response};
+use kit::deadline::{PATIENCE, poll, unix_now};
+use kit::envoy::Launch;
+use kit::issuer::Answer;
+use kit::server::Received;
 
 const ENVIRONMENT: &str = "canary-environment-4711";
 const INLINE: &str = "canary-inline-4711";

@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 use crate::configuration::{Updated, is_in_force};
 use crate::policies::{ASKED, introspected_with};
 use crate::ring::{Plan, Site, prepare, trial};
-use crate::support::bootstrap::{Listener, bootstrap};
-use crate::support::client::Request;
-use crate::support::deadline::{PATIENCE, poll};
-use crate::support::envoy::{Envoy, Launch};
-use crate::support::issuer::Answer;
-use crate::support::places;
+use kit::bootstrap::{Listener, bootstrap};
+use kit::client::Request;
+use kit::deadline::{PATIENCE, poll};
+use kit::envoy::{Envoy, Launch};
+use kit::issuer::Answer;
+use kit::places;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();

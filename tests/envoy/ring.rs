@@ -9,15 +9,15 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::{Map, Value, json};
 
-use crate::support::bootstrap::{Filter, Form, Lead, Listener, bootstrap};
-use crate::support::client::{Connection, Request, Response, exchange};
-use crate::support::deadline::{PATIENCE, lock, poll};
-use crate::support::envoy::{Envoy, Launch, Logged};
-use crate::support::issuer::{Answer, Issuer};
-use crate::support::server::{Received, Server};
-use crate::support::tls::Client;
-use crate::support::wire::text;
-use crate::support::{places, upstream};
+use kit::bootstrap::{Filter, Form, Lead, Listener, bootstrap};
+use kit::client::{Connection, Request, Response, exchange};
+use kit::deadline::{PATIENCE, lock, poll};
+use kit::envoy::{Envoy, Launch, Logged};
+use kit::issuer::{Answer, Issuer};
+use kit::server::{Received, Server};
+use kit::tls::Client;
+use kit::wire::text;
+use kit::{places, upstream};
 
 /// How long the upstream is watched when nothing may arrive there: a leak arrives within 2 ms.
 pub(crate) const WATCH: Duration = Duration::from_millis(100);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::policies::introspected;
 use crate::ring::{Plan, Ring, Site};
-use crate::support::client::Request;
+use kit::client::Request;
 
 pub(crate) fn add(ring: &mut Ring) {
     ring.test("routes::a_rule_matches_the_name_of_a_route", by_name(), names);

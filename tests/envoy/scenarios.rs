@@ -11,13 +11,13 @@ use scopegate::tool::scenario::{self, Case, Expectation, Observed, Outcome, Suit
 use serde_json::{Value, json};
 
 use crate::ring::{Plan, Site, ignored, start_in, trial};
-use crate::suites;
-use crate::support::client::Request;
-use crate::support::clock::Clock;
-use crate::support::deadline::unix_now;
-use crate::support::envoy::Launch;
-use crate::support::issuer::Answer;
-use crate::support::places;
+use kit::client::Request;
+use kit::clock::Clock;
+use kit::deadline::unix_now;
+use kit::envoy::Launch;
+use kit::issuer::Answer;
+use kit::places;
+use kit::suites;
 
 /// Those that move no clock share an Envoy; each of the others has one of its own, with a clock that goes along. A test
 /// that does not run is named, with the reason.
@@ -215,7 +215,7 @@ fn observe(site: &Site, request: &request::Request, expect: &Expectation) -> Res
 }
 
 fn text(value: &[u8]) -> String {
-    crate::support::wire::text(value)
+    kit::wire::text(value)
 }
 
 fn as_bytes(request: &request::Request) -> Request {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::policies::{ASKED, introspected_with};
 use crate::ring::{Ring, Site};
-use crate::support::client::Request;
+use kit::client::Request;
 
 pub(crate) fn add(ring: &mut Ring) {
     for algorithm in [Algorithm::Rs256, Algorithm::Rs512, Algorithm::Es256, Algorithm::EdDsa] {

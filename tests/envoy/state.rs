@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 
 use crate::policies::{ASKED, introspected, opaque};
 use crate::ring::{Plan, Ring, Site, alone};
-use crate::support::bootstrap::extension;
-use crate::support::client::Request;
-use crate::support::deadline::{PATIENCE, poll};
-use crate::support::envoy::Launch;
-use crate::support::issuer::Answer;
+use kit::bootstrap::extension;
+use kit::client::Request;
+use kit::deadline::{PATIENCE, poll};
+use kit::envoy::Launch;
+use kit::issuer::Answer;
 
 pub(crate) fn add(ring: &mut Ring) {
     ring.test("state::the_access_log_names_who_and_why", introspected(), access_log);

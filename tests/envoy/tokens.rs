@@ -6,9 +6,9 @@ use scopegate::tool::mint::PrivateKey;
 use serde_json::{Map, Value, json};
 
 use crate::policies::merge;
-use crate::support::client::Request;
-use crate::support::deadline::unix_now;
-use crate::support::issuer::Answer;
+use kit::client::Request;
+use kit::deadline::unix_now;
+use kit::issuer::Answer;
 
 /// What the tokens here have for `iss`.
 pub(crate) const ISSUER: &str = "https://idp.example.com";

@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 use crate::counts::EXPECTED;
 use crate::ring::trial;
 use crate::sets::{Group, Set, Vector, all};
-use crate::support::bootstrap::{Listener, bootstrap, extension};
-use crate::support::client::{Request, exchange};
-use crate::support::envoy::{Envoy, Launch};
-use crate::support::{places, upstream};
+use kit::bootstrap::{Listener, bootstrap, extension};
+use kit::client::{Request, exchange};
+use kit::envoy::{Envoy, Launch};
+use kit::{places, upstream};
 
 /// So many vectors fit into one request, and are worked through long before anybody loses patience.
 const AT_ONCE: usize = 16;

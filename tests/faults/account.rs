@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::load::Sample;
 use crate::place::{COOLDOWN, Place, TIMEOUT, WORKERS};
-use crate::support::deadline::lock;
 use crate::tokens::{Class, KEYS, QUESTIONS, asked_about};
+use kit::deadline::lock;
 
 /// How often an issuer is asked about one token while an answer lives, however many workers there are …
 const QUESTIONS_PER_TOKEN: usize = 1;

@@ -6,13 +6,13 @@ use libtest_mimic::{Failed, Trial};
 use serde_json::json;
 
 use crate::place::policy;
-use crate::support::bootstrap::{Listener, bootstrap};
-use crate::support::deadline::{Gate, PATIENCE, poll, timed};
-use crate::support::envoy::{Envoy, Launch};
-use crate::support::http2::Session;
-use crate::support::issuer::{Answer, Issuer};
-use crate::support::{places, upstream};
 use crate::tokens::{ISSUER, QUESTIONS};
+use kit::bootstrap::{Listener, bootstrap};
+use kit::deadline::{Gate, PATIENCE, poll, timed};
+use kit::envoy::{Envoy, Launch};
+use kit::http2::Session;
+use kit::issuer::{Answer, Issuer};
+use kit::{places, upstream};
 
 const REQUESTS: usize = 10_000;
 

@@ -10,11 +10,11 @@ use serde_json::json;
 use crate::account::{Account, Span};
 use crate::load::{CLIENTS, FLOOD, Load, MIXED, Mix, QUIET};
 use crate::place::{COOLDOWN, Place, REFRESH, TIMEOUT, Way, open};
-use crate::support::client::{Request, exchange};
-use crate::support::deadline::{PATIENCE, Stopwatch, last, lock, poll};
-use crate::support::issuer::Answer;
 use crate::tls::Authority;
 use crate::tokens::{Class, KEYS, REGULARS, Token, key};
+use kit::client::{Request, exchange};
+use kit::deadline::{PATIENCE, Stopwatch, last, lock, poll};
+use kit::issuer::Answer;
 
 /// How long a fault lasts, unless `SCOPEGATE_SOAK` says otherwise.
 const LASTS: Duration = Duration::from_millis(2500);

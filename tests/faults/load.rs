@@ -6,9 +6,9 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::place::Place;
-use crate::support::client::{Connection, Request};
-use crate::support::deadline::{Stopwatch, last, lock};
 use crate::tokens::{Class, REGULARS, Token, Tokens};
+use kit::client::{Connection, Request};
+use kit::deadline::{Stopwatch, last, lock};
 
 pub(crate) const CLIENTS: usize = 24;
 

@@ -7,9 +7,6 @@ use std::process::ExitCode;
 
 use libtest_mimic::Arguments;
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod account;
 mod crowd;
 mod fault;

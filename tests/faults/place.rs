@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 
 use crate::names::Names;
 use crate::plug::{Plug, quiet_port};
-use crate::support::bootstrap::{Lead, Listener, bootstrap};
-use crate::support::envoy::{Envoy, Launch};
-use crate::support::issuer::{Answer, Issuer};
-use crate::support::server::Server;
-use crate::support::{places, upstream};
 use crate::tls::{self, Trust};
 use crate::tokens::{ISSUER, KEYS, QUESTIONS, Tokens};
+use kit::bootstrap::{Lead, Listener, bootstrap};
+use kit::envoy::{Envoy, Launch};
+use kit::issuer::{Answer, Issuer};
+use kit::server::Server;
+use kit::{places, upstream};
 
 pub(crate) const WORKERS: usize = 2;
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crate::support::deadline::{PATIENCE, lock, poll};
+use kit::deadline::{PATIENCE, lock, poll};
 
 /// The plug; in when it is made.
 pub(crate) struct Plug {

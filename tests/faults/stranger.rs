@@ -12,14 +12,14 @@ use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
 
 use crate::place::policy;
-use crate::support::bootstrap::{Listener, bootstrap};
-use crate::support::client::{Connection, Request};
-use crate::support::deadline::{Stopwatch, last, lock, poll};
-use crate::support::envoy::{Envoy, Launch};
-use crate::support::issuer::{Answer, Issuer};
-use crate::support::server::Server;
-use crate::support::{places, upstream};
 use crate::tokens::{QUESTIONS, asked_about};
+use kit::bootstrap::{Listener, bootstrap};
+use kit::client::{Connection, Request};
+use kit::deadline::{Stopwatch, last, lock, poll};
+use kit::envoy::{Envoy, Launch};
+use kit::issuer::{Answer, Issuer};
+use kit::server::Server;
+use kit::{places, upstream};
 
 /// Users who send one token again and again, and as many who send another one each time; each a request a second.
 const USERS: usize = 25;

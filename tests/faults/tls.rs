@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::support::bootstrap::extension;
+use kit::bootstrap::extension;
 
 /// Whom the gateway trusts.
 #[derive(Clone, Copy)]

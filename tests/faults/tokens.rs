@@ -9,9 +9,9 @@ use scopegate::jose::algorithm::Algorithm;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Map, Value, json};
 
-use crate::support::deadline::{lock, unix_now};
-use crate::support::issuer::Answer;
-use crate::support::server::Received;
+use kit::deadline::{lock, unix_now};
+use kit::issuer::Answer;
+use kit::server::Received;
 
 pub(crate) const ISSUER: &str = "https://idp.example.com";
 pub(crate) const KEYS: &str = "/jwks";

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::authority::Authority;
 use crate::policies::{both_ways, guarded_by, order};
 use crate::ring::Ring;
-use crate::support::oidc_provider::{GATEWAY, OidcProvider, Wanted};
+use kit::oidc_provider::{GATEWAY, OidcProvider, Wanted};
 
 pub(crate) fn add(ring: &mut Ring, provider: &Arc<OidcProvider>) {
     for (name, issuer, wanted) in both_ways(provider) {

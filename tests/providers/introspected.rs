@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::policies::{guarded_by, order, refused_in};
 use crate::ring::{Plan, Ring, Site};
-use crate::support::deadline::{PATIENCE, poll};
-use crate::support::oidc_provider::{GATEWAY, OidcProvider, SIGNING_GATEWAY, Wanted};
+use kit::deadline::{PATIENCE, poll};
+use kit::oidc_provider::{GATEWAY, OidcProvider, SIGNING_GATEWAY, Wanted};
 
 /// How long an answer is remembered.
 const REMEMBERED: Duration = Duration::from_secs(1);

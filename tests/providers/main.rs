@@ -8,9 +8,6 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Failed, Trial};
 use scopegate::tool::mint::PrivateKey;
 
-#[path = "../support/mod.rs"]
-mod support;
-
 #[path = "../envoy/ring.rs"]
 #[allow(dead_code, reason = "the ring's own tests use the rest of it")]
 mod ring;
@@ -27,7 +24,7 @@ mod policies;
 mod proven;
 mod signed;
 
-use support::oidc_provider::OidcProvider;
+use kit::oidc_provider::OidcProvider;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::ring::{Plan, Ring, Site};
-use crate::support::bootstrap::Lead;
-use crate::support::client::{Request, exchange};
-use crate::support::node::{NodeServer, run_client};
-use crate::support::oidc_provider::{APP, OidcProvider};
+use kit::bootstrap::Lead;
+use kit::client::{Request, exchange};
+use kit::node::{NodeServer, run_client};
+use kit::oidc_provider::{APP, OidcProvider};
 
 /// The URL that the client is given, and nothing else.
 const RESOURCE: &str = "http://mcp.example.com/mcp";

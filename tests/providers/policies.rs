@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::ring::{Plan, Site};
-use crate::support::bootstrap::Lead;
-use crate::support::client::Request;
-use crate::support::deadline::{PATIENCE, poll, timed};
-use crate::support::oidc_provider::{GATEWAY, OidcProvider, Wanted};
+use kit::bootstrap::Lead;
+use kit::client::Request;
+use kit::deadline::{PATIENCE, poll, timed};
+use kit::oidc_provider::{GATEWAY, OidcProvider, Wanted};
 
 /// `/orders/**` needs the scope `orders` from this issuer, whose clusters lead to `port`.
 pub(crate) fn guarded_by(port: u16, issuer: Value) -> Plan {

@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 
 use crate::policies::{both_ways, guarded_by, order};
 use crate::ring::{Ring, Site};
-use crate::support::client::Request;
-use crate::support::deadline::unix_now;
-use crate::support::oidc_provider::{GATEWAY, OidcProvider, Wanted};
+use kit::client::Request;
+use kit::deadline::unix_now;
+use kit::oidc_provider::{GATEWAY, OidcProvider, Wanted};
 
 pub(crate) fn add(ring: &mut Ring, provider: &Arc<OidcProvider>) {
     for (name, issuer, wanted) in both_ways(provider) {

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::policies::{guarded_by, order, refused_in};
 use crate::ring::{Plan, Ring, Site};
-use crate::support::deadline::timed;
-use crate::support::oidc_provider::{OidcProvider, WEBSITE, Wanted};
+use kit::deadline::timed;
+use kit::oidc_provider::{OidcProvider, WEBSITE, Wanted};
 
 const ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
 

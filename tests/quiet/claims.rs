@@ -13,8 +13,8 @@ use scopegate::jose::backend::NoAccelerator;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Map, Value, json};
 
-use crate::canary::{Canary, tells_nothing};
 use crate::{DUMP, Heard, NOW, compile};
+use kit::canary::{Canary, tells_nothing};
 
 const WORD: &str = "canary-word-4711";
 const NAME: &str = "canary-name-4711";

@@ -6,6 +6,7 @@ mod tool;
 
 use std::rc::Rc;
 
+use kit::canary::{self, Canary, tells_nothing};
 use scopegate::base::time::UnixTime;
 use scopegate::config;
 use scopegate::gate::{Ask, Event, Facts, Gate, RequestId, Step, Verdict, Woken};
@@ -20,12 +21,6 @@ use scopegate::jose::verify::verify;
 use scopegate::policy::Policy;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Map, Value, json};
-
-#[path = "../support/canary.rs"]
-#[allow(dead_code, reason = "the kit has more")]
-mod canary;
-
-use canary::{Canary, tells_nothing};
 
 const ENVIRONMENT: &str = "canary-environment-4711";
 const INLINE: &str = "canary-inline-4711";

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
-use crate::canary::tells_nothing;
 use crate::{BEARER, ENVIRONMENT, INLINE, NOW, Planted, REPLY, TOKEN, planted};
+use kit::canary::tells_nothing;
 
 fn tool(arguments: &[&str], stdin: &str) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scopegate"));

@@ -10,11 +10,11 @@ use std::time::Duration;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::support::bootstrap::{Lead, Listener, bootstrap};
-use crate::support::deadline::PATIENCE;
-use crate::support::envoy::{Envoy, Launch};
-use crate::support::places;
-use crate::support::server::{After, Received, Server};
+use kit::bootstrap::{Lead, Listener, bootstrap};
+use kit::deadline::PATIENCE;
+use kit::envoy::{Envoy, Launch};
+use kit::places;
+use kit::server::{After, Received, Server};
 
 /// Chromium takes its time for a first start on a busy machine.
 const LOADING: Duration = Duration::from_secs(60);

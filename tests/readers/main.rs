@@ -8,9 +8,6 @@ use std::process::ExitCode;
 
 use libtest_mimic::Arguments;
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod browser;
 mod upstreams;
 mod yaml;

@@ -9,8 +9,8 @@ use libtest_mimic::Trial;
 use scopegate::tool::document;
 use serde_json::{Value, json};
 
-use crate::support::envoy::{Envoy, Launch};
-use crate::support::places;
+use kit::envoy::{Envoy, Launch};
+use kit::places;
 
 const SCALARS: &str = include_str!("../data/yaml_scalars.txt");
 

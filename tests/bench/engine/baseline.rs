@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::{Map, Value};
 
-use crate::support::places;
+use kit::places;
 
 /// How many percent a count may grow.
 pub(crate) const TOLERANCE: f64 = 5.0;

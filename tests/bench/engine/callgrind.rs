@@ -4,7 +4,7 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::wire::text;
+use kit::wire::text;
 
 /// How many instructions the measured part of `case` takes.
 pub(crate) fn count(case: &str, material: &Path) -> Result<u64, String> {

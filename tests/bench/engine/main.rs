@@ -9,9 +9,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-#[path = "../../support/mod.rs"]
-mod support;
-
 #[path = "../cast.rs"]
 mod cast;
 #[path = "../policy.rs"]

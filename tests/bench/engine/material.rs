@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cases::TIMES;
 use crate::cast::{ALGORITHMS, Cast};
-use crate::support::places;
+use kit::places;
 
 /// The time at which everything happens.
 pub(crate) const NOW: i64 = 1_760_000_000;

@@ -6,7 +6,7 @@ use std::thread;
 
 use crate::cast::SUBJECT;
 use crate::policy::IDENTITY;
-use crate::support::wire::read_head;
+use kit::wire::read_head;
 
 /// Starts the service; the port.
 pub(crate) fn start() -> io::Result<u16> {

@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use crate::support::deadline::{Deadline, PATIENCE};
+use kit::deadline::{Deadline, PATIENCE};
 
 /// How many connections are kept busy at each worker of the proxy.
 pub(crate) const CONNECTIONS: usize = 16;

@@ -10,8 +10,8 @@ use crate::machine::CpuTime;
 use crate::paths::{Prepared, Proxy};
 use crate::progress;
 use crate::sides::SEEN;
-use crate::support::client::exchange;
-use crate::support::envoy::Envoy;
+use kit::client::exchange;
+use kit::envoy::Envoy;
 
 /// How much is measured, of each worker.
 #[derive(Clone, Copy)]

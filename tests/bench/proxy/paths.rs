@@ -7,7 +7,7 @@ use crate::goals::{KNOWN, REMEMBERED};
 use crate::guard::Guard;
 use crate::policy::{IDENTITY, RULES, ruled_path};
 use crate::sides::PROBE;
-use crate::support::client::Request;
+use kit::client::Request;
 
 /// The proxy that a path is measured on.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -14,11 +14,11 @@ use crate::measure::{self, Effort};
 use crate::paths::{self, Path, Prepared, Proxy};
 use crate::sides::{Surroundings, bootstrap};
 use crate::sizes::{self, SIZES};
-use crate::support::deadline::unix_now;
-use crate::support::envoy::{Envoy, Launch};
-use crate::support::issuer::{Answer, Issuer};
-use crate::support::places;
 use crate::{Arguments, authorizer, chart, goals, machine, progress, record, table};
+use kit::deadline::unix_now;
+use kit::envoy::{Envoy, Launch};
+use kit::issuer::{Answer, Issuer};
+use kit::places;
 
 /// Measures; whether every goal that this run has figures for was reached.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {

@@ -15,9 +15,9 @@ use crate::paths::request;
 use crate::progress;
 use crate::run::is_wanted;
 use crate::sides::{CACHED_TOKENS, Surroundings, bootstrap};
-use crate::support::deadline::timed;
-use crate::support::envoy::{Envoy, Launch, validate};
-use crate::support::places;
+use kit::deadline::timed;
+use kit::envoy::{Envoy, Launch, validate};
+use kit::places;
 
 /// A size.
 pub(crate) struct Size {

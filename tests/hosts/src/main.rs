@@ -15,7 +15,7 @@ mod odd;
 mod scenarios;
 mod services;
 mod streams;
-#[path = "../../support/suites.rs"]
+#[path = "../../kit/src/suites.rs"]
 mod suites;
 mod worker;
 

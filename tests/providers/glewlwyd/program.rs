@@ -11,9 +11,9 @@ use scopegate::jose::algorithm::Algorithm;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Value, json};
 
-use crate::support::client::{Request, Response, exchange};
-use crate::support::deadline::{PATIENCE, poll};
-use crate::support::places;
+use kit::client::{Request, Response, exchange};
+use kit::deadline::{PATIENCE, poll};
+use kit::places;
 
 /// Where Debian's package leaves the tables.
 const TABLES: &str = "/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3";

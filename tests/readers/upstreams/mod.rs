@@ -4,12 +4,12 @@
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
 
-use crate::support::bootstrap::{Listener, bootstrap};
-use crate::support::client::{Connection, Request, Response, exchange};
-use crate::support::envoy::{Envoy, Launch};
-use crate::support::issuer::{Answer, Issuer};
-use crate::support::places;
-use crate::support::wire::text;
+use kit::bootstrap::{Listener, bootstrap};
+use kit::client::{Connection, Request, Response, exchange};
+use kit::envoy::{Envoy, Launch};
+use kit::issuer::{Answer, Issuer};
+use kit::places;
+use kit::wire::text;
 
 mod program;
 mod targets;

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::support::deadline::poll;
-use crate::support::places;
+use kit::deadline::poll;
+use kit::places;
 
 /// A virtual machine takes its time on a machine that does much else.
 const START: Duration = Duration::from_secs(60);
@@ -113,7 +113,7 @@ impl Running {
                     .arg(source.join("Reader.java"))
                     .output()?;
                 if !compiled.status.success() {
-                    return Err(io::Error::other(crate::support::wire::text(&compiled.stderr)));
+                    return Err(io::Error::other(kit::wire::text(&compiled.stderr)));
                 }
                 let mut java = Command::new("java");
                 java.arg("-cp").arg(&path).arg("Reader").arg(&self.folder);

@@ -9,26 +9,23 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
 
 /// The name of every server.
-pub(crate) const SERVER: &str = "api.example.com";
+pub const SERVER: &str = "api.example.com";
 
 /// A client; clones are the same client, which resumes its sessions where it can.
 #[derive(Clone)]
-pub(crate) struct Client {
+pub struct Client {
     config: Arc<ClientConfig>,
     resumed: Arc<AtomicUsize>,
 }
 
 impl Client {
     /// A client that shows and trusts whatever `config` says.
-    pub(crate) fn new(config: ClientConfig) -> Self {
+    pub fn new(config: ClientConfig) -> Self {
         Self { config: Arc::new(config), resumed: Arc::default() }
     }
 
     /// Shakes hands over `stream`.
-    pub(crate) fn shake_hands(
-        &self,
-        mut stream: TcpStream,
-    ) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
+    pub fn shake_hands(&self, mut stream: TcpStream) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
         let name = ServerName::try_from(SERVER).map_err(io::Error::other)?;
         let mut connection =
             ClientConnection::new(Arc::clone(&self.config), name).map_err(io::Error::other)?;
@@ -42,7 +39,7 @@ impl Client {
     }
 
     /// How many of its connections took up a session of an earlier one.
-    pub(crate) fn resumed(&self) -> usize {
+    pub fn resumed(&self) -> usize {
         self.resumed.load(Ordering::Relaxed)
     }
 }

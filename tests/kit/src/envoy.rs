@@ -18,27 +18,28 @@ use super::places;
 const START: Duration = Duration::from_secs(60);
 
 /// Where an access log on standard output ends.
-pub(crate) const OUTPUT: &str = "envoy.out";
+pub const OUTPUT: &str = "envoy.out";
 
 /// How Envoy is started.
 #[derive(Clone, Copy)]
-pub(crate) struct Launch {
-    pub(crate) workers: usize,
+pub struct Launch {
+    /// How many threads handle requests.
+    pub workers: usize,
     /// What of scopegate's own lines is written: `info`, `debug`, … Envoy's own stay at `info`.
-    pub(crate) filter_log: &'static str,
+    pub filter_log: &'static str,
     /// What the clock shows that the test moves, in milliseconds since the epoch; `None` for the system's.
-    pub(crate) clock: Option<i64>,
+    pub clock: Option<i64>,
 }
 
 impl Launch {
     /// With so many workers.
-    pub(crate) const fn workers(workers: usize) -> Self {
+    pub const fn workers(workers: usize) -> Self {
         Self { workers, filter_log: "info", clock: None }
     }
 }
 
 /// A running Envoy; it ends with this value.
-pub(crate) struct Envoy {
+pub struct Envoy {
     child: Child,
     folder: PathBuf,
     admin: u16,
@@ -47,29 +48,29 @@ pub(crate) struct Envoy {
 
 /// A request's line in the access log.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Logged(Value);
+pub struct Logged(Value);
 
 impl Logged {
     /// The member `name`; empty when Envoy had nothing to say.
-    pub(crate) fn get(&self, name: &str) -> &str {
+    pub fn get(&self, name: &str) -> &str {
         self.0.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// Whether Envoy chose an upstream host for the request.
-    pub(crate) fn went_upstream(&self) -> bool {
+    pub fn went_upstream(&self) -> bool {
         !self.get("upstream").is_empty()
     }
 }
 
 impl Envoy {
     /// Starts Envoy with `config` in `folder` and waits until it serves.
-    pub(crate) fn start(folder: &Path, config: &Value, launch: Launch) -> Result<Self, String> {
+    pub fn start(folder: &Path, config: &Value, launch: Launch) -> Result<Self, String> {
         Self::start_with_file(folder, &write_config(folder, config)?, launch)
     }
 
     /// Starts Envoy with the configuration in `config` and waits until it serves. Its log goes to `folder`, what it
     /// writes on standard output to [`OUTPUT`] in there.
-    pub(crate) fn start_with_file(folder: &Path, config: &Path, launch: Launch) -> Result<Self, String> {
+    pub fn start_with_file(folder: &Path, config: &Path, launch: Launch) -> Result<Self, String> {
         let program = places::envoy()?;
         let admin_file = folder.join("admin.address");
         let create = |name| File::create(folder.join(name)).map_err(|error| format!("{name}: {error}"));
@@ -110,7 +111,7 @@ impl Envoy {
     }
 
     /// The port of the listener `name`, as soon as it has one.
-    pub(crate) fn port(&self, name: &str) -> Result<u16, String> {
+    pub fn port(&self, name: &str) -> Result<u16, String> {
         let port = poll(PATIENCE, || self.ports().get(name).copied());
         port.ok_or_else(|| format!("Envoy has no listener {name}:\n{}", last_lines(&self.log(), 12)))
     }
@@ -126,7 +127,7 @@ impl Envoy {
     }
 
     /// The body of the admin page `path`.
-    pub(crate) fn admin(&self, path: &str) -> String {
+    pub fn admin(&self, path: &str) -> String {
         self.ask_admin("GET", path).map(|(_, body)| body).unwrap_or_default()
     }
 
@@ -140,18 +141,18 @@ impl Envoy {
     }
 
     /// The value of the counter or gauge `name`; 0 while Envoy does not know it.
-    pub(crate) fn stat(&self, name: &str) -> u64 {
+    pub fn stat(&self, name: &str) -> u64 {
         let text = self.admin(&format!("/stats?filter=^{}$", name.replace('.', "\\.")));
         text.trim().rsplit(' ').next().and_then(|value| value.parse().ok()).unwrap_or(0)
     }
 
     /// Everything Envoy has logged.
-    pub(crate) fn log(&self) -> String {
+    pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("envoy.log")).unwrap_or_default()
     }
 
     /// What Envoy logged on its `listener` about the request that came from `origin`.
-    pub(crate) fn logged(&self, listener: &str, origin: Origin) -> Result<Logged, String> {
+    pub fn logged(&self, listener: &str, origin: Origin) -> Result<Logged, String> {
         let port = Value::from(origin.port);
         let started =
             |line: &Value| line["started"].as_str().and_then(|started| started.parse::<u128>().ok());
@@ -166,7 +167,7 @@ impl Envoy {
     }
 
     /// The last line of the access log `file` that is the wanted one, as soon as it is there.
-    pub(crate) fn logged_in(&self, file: &Path, wanted: impl Fn(&Value) -> bool) -> Option<Logged> {
+    pub fn logged_in(&self, file: &Path, wanted: impl Fn(&Value) -> bool) -> Option<Logged> {
         poll(PATIENCE, || {
             let text = fs::read_to_string(file).ok()?;
             let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
@@ -176,29 +177,29 @@ impl Envoy {
     }
 
     /// The lines of Envoy's log that tell of a trap, or of anything else that Envoy calls critical.
-    pub(crate) fn traps(&self) -> Vec<String> {
+    pub fn traps(&self) -> Vec<String> {
         let log = self.log();
         let signs = ["[critical]", "Function: proxy_", "panicked at", "wasm VM failed", "unreachable"];
         log.lines().filter(|line| signs.iter().any(|sign| line.contains(sign))).map(str::to_owned).collect()
     }
 
     /// Whether its clock is one that the test moves.
-    pub(crate) const fn has_clock(&self) -> bool {
+    pub const fn has_clock(&self) -> bool {
         self.clock.is_some()
     }
 
     /// Its clock shows `now`, in milliseconds since the epoch, and goes on from there. For one that was started with one.
-    pub(crate) fn set_clock(&self, now: i64) -> Result<(), String> {
+    pub fn set_clock(&self, now: i64) -> Result<(), String> {
         self.clock.as_ref().ok_or("it has the system's clock")?.set(now)
     }
 
     /// The number of the process.
-    pub(crate) fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Whether the process is alive.
-    pub(crate) fn alive(&mut self) -> bool {
+    pub fn alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 }
@@ -211,13 +212,13 @@ impl Drop for Envoy {
 }
 
 /// What Envoy says of `config` without serving it: whether it is good, and its log.
-pub(crate) fn validate(folder: &Path, config: &Value) -> Result<(bool, String), String> {
+pub fn validate(folder: &Path, config: &Value) -> Result<(bool, String), String> {
     let bootstrap = write_config(folder, config)?;
     validate_file(&bootstrap)
 }
 
 /// What Envoy says of the configuration in `file`, from the file's own folder.
-pub(crate) fn validate_file(file: &Path) -> Result<(bool, String), String> {
+pub fn validate_file(file: &Path) -> Result<(bool, String), String> {
     let program = places::envoy()?;
     let output = Command::new(&program)
         .args(["--mode", "validate", "--config-path"])

@@ -7,19 +7,19 @@ use std::time::SystemTime;
 use std::{env, fs, process};
 
 /// The folder of the repository.
-pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."))
 }
 
 /// The build folder in which this program was built.
-pub(crate) fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     let program = env::current_exe().unwrap_or_default();
     let tagged = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
     tagged.map_or_else(|| root().join("target"), Path::to_path_buf)
 }
 
 /// An empty folder of this run's own, below the build folder.
-pub(crate) fn scratch(name: &str) -> Result<PathBuf, String> {
+pub fn scratch(name: &str) -> Result<PathBuf, String> {
     let folder = target().join("tmp").join(format!("{name}-{}", process::id()));
     let fresh = || {
         if folder.exists() {
@@ -32,12 +32,12 @@ pub(crate) fn scratch(name: &str) -> Result<PathBuf, String> {
 }
 
 /// The Envoy to test with: `SCOPEGATE_ENVOY`, or the one that `build.sh` installed.
-pub(crate) fn envoy() -> Result<PathBuf, String> {
+pub fn envoy() -> Result<PathBuf, String> {
     find("SCOPEGATE_ENVOY", &target().join("tools/envoy"), "no Envoy", "./build.sh envoy")
 }
 
 /// The version of [`envoy`], its first two numbers; `None` where it does not tell.
-pub(crate) fn envoy_version() -> Option<(u32, u32)> {
+pub fn envoy_version() -> Option<(u32, u32)> {
     static VERSION: OnceLock<Option<(u32, u32)>> = OnceLock::new();
     *VERSION.get_or_init(|| {
         let told = Command::new(envoy().ok()?).arg("--version").output().ok()?;
@@ -49,12 +49,12 @@ pub(crate) fn envoy_version() -> Option<(u32, u32)> {
 }
 
 /// The native tool: `SCOPEGATE_TOOL`, or the one that `build.sh` left.
-pub(crate) fn tool() -> Result<PathBuf, String> {
+pub fn tool() -> Result<PathBuf, String> {
     find("SCOPEGATE_TOOL", &target().join("scopegate"), "the scopegate tool is not built", "./build.sh")
 }
 
 /// Where `build.sh` installed the modules of Node that the programs in `tests/providers/NAME` need.
-pub(crate) fn node_modules(name: &str) -> Result<PathBuf, String> {
+pub fn node_modules(name: &str) -> Result<PathBuf, String> {
     let place = target().join("tools").join(name);
     let installed = place.join("installed.json");
     if installed.is_file() {
@@ -68,14 +68,14 @@ pub(crate) fn node_modules(name: &str) -> Result<PathBuf, String> {
 }
 
 /// The module under test: `SCOPEGATE_WASM`, or the one that `build.sh` left; never one older than the sources.
-pub(crate) fn module() -> Result<PathBuf, String> {
+pub fn module() -> Result<PathBuf, String> {
     let module =
         find("SCOPEGATE_WASM", &target().join("scopegate.wasm"), "the module is not built", "./build.sh")?;
     if env::var_os("SCOPEGATE_WASM").is_some() { Ok(module) } else { not_outdated(module, "./build.sh") }
 }
 
 /// The module of `tests/probe`: `SCOPEGATE_PROBE`, or the one that `build.sh` left; never one older than the sources.
-pub(crate) fn probe() -> Result<PathBuf, String> {
+pub fn probe() -> Result<PathBuf, String> {
     let usual = target().join("probe/wasm32-wasip1/release/probe.wasm");
     let remedy = "./build.sh probe";
     not_outdated(find("SCOPEGATE_PROBE", &usual, "the probe is not built", remedy)?, remedy)

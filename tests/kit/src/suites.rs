@@ -7,10 +7,10 @@ use scopegate::tool::scenario::{Case, Expectation, Suite};
 use serde_json::{Value, json};
 
 /// What a scenario's policy may ask for of the environment.
-pub(crate) const SECRET: &str = "s3cret";
+pub const SECRET: &str = "s3cret";
 
 /// All files of scenarios in the repository at `root`, in order.
-pub(crate) fn files(root: &Path) -> Vec<PathBuf> {
+pub fn files(root: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(root.join("tests/scenarios")).unwrap();
     let files = entries.map(|entry| entry.unwrap().path());
     let mut files: Vec<_> =
@@ -21,19 +21,19 @@ pub(crate) fn files(root: &Path) -> Vec<PathBuf> {
 }
 
 /// The name of a file of scenarios.
-pub(crate) fn name(file: &Path) -> String {
+pub fn name(file: &Path) -> String {
     file.file_stem().unwrap().to_string_lossy().into_owned()
 }
 
 /// The suite's policy with all of the filter state, so that the proxy tells what the engine noted. Nothing else changes.
-pub(crate) fn policy(suite: &Suite) -> Value {
+pub fn policy(suite: &Suite) -> Value {
     let mut policy = suite.policy.clone();
     policy["upstream"]["filter_state"] = json!(["issuer", "rule", "reason"]);
     policy
 }
 
 /// Every `{env: NAME}` of the policy.
-pub(crate) fn variables(policy: &Value) -> Vec<String> {
+pub fn variables(policy: &Value) -> Vec<String> {
     match policy {
         Value::Object(members) => {
             let own = members.get("env").and_then(Value::as_str).map(str::to_owned);
@@ -46,7 +46,7 @@ pub(crate) fn variables(policy: &Value) -> Vec<String> {
 
 /// What of a test can be expected of a running filter. It fetches keys in the background at times of its own: only what
 /// requests cause can be counted.
-pub(crate) fn expectation(suite: &Suite, case: &Case) -> Expectation {
+pub fn expectation(suite: &Suite, case: &Case) -> Expectation {
     let mut expect = case.expect.clone();
     expect.asked.retain(|path, _| !key_sets(&suite.policy).iter().any(|uri| uri.ends_with(path.as_str())));
     expect

@@ -12,14 +12,14 @@ use super::deadline::unix_millis;
 use super::places;
 
 /// A clock of one program's own.
-pub(crate) struct Clock {
+pub struct Clock {
     library: PathBuf,
     file: PathBuf,
 }
 
 impl Clock {
     /// What is not here that it takes.
-    pub(crate) fn missing() -> Option<&'static str> {
+    pub fn missing() -> Option<&'static str> {
         if !cfg!(target_os = "linux") {
             return Some("only Linux takes a library of ours before its own");
         }
@@ -29,26 +29,26 @@ impl Clock {
     }
 
     /// A clock below `folder`, which shows `now`, in milliseconds since the epoch, and goes on from there.
-    pub(crate) fn new(folder: &Path, now: i64) -> Result<Self, String> {
+    pub fn new(folder: &Path, now: i64) -> Result<Self, String> {
         let clock = Self { library: folder.join("clock.so"), file: folder.join("clock") };
         fs::write(&clock.file, ahead(now).to_ne_bytes())
             .map_err(|error| format!("{}: {error}", clock.file.display()))?;
         let compiled = Command::new("cc")
             .args(["-O1", "-shared", "-fPIC", "-o"])
             .arg(&clock.library)
-            .arg(places::root().join("tests/support/clock.c"))
+            .arg(places::root().join("tests/kit/src/clock.c"))
             .output()
             .map_err(|error| format!("cc: {error}"))?;
         if compiled.status.success() { Ok(clock) } else { Err(super::wire::text(&compiled.stderr)) }
     }
 
     /// What has to be in the environment of the program.
-    pub(crate) fn environment(&self) -> [(&'static str, &Path); 2] {
+    pub fn environment(&self) -> [(&'static str, &Path); 2] {
         [("LD_PRELOAD", &self.library), ("SCOPEGATE_TEST_CLOCK", &self.file)]
     }
 
     /// It shows `now`, and goes on from there. In place: whoever has the file mapped must not find it empty.
-    pub(crate) fn set(&self, now: i64) -> Result<(), String> {
+    pub fn set(&self, now: i64) -> Result<(), String> {
         let written = OpenOptions::new().write(true).open(&self.file);
         written
             .and_then(|mut file| file.write_all(&ahead(now).to_ne_bytes()))

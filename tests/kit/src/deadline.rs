@@ -9,27 +9,28 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long a test waits for anything that should come at once.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
+pub const PATIENCE: Duration = Duration::from_secs(15);
 
 const PAUSE: Duration = Duration::from_millis(3);
 
 /// The point in time at which waiting ends.
 #[derive(Clone, Copy)]
-pub(crate) struct Deadline(Instant);
+pub struct Deadline(Instant);
 
 impl Deadline {
-    pub(crate) fn after(time: Duration) -> Self {
+    /// So long from now.
+    pub fn after(time: Duration) -> Self {
         Self(Instant::now() + time)
     }
 
     /// What is left of the time; `None` when it has passed.
-    pub(crate) fn left(self) -> Option<Duration> {
+    pub fn left(self) -> Option<Duration> {
         self.0.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
     }
 }
 
 /// Asks `probe` again and again until it has something; `None` when `time` is over.
-pub(crate) fn poll<T>(time: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
+pub fn poll<T>(time: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Deadline::after(time);
     loop {
         if let Some(found) = probe() {
@@ -41,64 +42,67 @@ pub(crate) fn poll<T>(time: Duration, mut probe: impl FnMut() -> Option<T>) -> O
 }
 
 /// Whether `holds` stays true for the whole of `time`: how the absence of an event is observed.
-pub(crate) fn stays(time: Duration, mut holds: impl FnMut() -> bool) -> bool {
+pub fn stays(time: Duration, mut holds: impl FnMut() -> bool) -> bool {
     poll(time, || (!holds()).then_some(())).is_none()
 }
 
 /// How long `work` took, and what it made.
-pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
+pub fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     let start = Instant::now();
     let made = work();
     (start.elapsed(), made)
 }
 
 /// Lets time pass: how a fault, or the pace of a load, lasts. Nobody waits for anything with it.
-pub(crate) fn last(time: Duration) {
+pub fn last(time: Duration) {
     thread::sleep(time);
 }
 
 /// Tells how much time has passed since it was started; copies go on together.
 #[derive(Clone, Copy)]
-pub(crate) struct Stopwatch(Instant);
+pub struct Stopwatch(Instant);
 
 impl Stopwatch {
-    pub(crate) fn start() -> Self {
+    /// Starts one.
+    pub fn start() -> Self {
         Self(Instant::now())
     }
 
-    pub(crate) fn passed(self) -> Duration {
+    /// The time since then.
+    pub fn passed(self) -> Duration {
         self.0.elapsed()
     }
 }
 
 /// Seconds since 1970, by the wall clock.
-pub(crate) fn unix_now() -> i64 {
+pub fn unix_now() -> i64 {
     unix_millis() / 1000
 }
 
 /// Milliseconds since 1970, by the wall clock.
-pub(crate) fn unix_millis() -> i64 {
+pub fn unix_millis() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The value behind a lock, whatever happened to the thread that held it last.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A gate that is shut until somebody opens it; clones are the same gate.
 #[derive(Clone, Default)]
-pub(crate) struct Gate(Arc<(Mutex<bool>, Condvar)>);
+pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
 impl Gate {
-    pub(crate) fn open(&self) {
+    /// Lets everybody through, now and from then on.
+    pub fn open(&self) {
         *lock(&self.0.0) = true;
         self.0.1.notify_all();
     }
 
     /// Waits until the gate is open, at most `time`.
-    pub(crate) fn pass(&self, time: Duration) {
+    pub fn pass(&self, time: Duration) {
         let shut = lock(&self.0.0);
         drop(self.0.1.wait_timeout_while(shut, time, |open| !*open));
     }

@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 use scopegate::base::base64url;
 
 /// A planted word, in every form that somebody might have brought it into.
-pub(crate) struct Canary {
+pub struct Canary {
     name: String,
     forms: Vec<String>,
 }
 
 impl Canary {
     /// The canary `name` is the text or the bytes `word`.
-    pub(crate) fn new(name: &str, word: impl AsRef<[u8]>) -> Self {
+    pub fn new(name: &str, word: impl AsRef<[u8]>) -> Self {
         let word = word.as_ref();
         assert!(word.len() >= 8, "{name} could turn up by chance");
         let mut forms: Vec<String> = str::from_utf8(word).ok().map(str::to_owned).into_iter().collect();
@@ -27,18 +27,18 @@ impl Canary {
     }
 
     /// The middle of the text `long`, such as a signature, which nobody would show whole.
-    pub(crate) fn within(name: &str, long: &str) -> Self {
+    pub fn within(name: &str, long: &str) -> Self {
         let middle: String = long.chars().skip(long.len() / 2 - 8).take(16).collect();
         Self::new(name, middle)
     }
 
     /// The first line of `text` in which it stands.
-    pub(crate) fn line_of<'t>(&self, text: &'t str) -> Option<&'t str> {
+    pub fn line_of<'t>(&self, text: &'t str) -> Option<&'t str> {
         text.lines().find(|line| self.forms.iter().any(|form| line.contains(form)))
     }
 
     /// Holds `text`, from `place`, to telling nothing.
-    pub(crate) fn is_not_in(&self, text: &str, place: &str) {
+    pub fn is_not_in(&self, text: &str, place: &str) {
         assert_eq!(self.line_of(text), None, "{} stands in {place}", self.name);
     }
 }
@@ -64,12 +64,12 @@ fn spelt(word: &[u8], sign: &str, capital: bool) -> String {
 }
 
 /// Holds `text`, from `place`, to telling nothing of any of `canaries`.
-pub(crate) fn tells_nothing<'c>(canaries: impl IntoIterator<Item = &'c Canary>, text: &str, place: &str) {
+pub fn tells_nothing<'c>(canaries: impl IntoIterator<Item = &'c Canary>, text: &str, place: &str) {
     canaries.into_iter().for_each(|canary| canary.is_not_in(text, place));
 }
 
 /// The search itself, before anything is found to be quiet.
-pub(crate) fn canaries_are_found_in_every_form() {
+pub fn canaries_are_found_in_every_form() {
     let canary = Canary::new("word", "canary-4711");
     for before in ["", "a", "ab", "abc"] {
         let around = format!("{before}canary-4711{before}z");

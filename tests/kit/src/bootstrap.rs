@@ -8,31 +8,34 @@ use serde_json::{Map, Value, json};
 use super::places;
 
 /// What scopegate calls and is called by, and nothing more (`envoy/README.md` says why each is there).
-pub(crate) const CAPABILITIES: &str = include_str!("../../envoy/capabilities.txt");
+pub const CAPABILITIES: &str = include_str!("../../../envoy/capabilities.txt");
 
 /// A listener: a policy, or none, in front of an upstream.
 #[derive(Clone)]
-pub(crate) struct Listener {
-    pub(crate) name: String,
-    pub(crate) upstream: u16,
-    pub(crate) filter: Option<Filter>,
+pub struct Listener {
+    /// What its clusters, its access log and its policy are found by.
+    pub name: String,
+    /// The loopback port of the application behind it.
+    pub upstream: u16,
+    /// scopegate in front of the application; `None`: nothing is.
+    pub filter: Option<Filter>,
     /// Clusters of its own, by name; a policy's `cluster` is one of these names.
-    pub(crate) clusters: BTreeMap<String, Lead>,
+    pub clusters: BTreeMap<String, Lead>,
     /// Routes in front of the one that takes everything.
-    pub(crate) routes: Vec<Value>,
+    pub routes: Vec<Value>,
     /// Filters in front of scopegate.
-    pub(crate) in_front: Vec<Value>,
+    pub in_front: Vec<Value>,
     /// Filters between scopegate and the router.
-    pub(crate) behind: Vec<Value>,
+    pub behind: Vec<Value>,
     /// What ends TLS in front of all of it.
-    pub(crate) tls: Option<Value>,
+    pub tls: Option<Value>,
     /// More members of the HTTP connection manager.
-    pub(crate) manager: Map<String, Value>,
+    pub manager: Map<String, Value>,
 }
 
 /// Where a cluster leads.
 #[derive(Clone, Copy)]
-pub(crate) enum Lead {
+pub enum Lead {
     /// To a loopback port.
     Port(u16),
     /// To no host at all.
@@ -43,22 +46,24 @@ pub(crate) enum Lead {
 
 /// The filter on a listener.
 #[derive(Clone, Default)]
-pub(crate) struct Filter {
-    pub(crate) policy: Value,
+pub struct Filter {
+    /// The policy as JSON.
+    pub policy: Value,
     /// Environment of the VM: where secrets come from.
-    pub(crate) environment: BTreeMap<String, String>,
+    pub environment: BTreeMap<String, String>,
     /// `allow_on_headers_stop_iteration`: bodies reach the filter while it waits.
-    pub(crate) stop_iteration: bool,
+    pub stop_iteration: bool,
     /// Inside of Envoy's composite filter, which chooses it for every request.
-    pub(crate) composite: bool,
+    pub composite: bool,
     /// A callback or a call that is not on the capability list.
-    pub(crate) withheld: &'static str,
-    pub(crate) form: Form,
+    pub withheld: &'static str,
+    /// How it is handed over.
+    pub form: Form,
 }
 
 /// How the policy is handed to the filter.
 #[derive(Clone, Copy, Default)]
-pub(crate) enum Form {
+pub enum Form {
     /// As JSON text, which the filter gets as it is; a policy that is a string is taken for that text.
     #[default]
     Text,
@@ -80,7 +85,7 @@ impl Form {
 
 impl Listener {
     /// A listener without a filter.
-    pub(crate) fn open(name: &str, upstream: u16) -> Self {
+    pub fn open(name: &str, upstream: u16) -> Self {
         Self {
             name: name.to_owned(),
             upstream,
@@ -95,7 +100,7 @@ impl Listener {
     }
 
     /// A listener that `policy` guards; every cluster that the policy names leads to `issuer`.
-    pub(crate) fn guarded(name: &str, upstream: u16, policy: Value, issuer: u16) -> Self {
+    pub fn guarded(name: &str, upstream: u16, policy: Value, issuer: u16) -> Self {
         let mut clusters = BTreeMap::new();
         each_cluster(&policy, &mut |cluster| {
             clusters.insert(cluster.to_owned(), Lead::Port(issuer));
@@ -105,7 +110,7 @@ impl Listener {
     }
 
     /// The listener as Envoy's API has it. `module` is the filter's code, `folder` where its access log goes.
-    pub(crate) fn to_json(&self, module: &Path, folder: &Path) -> Value {
+    pub fn to_json(&self, module: &Path, folder: &Path) -> Value {
         let mut filters = self.in_front.clone();
         filters.extend(self.filter.iter().map(|filter| self.wasm(filter, module)));
         filters.extend(self.behind.iter().cloned());
@@ -135,7 +140,7 @@ impl Listener {
     }
 
     /// The clusters behind this listener.
-    pub(crate) fn clusters_json(&self) -> Vec<Value> {
+    pub fn clusters_json(&self) -> Vec<Value> {
         let own = self.clusters.iter().filter_map(|(name, lead)| cluster(&self.scoped(name), *lead));
         own.chain(cluster(&self.scoped(APPLICATION), Lead::Port(self.upstream))).collect()
     }
@@ -162,7 +167,7 @@ impl Listener {
     }
 
     /// The filter as one of Envoy's HTTP filters.
-    pub(crate) fn wasm(&self, filter: &Filter, module: &Path) -> Value {
+    pub fn wasm(&self, filter: &Filter, module: &Path) -> Value {
         let mut policy = filter.policy.clone();
         rename_clusters(&mut policy, &|cluster| {
             if self.clusters.contains_key(cluster) { self.scoped(cluster) } else { cluster.to_owned() }
@@ -204,19 +209,19 @@ fn composite(filter: &Value) -> Value {
 const APPLICATION: &str = "application";
 
 /// Where the access log of the listener `name` is.
-pub(crate) fn access_log_file(folder: &Path, name: &str) -> std::path::PathBuf {
+pub fn access_log_file(folder: &Path, name: &str) -> std::path::PathBuf {
     folder.join(format!("{}.access.log", name.replace('/', "_")))
 }
 
 /// A whole configuration: these listeners, an admin interface, nothing else.
-pub(crate) fn bootstrap(listeners: &[Listener], module: &Path, folder: &Path) -> Value {
+pub fn bootstrap(listeners: &[Listener], module: &Path, folder: &Path) -> Value {
     let all: Vec<_> = listeners.iter().map(|listener| listener.to_json(module, folder)).collect();
     let clusters: Vec<_> = listeners.iter().flat_map(Listener::clusters_json).collect();
     json!({"admin": admin(), "static_resources": {"listeners": all, "clusters": clusters}})
 }
 
 /// A configuration whose listeners are read from the file `lds`, again whenever another file takes its place.
-pub(crate) fn dynamic_bootstrap(lds: &Path, clusters: Vec<Value>) -> Value {
+pub fn dynamic_bootstrap(lds: &Path, clusters: Vec<Value>) -> Value {
     json!({
         "node": {"id": "ring", "cluster": "ring"},
         "admin": admin(),
@@ -229,7 +234,7 @@ pub(crate) fn dynamic_bootstrap(lds: &Path, clusters: Vec<Value>) -> Value {
 }
 
 /// The content of such a file.
-pub(crate) fn discovery_response(version: usize, listeners: &[Value]) -> Value {
+pub fn discovery_response(version: usize, listeners: &[Value]) -> Value {
     let resources: Vec<_> = listeners
         .iter()
         .map(|listener| {
@@ -242,24 +247,23 @@ pub(crate) fn discovery_response(version: usize, listeners: &[Value]) -> Value {
 }
 
 /// An admin interface on a free port.
-pub(crate) fn admin() -> Value {
+pub fn admin() -> Value {
     json!({"address": loopback(0)})
 }
 
 /// A loopback address.
-pub(crate) fn loopback(port: u16) -> Value {
+pub fn loopback(port: u16) -> Value {
     json!({"socket_address": {"address": "127.0.0.1", "port_value": port}})
 }
 
-/// A filter, or another part, of the type `envoy.extensions.filters.<kind>`.
 /// A filter of Envoy, by a name and its type below `envoy.extensions.filters`.
-pub(crate) fn extension(name: &str, kind: &str, mut config: Value) -> Value {
+pub fn extension(name: &str, kind: &str, mut config: Value) -> Value {
     config["@type"] = json!(format!("type.googleapis.com/envoy.extensions.filters.{kind}"));
     json!({"name": name, "typed_config": config})
 }
 
 /// A cluster with one host on loopback.
-pub(crate) fn cluster(name: &str, lead: Lead) -> Option<Value> {
+pub fn cluster(name: &str, lead: Lead) -> Option<Value> {
     let endpoints = match lead {
         Lead::Port(port) => json!([{"lb_endpoints": [{"endpoint": {"address": loopback(port)}}]}]),
         Lead::NoHost => json!([]),

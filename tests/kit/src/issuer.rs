@@ -14,9 +14,16 @@ use super::server::{After, Received, Server};
 
 /// What a path answers.
 #[derive(Clone)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// A whole response.
-    Reply { status: u16, headers: Vec<(String, String)>, body: Vec<u8> },
+    Reply {
+        /// The status code.
+        status: u16,
+        /// Fields beside `content-length`.
+        headers: Vec<(String, String)>,
+        /// The body.
+        body: Vec<u8>,
+    },
     /// `Answer` after a while.
     Later(Duration, Box<Answer>),
     /// `Answer` when the gate is opened.
@@ -34,16 +41,16 @@ pub(crate) enum Answer {
 }
 
 /// Makes an answer of a question.
-pub(crate) type Maker = Arc<dyn Fn(&Received) -> Answer + Send + Sync>;
+pub type Maker = Arc<dyn Fn(&Received) -> Answer + Send + Sync>;
 
 impl Answer {
     /// 200 with `value` as application/json.
-    pub(crate) fn json(value: &Value) -> Self {
+    pub fn json(value: &Value) -> Self {
         Self::with_type("application/json", value.to_string())
     }
 
     /// 200 with `body` under the media type `media`.
-    pub(crate) fn with_type(media: &str, body: impl Into<Vec<u8>>) -> Self {
+    pub fn with_type(media: &str, body: impl Into<Vec<u8>>) -> Self {
         Self::Reply {
             status: 200,
             headers: vec![("content-type".to_owned(), media.to_owned())],
@@ -52,15 +59,17 @@ impl Answer {
     }
 
     /// A bare status.
-    pub(crate) const fn status(status: u16) -> Self {
+    pub const fn status(status: u16) -> Self {
         Self::Reply { status, headers: Vec::new(), body: Vec::new() }
     }
 
-    pub(crate) fn later(self, time: Duration) -> Self {
+    /// The same after `time`.
+    pub fn later(self, time: Duration) -> Self {
         Self::Later(time, Box::new(self))
     }
 
-    pub(crate) fn held(self, gate: &Gate) -> Self {
+    /// The same once `gate` is open.
+    pub fn held(self, gate: &Gate) -> Self {
         Self::Held(gate.clone(), Box::new(self))
     }
 
@@ -107,19 +116,19 @@ impl Answer {
 const JSON_HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
 
 /// The issuer; a path without a script answers 404.
-pub(crate) struct Issuer {
+pub struct Issuer {
     server: Server,
     script: Arc<Mutex<HashMap<String, Vec<Answer>>>>,
 }
 
 impl Issuer {
     /// Starts an issuer on a free port.
-    pub(crate) fn start() -> io::Result<Self> {
+    pub fn start() -> io::Result<Self> {
         Self::start_at(0)
     }
 
     /// Starts an issuer on `port`.
-    pub(crate) fn start_at(port: u16) -> io::Result<Self> {
+    pub fn start_at(port: u16) -> io::Result<Self> {
         let script: Arc<Mutex<HashMap<String, Vec<Answer>>>> = Arc::default();
         let shared = Arc::clone(&script);
         let server =
@@ -127,33 +136,34 @@ impl Issuer {
         Ok(Self { server, script })
     }
 
-    pub(crate) const fn port(&self) -> u16 {
+    /// Its loopback port.
+    pub const fn port(&self) -> u16 {
         self.server.port()
     }
 
     /// From now on `path` gives `answer`.
-    pub(crate) fn answers(&self, path: &str, answer: Answer) {
+    pub fn answers(&self, path: &str, answer: Answer) {
         self.answers_in_turn(path, vec![answer]);
     }
 
     /// From now on `path` gives `answers` one after the other; the last one repeats.
-    pub(crate) fn answers_in_turn(&self, path: &str, mut answers: Vec<Answer>) {
+    pub fn answers_in_turn(&self, path: &str, mut answers: Vec<Answer>) {
         answers.reverse();
         lock(&self.script).insert(path.to_owned(), answers);
     }
 
     /// The requests for `path` so far.
-    pub(crate) fn questions(&self, path: &str) -> Vec<Received> {
+    pub fn questions(&self, path: &str) -> Vec<Received> {
         self.server.received().into_iter().filter(|request| request.path() == path).collect()
     }
 
     /// How often `path` was asked.
-    pub(crate) fn asked(&self, path: &str) -> usize {
+    pub fn asked(&self, path: &str) -> usize {
         self.questions(path).len()
     }
 
     /// Waits until `path` was asked `times` in all; false when it was not.
-    pub(crate) fn wait_asked(&self, path: &str, times: usize) -> bool {
+    pub fn wait_asked(&self, path: &str, times: usize) -> bool {
         self.server.wait(PATIENCE, |all| {
             all.iter().filter(|one| one.complete && one.path() == path).count() >= times
         })

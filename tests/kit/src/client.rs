@@ -12,7 +12,7 @@ use super::wire::{Field, Head, read_body, read_head, text};
 
 /// A request in the making.
 #[derive(Clone)]
-pub(crate) struct Request {
+pub struct Request {
     head: Vec<u8>,
     body: Vec<u8>,
     /// Who sends it over TLS; nobody: it goes in the clear.
@@ -20,26 +20,29 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    pub(crate) fn new(method: &str, target: &str, authority: &str) -> Self {
+    /// A request over HTTP/1.1 without further fields.
+    pub fn new(method: &str, target: &str, authority: &str) -> Self {
         Self::raw(format!("{method} {target}"), authority)
     }
 
     /// A request with any bytes for method and target, and for the host.
-    pub(crate) fn raw(start: impl AsRef<[u8]>, host: impl AsRef<[u8]>) -> Self {
+    pub fn raw(start: impl AsRef<[u8]>, host: impl AsRef<[u8]>) -> Self {
         let head = [start.as_ref(), b" HTTP/1.1\r\nhost: ", host.as_ref(), b"\r\n"].concat();
         Self { head, body: Vec::new(), client: None }
     }
 
-    pub(crate) fn get(target: &str) -> Self {
+    /// `GET target` at `api.example.com`.
+    pub fn get(target: &str) -> Self {
         Self::new("GET", target, "api.example.com")
     }
 
-    pub(crate) fn post(target: &str) -> Self {
+    /// `POST target` at `api.example.com`.
+    pub fn post(target: &str) -> Self {
         Self::new("POST", target, "api.example.com")
     }
 
     /// Adds a field; neither name nor value is looked at.
-    pub(crate) fn field(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
+    pub fn field(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
         for piece in [name.as_ref(), b": ", value.as_ref(), b"\r\n"] {
             self.head.extend_from_slice(piece);
         }
@@ -47,18 +50,18 @@ impl Request {
     }
 
     /// Adds `authorization: Bearer TOKEN`.
-    pub(crate) fn bearer(self, token: impl AsRef<[u8]>) -> Self {
+    pub fn bearer(self, token: impl AsRef<[u8]>) -> Self {
         self.field("authorization", [b"Bearer ", token.as_ref()].concat())
     }
 
     /// Has it sent over TLS, by `client`.
-    pub(crate) fn over(mut self, client: &Client) -> Self {
+    pub fn over(mut self, client: &Client) -> Self {
         self.client = Some(client.clone());
         self
     }
 
     /// Gives it a body of known length.
-    pub(crate) fn body(self, body: impl Into<Vec<u8>>) -> Self {
+    pub fn body(self, body: impl Into<Vec<u8>>) -> Self {
         let body = body.into();
         let mut request = self.field("content-length", body.len().to_string());
         request.body = body;
@@ -66,7 +69,7 @@ impl Request {
     }
 
     /// Gives it a chunked body, and trailers.
-    pub(crate) fn chunks(self, chunks: &[&[u8]], trailers: &[(&str, &str)]) -> Self {
+    pub fn chunks(self, chunks: &[&[u8]], trailers: &[(&str, &str)]) -> Self {
         let mut request = self.field("transfer-encoding", "chunked");
         for chunk in chunks {
             request.body.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
@@ -82,67 +85,73 @@ impl Request {
     }
 
     /// The head as it goes over the wire, its empty line included.
-    pub(crate) fn head_bytes(&self) -> Vec<u8> {
+    pub fn head_bytes(&self) -> Vec<u8> {
         [&*self.head, b"\r\n"].concat()
     }
 
     /// The body as it goes over the wire.
-    pub(crate) fn body_bytes(&self) -> &[u8] {
+    pub fn body_bytes(&self) -> &[u8] {
         &self.body
     }
 }
 
 /// What came back.
 #[derive(Clone, Debug)]
-pub(crate) struct Response {
-    pub(crate) status: u16,
-    pub(crate) head: Head,
-    pub(crate) body: Vec<u8>,
-    pub(crate) trailers: Vec<Field>,
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// Status line and fields.
+    pub head: Head,
+    /// The body, put together.
+    pub body: Vec<u8>,
+    /// The trailers of a body in chunks.
+    pub trailers: Vec<Field>,
     /// The connection that it came on: what ties it to its line in the access log.
-    pub(crate) origin: Origin,
+    pub origin: Origin,
 }
 
 /// A connection as the proxy logs it. Ports come around again, so the time counts too.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Origin {
-    pub(crate) port: u16,
+pub struct Origin {
+    /// The client's loopback port.
+    pub port: u16,
     /// When it was opened, in milliseconds since 1970.
-    pub(crate) since: u128,
+    pub since: u128,
 }
 
 impl Response {
-    pub(crate) fn text(&self) -> String {
+    /// The body for a person to read.
+    pub fn text(&self) -> String {
         text(&self.body)
     }
 
     /// The body as JSON; null when it is none.
-    pub(crate) fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 }
 
 /// A connection of one's own.
-pub(crate) struct Connection {
+pub struct Connection {
     reader: BufReader<Box<dyn Transport + Send>>,
     socket: TcpStream,
     origin: Origin,
 }
 
 /// What carries bytes both ways.
-pub(crate) trait Transport: Read + Write {}
+pub trait Transport: Read + Write {}
 
 impl<T: Read + Write> Transport for T {}
 
 impl Connection {
     /// A connection in the clear.
-    pub(crate) fn open(port: u16) -> io::Result<Self> {
+    pub fn open(port: u16) -> io::Result<Self> {
         Self::open_as(port, None)
     }
 
     /// A connection over TLS as `client`, or in the clear.
     #[allow(clippy::disallowed_methods, reason = "what the proxy logs is dated by the clock on the wall")]
-    pub(crate) fn open_as(port: u16, client: Option<&Client>) -> io::Result<Self> {
+    pub fn open_as(port: u16, client: Option<&Client>) -> io::Result<Self> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).map_err(io::Error::other)?.as_millis();
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
@@ -157,13 +166,14 @@ impl Connection {
         Ok(Self { reader: BufReader::new(transport), socket, origin })
     }
 
-    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Sends bytes as they are.
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.reader.get_mut().write_all(bytes)?;
         self.reader.get_mut().flush()
     }
 
     /// Reads one response; not for HEAD, whose responses announce a body that does not come.
-    pub(crate) fn response(&mut self) -> io::Result<Response> {
+    pub fn response(&mut self) -> io::Result<Response> {
         self.response_with_body(true)
     }
 
@@ -178,13 +188,13 @@ impl Connection {
     }
 
     /// Leaves without waiting for an answer.
-    pub(crate) fn leave(self) {
+    pub fn leave(self) {
         drop(self.socket.shutdown(Shutdown::Both));
     }
 }
 
 /// Sends `request` on a connection of its own and reads the response.
-pub(crate) fn exchange(port: u16, request: &Request) -> io::Result<Response> {
+pub fn exchange(port: u16, request: &Request) -> io::Result<Response> {
     let mut connection = Connection::open_as(port, request.client.as_ref())?;
     connection.send(&request.head_bytes())?;
     // A refusal may come, and the connection go, before the body is out.

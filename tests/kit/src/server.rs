@@ -12,20 +12,25 @@ use super::wire::{Field, Head, read_body, read_head};
 
 /// A request as far as it has arrived.
 #[derive(Clone, Default)]
-pub(crate) struct Received {
-    pub(crate) head: Head,
-    pub(crate) body: Vec<u8>,
-    pub(crate) trailers: Vec<Field>,
-    pub(crate) complete: bool,
+pub struct Received {
+    /// Request line and fields.
+    pub head: Head,
+    /// What of the body is here.
+    pub body: Vec<u8>,
+    /// The trailers of a body in chunks.
+    pub trailers: Vec<Field>,
+    /// Whether all of it is here.
+    pub complete: bool,
 }
 
 impl Received {
-    pub(crate) fn method(&self) -> &str {
+    /// The method.
+    pub fn method(&self) -> &str {
         self.head.word(0)
     }
 
     /// The request target without its query.
-    pub(crate) fn path(&self) -> &str {
+    pub fn path(&self) -> &str {
         let target = self.head.word(1);
         target.split_once('?').map_or(target, |(path, _)| path)
     }
@@ -40,13 +45,15 @@ impl fmt::Debug for Received {
 
 /// Whether a connection may serve another request.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum After {
+pub enum After {
+    /// It may.
     Keep,
+    /// It is closed.
     Close,
 }
 
 /// The server. Its threads live as long as the process; a test that needs silence answers nothing.
-pub(crate) struct Server {
+pub struct Server {
     port: u16,
     record: Arc<Record>,
 }
@@ -59,7 +66,7 @@ struct Record {
 
 impl Server {
     /// Listens on the loopback `port`, 0 for any that is free; `answer` writes the response to each complete request.
-    pub(crate) fn start<A>(port: u16, answer: A) -> io::Result<Self>
+    pub fn start<A>(port: u16, answer: A) -> io::Result<Self>
     where
         A: Fn(&Received, &mut TcpStream) -> io::Result<After> + Send + Sync + 'static,
     {
@@ -76,22 +83,23 @@ impl Server {
         Ok(Self { port, record })
     }
 
-    pub(crate) const fn port(&self) -> u16 {
+    /// Its loopback port.
+    pub const fn port(&self) -> u16 {
         self.port
     }
 
     /// Everything received so far, requests that are still arriving among them.
-    pub(crate) fn received(&self) -> Vec<Received> {
+    pub fn received(&self) -> Vec<Received> {
         lock(&self.record.requests).clone()
     }
 
     /// How many requests began to arrive.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         lock(&self.record.requests).len()
     }
 
     /// Waits until `enough` holds of what was received; false when `time` is over.
-    pub(crate) fn wait(&self, time: Duration, enough: impl Fn(&[Received]) -> bool) -> bool {
+    pub fn wait(&self, time: Duration, enough: impl Fn(&[Received]) -> bool) -> bool {
         let deadline = Deadline::after(time);
         let mut requests = lock(&self.record.requests);
         while !enough(&requests) {

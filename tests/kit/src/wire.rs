@@ -4,28 +4,30 @@ use std::fmt;
 use std::io::{self, BufRead, Read as _};
 
 /// A header field: its name in lower case, and its value as it came.
-pub(crate) type Field = (String, Vec<u8>);
+pub type Field = (String, Vec<u8>);
 
 /// A start line and its header fields.
 #[derive(Clone, Default)]
-pub(crate) struct Head {
-    pub(crate) start: String,
-    pub(crate) fields: Vec<Field>,
+pub struct Head {
+    /// The request line or status line, without its end.
+    pub start: String,
+    /// The fields, in order.
+    pub fields: Vec<Field>,
 }
 
 impl Head {
     /// The word at `place` of the start line.
-    pub(crate) fn word(&self, place: usize) -> &str {
+    pub fn word(&self, place: usize) -> &str {
         self.start.split(' ').nth(place).unwrap_or_default()
     }
 
     /// Every value of the field `name`, in order.
-    pub(crate) fn all(&self, name: &str) -> Vec<String> {
+    pub fn all(&self, name: &str) -> Vec<String> {
         self.fields.iter().filter(|(field, _)| field == name).map(|(_, value)| text(value)).collect()
     }
 
     /// The first value of the field `name`.
-    pub(crate) fn get(&self, name: &str) -> Option<String> {
+    pub fn get(&self, name: &str) -> Option<String> {
         self.all(name).into_iter().next()
     }
 }
@@ -38,7 +40,7 @@ impl fmt::Debug for Head {
 }
 
 /// Bytes for a person to read; what is not UTF-8 is escaped.
-pub(crate) fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     match str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(_) => bytes.escape_ascii().to_string(),
@@ -46,7 +48,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 }
 
 /// Reads a head; `None` when the peer closed before its first byte.
-pub(crate) fn read_head(from: &mut impl BufRead) -> io::Result<Option<Head>> {
+pub fn read_head(from: &mut impl BufRead) -> io::Result<Option<Head>> {
     let mut start = Vec::new();
     if from.read_until(b'\n', &mut start)? == 0 {
         return Ok(None);
@@ -56,7 +58,7 @@ pub(crate) fn read_head(from: &mut impl BufRead) -> io::Result<Option<Head>> {
 
 /// Reads the body that `head` announces, handing each piece to `sink` as it comes; the trailers are the answer.
 /// `to_the_end`: a body without a length lasts until the peer closes, as in a response.
-pub(crate) fn read_body(
+pub fn read_body(
     from: &mut impl BufRead,
     head: &Head,
     to_the_end: bool,

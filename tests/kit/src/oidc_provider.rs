@@ -12,39 +12,50 @@ use super::deadline::unix_now;
 use super::node::NodeServer;
 
 /// The client that asks for tokens.
-pub(crate) const APP: (&str, &str) = ("app", "secret-of-app");
+pub const APP: (&str, &str) = ("app", "secret-of-app");
 
 /// The client whose tokens are bound to its certificate.
 const BOUND_APP: (&str, &str) = ("app-with-a-certificate", "secret-of-app");
 
 /// The client at which alice logs in.
-pub(crate) const WEBSITE: (&str, &str) = ("website", "secret-of-app");
+pub const WEBSITE: (&str, &str) = ("website", "secret-of-app");
 
 /// The client that asks about tokens; its secret needs every escape there is.
-pub(crate) const GATEWAY: (&str, &str) = ("gateway", "a secret: with / signs & 100%");
+pub const GATEWAY: (&str, &str) = ("gateway", "a secret: with / signs & 100%");
 
 /// The client that asks with a signed assertion.
-pub(crate) const SIGNING_GATEWAY: &str = "gateway-that-signs";
+pub const SIGNING_GATEWAY: &str = "gateway-that-signs";
 
 /// A running oidc-provider; it ends with this value.
-pub(crate) struct OidcProvider {
+pub struct OidcProvider {
     server: NodeServer,
 }
 
 /// What kind of token is asked for.
 #[derive(Clone, Copy)]
-pub(crate) enum Kind<'a> {
+pub enum Kind<'a> {
+    /// One that has to be asked about.
     Opaque,
-    Signed { algorithm: &'a str, key: &'a str },
+    /// A JWT.
+    Signed {
+        /// The name of the algorithm (RFC 7518 section 3.1).
+        algorithm: &'a str,
+        /// The `kid` of the provider's key.
+        key: &'a str,
+    },
 }
 
 /// The token that is asked for.
 #[derive(Clone, Copy)]
-pub(crate) struct Wanted<'a> {
-    pub(crate) kind: Kind<'a>,
-    pub(crate) seconds: u32,
-    pub(crate) audience: &'a str,
-    pub(crate) scope: &'a str,
+pub struct Wanted<'a> {
+    /// What it looks like.
+    pub kind: Kind<'a>,
+    /// How long it is good.
+    pub seconds: u32,
+    /// Whom it is for.
+    pub audience: &'a str,
+    /// What it permits.
+    pub scope: &'a str,
 }
 
 impl Default for Wanted<'_> {
@@ -55,7 +66,7 @@ impl Default for Wanted<'_> {
 
 impl<'a> Wanted<'a> {
     /// A token signed with the provider's key of this name.
-    pub(crate) fn signed(algorithm: &'a str, key: &'a str) -> Self {
+    pub fn signed(algorithm: &'a str, key: &'a str) -> Self {
         Self { kind: Kind::Signed { algorithm, key }, ..Self::default() }
     }
 
@@ -71,32 +82,33 @@ impl<'a> Wanted<'a> {
 impl OidcProvider {
     /// Starts one on a free port and waits until it serves; `name` keeps its files apart from those of others, and
     /// `keys` are public keys of [`SIGNING_GATEWAY`].
-    pub(crate) fn start(name: &str, keys: &[Value]) -> Result<Self, String> {
+    pub fn start(name: &str, keys: &[Value]) -> Result<Self, String> {
         let options = json!({"gatewayKeys": {"keys": keys}});
         NodeServer::start("oidc-provider", name, &options).map(|server| Self { server })
     }
 
-    pub(crate) const fn port(&self) -> u16 {
+    /// Its loopback port.
+    pub const fn port(&self) -> u16 {
         self.server.port()
     }
 
     /// Its name, and the beginning of all its addresses.
-    pub(crate) fn issuer(&self) -> String {
+    pub fn issuer(&self) -> String {
         format!("http://127.0.0.1:{}", self.port())
     }
 
     /// A token by the client credentials grant.
-    pub(crate) fn token(&self, wanted: &Wanted<'_>) -> Result<String, String> {
+    pub fn token(&self, wanted: &Wanted<'_>) -> Result<String, String> {
         self.granted(APP, wanted, &[])
     }
 
     /// The same, bound to the client certificate whose DER is `certificate`.
-    pub(crate) fn token_bound_to(&self, wanted: &Wanted<'_>, certificate: &[u8]) -> Result<String, String> {
+    pub fn token_bound_to(&self, wanted: &Wanted<'_>, certificate: &[u8]) -> Result<String, String> {
         self.granted(BOUND_APP, wanted, &[("x-certificate", &base64url::encode_standard(certificate))])
     }
 
     /// A token by the client credentials grant, bound to `key` (RFC 9449).
-    pub(crate) fn token_bound_to_key(&self, wanted: &Wanted<'_>, key: &PrivateKey) -> Result<String, String> {
+    pub fn token_bound_to_key(&self, wanted: &Wanted<'_>, key: &PrivateKey) -> Result<String, String> {
         let uri = format!("{}/token", self.issuer());
         let now = UnixTime::from_secs(unix_now());
         let subject = Subject { method: "POST", uri: &uri, token: "", now };
@@ -120,7 +132,7 @@ impl OidcProvider {
 
     /// The ID token that alice's login at the website gives, with a `nonce` where one is wanted (OpenID Connect Core
     /// section 3.1).
-    pub(crate) fn id_token(&self, nonce: Option<&str>) -> Result<String, String> {
+    pub fn id_token(&self, nonce: Option<&str>) -> Result<String, String> {
         const HERE: &str = "https://website.example/here";
         /// RFC 7636 appendix B.
         const VERIFIER: (&str, &str) =
@@ -177,7 +189,7 @@ impl OidcProvider {
     }
 
     /// Takes back `token` (RFC 7009).
-    pub(crate) fn revoke(&self, token: &str) -> Result<(), String> {
+    pub fn revoke(&self, token: &str) -> Result<(), String> {
         match self.post("/token/revocation", &[("token", token)])? {
             Response { status: 200, .. } => Ok(()),
             refused => Err(format!("oidc-provider does not revoke: {}", refused.text())),
@@ -186,7 +198,7 @@ impl OidcProvider {
 
     /// From now on these keys are published, and no others: pairs of key id and algorithm. The first call with a name
     /// makes the key.
-    pub(crate) fn publish(&self, keys: &[(&str, &str)]) -> Result<(), String> {
+    pub fn publish(&self, keys: &[(&str, &str)]) -> Result<(), String> {
         let keys: Vec<_> = keys.iter().map(|(kid, alg)| json!({"kid": kid, "alg": alg})).collect();
         let request = Request::new("PUT", "/control/keys", "control").body(Value::from(keys).to_string());
         match exchange(self.port(), &request) {
@@ -196,7 +208,7 @@ impl OidcProvider {
     }
 
     /// How many of its answers about tokens it has signed.
-    pub(crate) fn signed_answers(&self) -> u64 {
+    pub fn signed_answers(&self) -> u64 {
         let asked = exchange(self.port(), &Request::new("GET", "/control/signed-answers", "control"));
         asked.ok().and_then(|response| response.json().as_u64()).unwrap_or_default()
     }

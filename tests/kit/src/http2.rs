@@ -26,7 +26,7 @@ const END_HEADERS: u8 = 4;
 const OK: u8 = 0x88;
 
 /// A connection on which requests wait for their responses.
-pub(crate) struct Session {
+pub struct Session {
     reader: BufReader<TcpStream>,
     /// The streams without a whole response, and whether its beginning was a good one.
     waiting: HashMap<u32, bool>,
@@ -34,7 +34,7 @@ pub(crate) struct Session {
 
 impl Session {
     /// Sends `requests` requests with these fields at once.
-    pub(crate) fn open(port: u16, requests: u32, fields: &[(&str, &str)]) -> io::Result<Self> {
+    pub fn open(port: u16, requests: u32, fields: &[(&str, &str)]) -> io::Result<Self> {
         let block = literals(fields)?;
         // Client streams have odd numbers.
         let streams: Vec<_> = (0..requests).map(|number| 2 * number + 1).collect();
@@ -44,7 +44,7 @@ impl Session {
     }
 
     /// Sends one request with these fields, a body and trailers.
-    pub(crate) fn with_trailers(
+    pub fn with_trailers(
         port: u16,
         fields: &[(&str, &str)],
         body: &[u8],
@@ -72,7 +72,7 @@ impl Session {
     }
 
     /// Waits for all responses; how many of them were 200.
-    pub(crate) fn good_responses(mut self) -> io::Result<usize> {
+    pub fn good_responses(mut self) -> io::Result<usize> {
         let mut good = 0;
         while !self.waiting.is_empty() {
             let mut head = [0; 9];

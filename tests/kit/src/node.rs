@@ -11,7 +11,7 @@ use super::places;
 use super::wire::text;
 
 /// A program that serves on a port of the loopback interface; it ends with this value.
-pub(crate) struct NodeServer {
+pub struct NodeServer {
     child: Child,
     port: u16,
 }
@@ -19,7 +19,7 @@ pub(crate) struct NodeServer {
 impl NodeServer {
     /// Starts `server.mjs` of `tests/providers/FOLDER` and waits until it has written `{"port": ..}`; `name` keeps its
     /// files apart from those of others.
-    pub(crate) fn start(folder: &str, name: &str, options: &Value) -> Result<Self, String> {
+    pub fn start(folder: &str, name: &str, options: &Value) -> Result<Self, String> {
         let scratch = places::scratch(name)?;
         let create = |name| File::create(scratch.join(name)).map_err(|error| format!("{name}: {error}"));
         let (output, log) = (scratch.join("out"), scratch.join("log"));
@@ -46,7 +46,8 @@ impl NodeServer {
         Ok(started)
     }
 
-    pub(crate) const fn port(&self) -> u16 {
+    /// Its loopback port.
+    pub const fn port(&self) -> u16 {
         self.port
     }
 }
@@ -59,7 +60,7 @@ impl Drop for NodeServer {
 }
 
 /// Runs `client.mjs` of `tests/providers/FOLDER` to its end; what it wrote.
-pub(crate) fn run_client(folder: &str, options: &Value) -> Result<Value, String> {
+pub fn run_client(folder: &str, options: &Value) -> Result<Value, String> {
     let output = command(folder, "client.mjs", options)?.output();
     let output = output.map_err(|error| format!("node does not start: {error}"))?;
     let words = text(&output.stderr);

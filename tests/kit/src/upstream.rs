@@ -8,12 +8,12 @@ use super::server::{After, Received, Server};
 use super::wire::text;
 
 /// Starts an upstream on a free port.
-pub(crate) fn start() -> io::Result<Server> {
+pub fn start() -> io::Result<Server> {
     start_at(0)
 }
 
 /// Starts an upstream on `port`.
-pub(crate) fn start_at(port: u16) -> io::Result<Server> {
+pub fn start_at(port: u16) -> io::Result<Server> {
     Server::start(port, |request, stream| {
         let body = echo(request).to_string();
         let length = body.len();
