@@ -9,8 +9,6 @@ use std::path::Path;
 use scopegate::config;
 use serde_json::Value;
 
-#[path = "vectors/counts.rs"]
-mod counts;
 #[path = "bench/proxy/figures.rs"]
 #[allow(dead_code, reason = "the benchmark has more use for it")]
 mod figures;

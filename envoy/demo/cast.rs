@@ -1,10 +1,9 @@
 //! Who plays in the story: the keys of the issuer `corp`, and everybody's tokens.
 
+use kit::deadline::unix_now;
 use scopegate::jose::algorithm::Algorithm;
 use scopegate::tool::mint::{MintError, PrivateKey};
 use serde_json::{Map, Value, json};
-
-use kit::deadline::unix_now;
 
 const HOUR: i64 = 3600;
 

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use crate::gateway::{Gateway, or_anywhere};
-use crate::page::Page;
-use crate::stage::APPLICATION;
-use crate::story::{outcome, seen, title};
 use kit::client::Request;
 use kit::deadline::{Stopwatch, last, poll};
 use kit::oidc_provider::{APP, OidcProvider, Wanted};
 use kit::server::Server;
 use kit::upstream;
+
+use crate::gateway::{Gateway, or_anywhere};
+use crate::page::Page;
+use crate::stage::APPLICATION;
+use crate::story::{outcome, seen, title};
 
 /// The port of the authorization server in `oidc-provider.yaml`.
 const ISSUER: u16 = 10002;

@@ -1,12 +1,12 @@
 //! What stands on the demo's stage: the application, the issuers, and Envoy between them.
 
+use kit::issuer::{Answer, Issuer};
+use kit::server::Server;
+use kit::upstream;
 use serde_json::json;
 
 use crate::cast::Cast;
 use crate::gateway::{Gateway, or_anywhere};
-use kit::issuer::{Answer, Issuer};
-use kit::server::Server;
-use kit::upstream;
 
 /// The ports of `envoy.yaml`, used where they are free.
 pub(crate) const APPLICATION: u16 = 10001;

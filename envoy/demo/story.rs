@@ -2,14 +2,14 @@
 
 use std::fs;
 
+use kit::client::{Request, Response};
+use kit::envoy::Logged;
+use kit::issuer::Answer;
 use serde_json::json;
 
 use crate::cast::Cast;
 use crate::page::Page;
 use crate::stage::{INTROSPECT, Stage};
-use kit::client::{Request, Response};
-use kit::envoy::Logged;
-use kit::issuer::Answer;
 
 /// A request of the story.
 struct Scene {

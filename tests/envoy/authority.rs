@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kit::tls::{Client, SERVER};
 use rcgen::string::Ia5String;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 use rustls::crypto::ring;
@@ -10,8 +11,6 @@ use rustls::{ClientConfig, RootCertStore};
 use scopegate::base::base64url;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-
-use kit::tls::{Client, SERVER};
 
 /// Somebody who vouches for others.
 pub(crate) struct Authority {

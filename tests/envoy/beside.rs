@@ -7,6 +7,12 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use kit::bootstrap::{Lead, extension};
+use kit::client::{Request, Response};
+use kit::deadline::{PATIENCE, last, poll, timed};
+use kit::envoy::Launch;
+use kit::server::{After, Received, Server};
+use kit::wire::text;
 use libtest_mimic::Trial;
 use scopegate::tool::envoy::{Configuration, Surroundings, advise, find};
 use serde_json::{Value, json};
@@ -14,12 +20,6 @@ use serde_json::{Value, json};
 use crate::policies::{introspected, verifying};
 use crate::ring::{Plan, Ring, Site, prepare, start_in, trial};
 use crate::tokens::{good, jwks, key, order, signed};
-use kit::bootstrap::{Lead, extension};
-use kit::client::{Request, Response};
-use kit::deadline::{PATIENCE, last, poll, timed};
-use kit::envoy::Launch;
-use kit::server::{After, Received, Server};
-use kit::wire::text;
 
 /// `trap.wat`, as `wasm-as` makes it.
 const TRAP: &str = "AGFzbQEAAAABHwZgAX8Bf2AAAGACf38Bf2ACf38AYAN/f38Bf2ABfwACKgEDZW52InByb3h5X3NldF90aWNrX3BlcmlvZF9taWxsaXNlY29uZHMAAAMJCAEBAAMCAgQFBQMBAAIGDAJ/AUGACAt/AUEACwe7AQkGbWVtb3J5AgAXcHJveHlfYWJpX3ZlcnNpb25fMF8yXzEAAQtfaW5pdGlhbGl6ZQACGHByb3h5X29uX21lbW9yeV9hbGxvY2F0ZQADF3Byb3h5X29uX2NvbnRleHRfY3JlYXRlAAQRcHJveHlfb25fdm1fc3RhcnQABRJwcm94eV9vbl9jb25maWd1cmUABhhwcm94eV9vbl9yZXF1ZXN0X2hlYWRlcnMABw1wcm94eV9vbl90aWNrAAgKPggCAAsCAAsRAQF/IwAhASMAIABqJAAgAQsCAAsEAEEBCwoAQawCEAAaQQELCABBASQBQQELCAAjAQRAAAsL";

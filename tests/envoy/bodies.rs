@@ -2,11 +2,12 @@
 
 use std::thread;
 
-use crate::policies::{ASKED, held, introspected, opaque};
-use crate::ring::{Ring, Site, WATCH};
 use kit::client::{Request, exchange};
 use kit::deadline::{PATIENCE, poll, stays};
 use kit::issuer::Answer;
+
+use crate::policies::{ASKED, held, introspected, opaque};
+use crate::ring::{Ring, Site, WATCH};
 
 pub(crate) fn add(ring: &mut Ring) {
     for (mode, plan) in [

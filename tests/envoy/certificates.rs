@@ -3,6 +3,12 @@
 
 use std::sync::Arc;
 
+use kit::bootstrap::{Lead, Listener, bootstrap};
+use kit::client::{Request, exchange};
+use kit::envoy::{Envoy, Launch};
+use kit::issuer::Answer;
+use kit::places;
+use kit::tls::Client;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
@@ -10,12 +16,6 @@ use crate::authority::{Authority, Identity};
 use crate::policies::{ASKED, introspected, introspected_with, verifying};
 use crate::ring::{Plan, Ring, Site, prepare, trial};
 use crate::tokens::{jwks, key, order, signed};
-use kit::bootstrap::{Lead, Listener, bootstrap};
-use kit::client::{Request, exchange};
-use kit::envoy::{Envoy, Launch};
-use kit::issuer::Answer;
-use kit::places;
-use kit::tls::Client;
 
 pub(crate) fn add(ring: &mut Ring) {
     let mut test = |name: &str, build: fn() -> (Plan, Run)| {

@@ -6,18 +6,18 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use libtest_mimic::Trial;
-use serde_json::{Value, json};
-
-use crate::policies::{ASKED, introspected, introspected_with, opaque, verifying};
-use crate::ring::{Plan, Ring, Site, prepare, trial};
-use crate::tokens::{good, key, order, published};
 use kit::bootstrap::{Listener, bootstrap, discovery_response, dynamic_bootstrap};
 use kit::client::{Request, exchange};
 use kit::deadline::{PATIENCE, poll};
 use kit::envoy::{Envoy, Launch, validate, validate_file};
 use kit::issuer::Answer;
 use kit::places;
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+use crate::policies::{ASKED, introspected, introspected_with, opaque, verifying};
+use crate::ring::{Plan, Ring, Site, prepare, trial};
+use crate::tokens::{good, key, order, published};
 
 pub(crate) fn add(ring: &mut Ring) {
     ring.test("configuration::a_policy_may_be_a_struct", everything().in_a_struct(), takes_effect);

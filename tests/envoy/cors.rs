@@ -1,12 +1,12 @@
 //! Answers of scopegate's own to pages of other origins, beside Envoy's own cors filter: in front of it and behind it no
 //! field stands twice, and without it every kind of answer has its fields.
 
+use kit::bootstrap::extension;
+use kit::client::{Request, Response};
 use serde_json::{Value, json};
 
 use crate::policies::introspected;
 use crate::ring::{Plan, Ring, Site};
-use kit::bootstrap::extension;
-use kit::client::{Request, Response};
 
 const APP: &str = "https://app.example.com";
 

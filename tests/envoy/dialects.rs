@@ -5,15 +5,15 @@
 
 use std::sync::Arc;
 
+use kit::client::Request;
+use kit::issuer::Answer;
+use kit::server::Received;
 use scopegate::base::base64url;
 use scopegate::http::form;
 use serde_json::{Value, json};
 
 use crate::issuers::is_outage;
 use crate::ring::{Plan, Ring, Site};
-use kit::client::Request;
-use kit::issuer::Answer;
-use kit::server::Received;
 
 /// A product: its policy, the endpoint that the policy names, what stands there, and what a good request becomes.
 #[derive(Clone, Copy)]

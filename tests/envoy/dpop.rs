@@ -6,6 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use kit::client::{Connection, Request};
+use kit::deadline::{PATIENCE, poll, unix_now};
+use kit::envoy::Launch;
+use kit::issuer::Answer;
+use kit::tls::Client;
 use libtest_mimic::Trial;
 use scopegate::base::time::UnixTime;
 use scopegate::jose::algorithm::Algorithm;
@@ -16,11 +21,6 @@ use crate::authority::Authority;
 use crate::policies::{ASKED, introspected, opaque, verifying};
 use crate::ring::{Plan, Ring, Site, alone};
 use crate::tokens::{jwks, key, signed};
-use kit::client::{Connection, Request};
-use kit::deadline::{PATIENCE, poll, unix_now};
-use kit::envoy::Launch;
-use kit::issuer::Answer;
-use kit::tls::Client;
 
 const URI: &str = "http://api.example.com/orders/1";
 

@@ -6,6 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use kit::client::{Request, exchange};
+use kit::deadline::{PATIENCE, poll, unix_now};
+use kit::envoy::{Envoy, Launch};
+use kit::places;
+use kit::tls::Client;
+use kit::wire::text;
 use libtest_mimic::Trial;
 use scopegate::base::time::UnixTime;
 use scopegate::tool::document;
@@ -15,12 +21,6 @@ use serde_json::{Map, Value, json};
 use crate::authority::{Authority, Identity};
 use crate::ring::{ignored, trial};
 use crate::tokens::{jwks, key, signed};
-use kit::client::{Request, exchange};
-use kit::deadline::{PATIENCE, poll, unix_now};
-use kit::envoy::{Envoy, Launch};
-use kit::places;
-use kit::tls::Client;
-use kit::wire::text;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![

@@ -2,14 +2,14 @@
 
 use std::process::Command;
 
+use kit::client::{Request, Response};
+use kit::issuer::Answer;
+use kit::wire::text;
 use libtest_mimic::Trial;
 use serde_json::json;
 
 use crate::policies::{ASKED, introspected, opaque};
 use crate::ring::{Ring, Site, ignored};
-use kit::client::{Request, Response};
-use kit::issuer::Answer;
-use kit::wire::text;
 
 pub(crate) fn add(ring: &mut Ring) {
     let mut test = |name: &str, run: fn(&Site)| ring.test(&format!("grpc::{name}"), introspected(), run);

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use libtest_mimic::Trial;
-use serde_json::json;
-
-use crate::ring::trial;
 use kit::bootstrap::{Listener, bootstrap};
 use kit::client::{Connection, Request, exchange};
 use kit::deadline::stays;
 use kit::envoy::{Envoy, Launch, validate};
 use kit::issuer::{Answer, Issuer};
 use kit::{places, upstream};
+use libtest_mimic::Trial;
+use serde_json::json;
+
+use crate::ring::trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![

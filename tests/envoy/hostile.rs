@@ -1,12 +1,12 @@
 //! Heads that no honest client sends: nothing of them goes through, and the worker lives.
 
+use kit::client::Request;
+use kit::issuer::Answer;
 use scopegate::http::form;
 use serde_json::{Value, json};
 
 use crate::policies::{ASKED, introspected, opaque};
 use crate::ring::{Plan, Ring, Site};
-use kit::client::Request;
-use kit::issuer::Answer;
 
 const MEBIBYTE: usize = 1 << 20;
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use kit::client::{Request, exchange};
 use serde_json::{Value, json};
 
 use crate::ring::{Plan, Ring, Site};
-use kit::client::{Request, exchange};
 
 /// How many authorities are made up on each site.
 const TRIED: usize = 600;

@@ -1,14 +1,14 @@
 //! Identity headers are the gate's to set: a client's never arrive.
 
-use serde_json::{Value, json};
-
-use crate::policies::{ASKED, held, introspected, merge, opaque};
-use crate::ring::{Plan, Ring, Site};
 use kit::client::{Connection, Request};
 use kit::deadline::PATIENCE;
 use kit::http2::Session;
 use kit::issuer::Answer;
 use kit::server::Received;
+use serde_json::{Value, json};
+
+use crate::policies::{ASKED, held, introspected, merge, opaque};
+use crate::ring::{Plan, Ring, Site};
 
 /// The header that the policies here set from `sub`.
 const OURS: &str = "x-auth-subject";

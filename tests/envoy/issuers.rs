@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
-use crate::policies::{ASKED, introspected, introspected_with, opaque};
-use crate::ring::{Ring, Site};
 use kit::bootstrap::Lead;
 use kit::client::{Request, Response};
 use kit::deadline::timed;
 use kit::issuer::Answer;
+use serde_json::{Value, json};
+
+use crate::policies::{ASKED, introspected, introspected_with, opaque};
+use crate::ring::{Ring, Site};
 
 /// What the policies here allow an issuer.
 const TIMEOUT: Duration = Duration::from_millis(400);

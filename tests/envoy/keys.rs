@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use kit::client::Connection;
+use kit::deadline::{Gate, PATIENCE, last, poll, stays, timed};
+use kit::envoy::Launch;
+use kit::issuer::Answer;
 use libtest_mimic::Trial;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Value, json};
@@ -10,10 +14,6 @@ use crate::issuers::is_outage;
 use crate::policies::{opaque, verifying};
 use crate::ring::{Plan, Ring, Site, alone};
 use crate::tokens::{ISSUER, good, jwks, key, order, published, signed, with_one_bit_changed};
-use kit::client::Connection;
-use kit::deadline::{Gate, PATIENCE, last, poll, stays, timed};
-use kit::envoy::Launch;
-use kit::issuer::Answer;
 
 /// Where the key set is.
 const JWKS: &str = "/jwks";

@@ -12,8 +12,6 @@ mod bodies;
 mod certificates;
 mod configuration;
 mod cors;
-#[path = "../vectors/counts.rs"]
-mod counts;
 mod dialects;
 mod dpop;
 mod examples;
@@ -32,8 +30,6 @@ mod reloads;
 mod ring;
 mod routes;
 mod scenarios;
-#[path = "../vectors/sets.rs"]
-mod sets;
 mod signing;
 mod state;
 mod tokens;

@@ -1,9 +1,9 @@
 //! The path and the host that the gate judges are those that the upstream reads, however they are spelled.
 
+use kit::client::Request;
 use serde_json::{Value, json};
 
 use crate::ring::{Plan, Ring, Site};
-use kit::client::Request;
 
 pub(crate) fn add(ring: &mut Ring) {
     let open = json!({"rules": [

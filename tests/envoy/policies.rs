@@ -1,11 +1,11 @@
 //! The few policies that most tests of the ring use.
 
+use kit::deadline::Gate;
+use kit::issuer::Answer;
 use serde_json::{Value, json};
 
 use crate::ring::{Plan, Site};
 use crate::tokens::ISSUER;
-use kit::deadline::Gate;
-use kit::issuer::Answer;
 
 /// Where the introspecting issuer is asked.
 pub(crate) const ASKED: &str = "/introspect";

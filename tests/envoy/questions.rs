@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kit::client::{Connection, Request};
+use kit::envoy::Launch;
+use kit::issuer::Answer;
+use kit::server::Received;
 use libtest_mimic::Trial;
 use serde_json::json;
 
 use crate::policies::{ASKED, held, introspected_with, opaque};
 use crate::ring::{Plan, Ring, Site, alone};
-use kit::client::{Connection, Request};
-use kit::envoy::Launch;
-use kit::issuer::Answer;
-use kit::server::Received;
 
 /// More requests than any pool or queue on the way has room for by chance.
 const CROWD: usize = 240;

@@ -3,6 +3,12 @@
 //! Of Envoy's own loggers only the one for Wasm is at trace: others write whole heads at debug, of every request, which
 //! is theirs to do. A config dump shows the configuration, secrets that are written in it among them.
 
+use kit::canary::{self, Canary, tells_nothing};
+use kit::client::{Request, Response};
+use kit::deadline::{PATIENCE, poll, unix_now};
+use kit::envoy::Launch;
+use kit::issuer::Answer;
+use kit::server::Received;
 use libtest_mimic::Trial;
 use scopegate::base::base64url;
 use scopegate::base::time::UnixTime;
@@ -17,12 +23,6 @@ use serde_json::{Map, Value, json};
 
 use crate::ring::{Plan, Site, alone, trial};
 use crate::tokens::{ISSUER, jwks, key, order, signed, with_one_bit_changed};
-use kit::canary::{self, Canary, tells_nothing};
-use kit::client::{Request, Response};
-use kit::deadline::{PATIENCE, poll, unix_now};
-use kit::envoy::Launch;
-use kit::issuer::Answer;
-use kit::server::Received;
 
 const ENVIRONMENT: &str = "canary-environment-4711";
 const INLINE: &str = "canary-inline-4711";

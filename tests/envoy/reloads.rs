@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use libtest_mimic::Trial;
-use serde_json::{Value, json};
-
-use crate::configuration::{Updated, is_in_force};
-use crate::policies::{ASKED, introspected_with};
-use crate::ring::{Plan, Site, prepare, trial};
 use kit::bootstrap::{Listener, bootstrap};
 use kit::client::Request;
 use kit::deadline::{PATIENCE, poll};
 use kit::envoy::{Envoy, Launch};
 use kit::issuer::Answer;
 use kit::places;
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+use crate::configuration::{Updated, is_in_force};
+use crate::policies::{ASKED, introspected_with};
+use crate::ring::{Plan, Site, prepare, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();

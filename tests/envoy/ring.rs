@@ -6,9 +6,6 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use libtest_mimic::{Arguments, Failed, Trial};
-use serde_json::{Map, Value, json};
-
 use kit::bootstrap::{Filter, Form, Lead, Listener, bootstrap};
 use kit::client::{Connection, Request, Response, exchange};
 use kit::deadline::{PATIENCE, lock, poll};
@@ -18,6 +15,8 @@ use kit::server::{Received, Server};
 use kit::tls::Client;
 use kit::wire::text;
 use kit::{places, upstream};
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::{Map, Value, json};
 
 /// How long the upstream is watched when nothing may arrive there: a leak arrives within 2 ms.
 pub(crate) const WATCH: Duration = Duration::from_millis(100);

@@ -1,10 +1,10 @@
 //! What Envoy knows of a route: its name in a rule's `match`, the rule's name in its metadata.
 
+use kit::client::Request;
 use serde_json::{Value, json};
 
 use crate::policies::introspected;
 use crate::ring::{Plan, Ring, Site};
-use kit::client::Request;
 
 pub(crate) fn add(ring: &mut Ring) {
     ring.test("routes::a_rule_matches_the_name_of_a_route", by_name(), names);

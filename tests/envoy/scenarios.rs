@@ -4,13 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::thread;
 
-use libtest_mimic::Trial;
-use scopegate::base::time::UnixTime;
-use scopegate::tool::request::{self, Failure, Reply};
-use scopegate::tool::scenario::{self, Case, Expectation, Observed, Outcome, Suite};
-use serde_json::{Value, json};
-
-use crate::ring::{Plan, Site, ignored, start_in, trial};
 use kit::client::Request;
 use kit::clock::Clock;
 use kit::deadline::unix_now;
@@ -18,6 +11,13 @@ use kit::envoy::Launch;
 use kit::issuer::Answer;
 use kit::places;
 use kit::suites;
+use libtest_mimic::Trial;
+use scopegate::base::time::UnixTime;
+use scopegate::tool::request::{self, Failure, Reply};
+use scopegate::tool::scenario::{self, Case, Expectation, Observed, Outcome, Suite};
+use serde_json::{Value, json};
+
+use crate::ring::{Plan, Site, ignored, start_in, trial};
 
 /// Those that move no clock share an Envoy; each of the others has one of its own, with a clock that goes along. A test
 /// that does not run is named, with the reason.

@@ -1,5 +1,6 @@
 //! Who asks is shown by a signed assertion (RFC 7523): with RSA it is Envoy that signs, with ES256 the module.
 
+use kit::client::Request;
 use scopegate::base::json;
 use scopegate::http::form;
 use scopegate::jose::algorithm::{Algorithm, Algorithms};
@@ -12,7 +13,6 @@ use serde_json::{Value, json};
 
 use crate::policies::{ASKED, introspected_with};
 use crate::ring::{Ring, Site};
-use kit::client::Request;
 
 pub(crate) fn add(ring: &mut Ring) {
     for algorithm in [Algorithm::Rs256, Algorithm::Rs512, Algorithm::Es256, Algorithm::EdDsa] {

@@ -1,15 +1,15 @@
 //! What others learn of a decision: the access log, a filter behind ours, the counters.
 
-use libtest_mimic::Trial;
-use serde_json::{Value, json};
-
-use crate::policies::{ASKED, introspected, opaque};
-use crate::ring::{Plan, Ring, Site, alone};
 use kit::bootstrap::extension;
 use kit::client::Request;
 use kit::deadline::{PATIENCE, poll};
 use kit::envoy::Launch;
 use kit::issuer::Answer;
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+use crate::policies::{ASKED, introspected, opaque};
+use crate::ring::{Plan, Ring, Site, alone};
 
 pub(crate) fn add(ring: &mut Ring) {
     ring.test("state::the_access_log_names_who_and_why", introspected(), access_log);

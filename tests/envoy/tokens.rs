@@ -1,14 +1,14 @@
 //! Signed tokens for the tests, and the issuer that they are from.
 
+use kit::client::Request;
+use kit::deadline::unix_now;
+use kit::issuer::Answer;
 use scopegate::base::base64url;
 use scopegate::jose::algorithm::Algorithm;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Map, Value, json};
 
 use crate::policies::merge;
-use kit::client::Request;
-use kit::deadline::unix_now;
-use kit::issuer::Answer;
 
 /// What the tokens here have for `iss`.
 pub(crate) const ISSUER: &str = "https://idp.example.com";

@@ -5,6 +5,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
+use kit::bootstrap::{Listener, bootstrap, extension};
+use kit::client::{Request, exchange};
+use kit::envoy::{Envoy, Launch};
+use kit::vectors::{EXPECTED, Group, Set, Vector, all};
+use kit::{places, upstream};
 use libtest_mimic::Trial;
 use scopegate::base::base64url;
 use scopegate::jose::backend::NoAccelerator;
@@ -12,13 +17,7 @@ use scopegate::jose::key_set::{KeySet, Origin};
 use scopegate::jose::verify::check_signature;
 use serde_json::{Value, json};
 
-use crate::counts::EXPECTED;
 use crate::ring::trial;
-use crate::sets::{Group, Set, Vector, all};
-use kit::bootstrap::{Listener, bootstrap, extension};
-use kit::client::{Request, exchange};
-use kit::envoy::{Envoy, Launch};
-use kit::{places, upstream};
 
 /// So many vectors fit into one request, and are worked through long before anybody loses patience.
 const AT_ONCE: usize = 16;

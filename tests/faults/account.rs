@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use kit::deadline::lock;
+
 use crate::load::Sample;
 use crate::place::{COOLDOWN, Place, TIMEOUT, WORKERS};
 use crate::tokens::{Class, KEYS, QUESTIONS, asked_about};
-use kit::deadline::lock;
 
 /// How often an issuer is asked about one token while an answer lives, however many workers there are …
 const QUESTIONS_PER_TOKEN: usize = 1;

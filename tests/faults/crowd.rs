@@ -2,17 +2,17 @@
 
 use std::thread;
 
-use libtest_mimic::{Failed, Trial};
-use serde_json::json;
-
-use crate::place::policy;
-use crate::tokens::{ISSUER, QUESTIONS};
 use kit::bootstrap::{Listener, bootstrap};
 use kit::deadline::{Gate, PATIENCE, poll, timed};
 use kit::envoy::{Envoy, Launch};
 use kit::http2::Session;
 use kit::issuer::{Answer, Issuer};
 use kit::{places, upstream};
+use libtest_mimic::{Failed, Trial};
+use serde_json::json;
+
+use crate::place::policy;
+use crate::tokens::{ISSUER, QUESTIONS};
 
 const REQUESTS: usize = 10_000;
 

@@ -4,6 +4,9 @@ use std::env;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use kit::client::{Request, exchange};
+use kit::deadline::{PATIENCE, Stopwatch, last, lock, poll};
+use kit::issuer::Answer;
 use libtest_mimic::{Failed, Trial};
 use serde_json::json;
 
@@ -12,9 +15,6 @@ use crate::load::{CLIENTS, FLOOD, Load, MIXED, Mix, QUIET};
 use crate::place::{COOLDOWN, Place, REFRESH, TIMEOUT, Way, open};
 use crate::tls::Authority;
 use crate::tokens::{Class, KEYS, REGULARS, Token, key};
-use kit::client::{Request, exchange};
-use kit::deadline::{PATIENCE, Stopwatch, last, lock, poll};
-use kit::issuer::Answer;
 
 /// How long a fault lasts, unless `SCOPEGATE_SOAK` says otherwise.
 const LASTS: Duration = Duration::from_millis(2500);

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::place::Place;
-use crate::tokens::{Class, REGULARS, Token, Tokens};
 use kit::client::{Connection, Request};
 use kit::deadline::{Stopwatch, last, lock};
+
+use crate::place::Place;
+use crate::tokens::{Class, REGULARS, Token, Tokens};
 
 pub(crate) const CLIENTS: usize = 24;
 

@@ -5,17 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kit::bootstrap::{Lead, Listener, bootstrap};
+use kit::envoy::{Envoy, Launch};
+use kit::issuer::{Answer, Issuer};
+use kit::server::Server;
+use kit::{places, upstream};
 use serde_json::{Value, json};
 
 use crate::names::Names;
 use crate::plug::{Plug, quiet_port};
 use crate::tls::{self, Trust};
 use crate::tokens::{ISSUER, KEYS, QUESTIONS, Tokens};
-use kit::bootstrap::{Lead, Listener, bootstrap};
-use kit::envoy::{Envoy, Launch};
-use kit::issuer::{Answer, Issuer};
-use kit::server::Server;
-use kit::{places, upstream};
 
 pub(crate) const WORKERS: usize = 2;
 

@@ -8,11 +8,6 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use libtest_mimic::{Failed, Trial};
-use serde_json::{Value, json};
-
-use crate::place::policy;
-use crate::tokens::{QUESTIONS, asked_about};
 use kit::bootstrap::{Listener, bootstrap};
 use kit::client::{Connection, Request};
 use kit::deadline::{Stopwatch, last, lock, poll};
@@ -20,6 +15,11 @@ use kit::envoy::{Envoy, Launch};
 use kit::issuer::{Answer, Issuer};
 use kit::server::Server;
 use kit::{places, upstream};
+use libtest_mimic::{Failed, Trial};
+use serde_json::{Value, json};
+
+use crate::place::policy;
+use crate::tokens::{QUESTIONS, asked_about};
 
 /// Users who send one token again and again, and as many who send another one each time; each a request a second.
 const USERS: usize = 25;

@@ -6,9 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
-
 use kit::bootstrap::extension;
+use serde_json::{Value, json};
 
 /// Whom the gateway trusts.
 #[derive(Clone, Copy)]

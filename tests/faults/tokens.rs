@@ -4,14 +4,13 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use kit::deadline::{lock, unix_now};
+use kit::issuer::Answer;
+use kit::server::Received;
 use scopegate::http::form;
 use scopegate::jose::algorithm::Algorithm;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Map, Value, json};
-
-use kit::deadline::{lock, unix_now};
-use kit::issuer::Answer;
-use kit::server::Received;
 
 pub(crate) const ISSUER: &str = "https://idp.example.com";
 pub(crate) const KEYS: &str = "/jwks";

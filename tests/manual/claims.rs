@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::counts::EXPECTED;
+use kit::vectors::EXPECTED;
+
 use crate::{has_test, read};
 
 /// The pages that promise something.

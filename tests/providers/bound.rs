@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use kit::oidc_provider::{GATEWAY, OidcProvider, Wanted};
 use serde_json::Value;
 
 use crate::authority::Authority;
 use crate::policies::{both_ways, guarded_by, order};
 use crate::ring::Ring;
-use kit::oidc_provider::{GATEWAY, OidcProvider, Wanted};
 
 pub(crate) fn add(ring: &mut Ring, provider: &Arc<OidcProvider>) {
     for (name, issuer, wanted) in both_ways(provider) {

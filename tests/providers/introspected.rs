@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kit::deadline::{PATIENCE, poll};
+use kit::oidc_provider::{GATEWAY, OidcProvider, SIGNING_GATEWAY, Wanted};
 use scopegate::jose::algorithm::Algorithm;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Value, json};
 
 use crate::policies::{guarded_by, order, refused_in};
 use crate::ring::{Plan, Ring, Site};
-use kit::deadline::{PATIENCE, poll};
-use kit::oidc_provider::{GATEWAY, OidcProvider, SIGNING_GATEWAY, Wanted};
 
 /// How long an answer is remembered.
 const REMEMBERED: Duration = Duration::from_secs(1);

@@ -5,6 +5,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use kit::oidc_provider::OidcProvider;
 use libtest_mimic::{Arguments, Failed, Trial};
 use scopegate::tool::mint::PrivateKey;
 
@@ -23,8 +24,6 @@ mod mcp;
 mod policies;
 mod proven;
 mod signed;
-
-use kit::oidc_provider::OidcProvider;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-
-use crate::ring::{Plan, Ring, Site};
 use kit::bootstrap::Lead;
 use kit::client::{Request, exchange};
 use kit::node::{NodeServer, run_client};
 use kit::oidc_provider::{APP, OidcProvider};
+use serde_json::{Value, json};
+
+use crate::ring::{Plan, Ring, Site};
 
 /// The URL that the client is given, and nothing else.
 const RESOURCE: &str = "http://mcp.example.com/mcp";

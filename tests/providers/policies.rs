@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
-use crate::ring::{Plan, Site};
 use kit::bootstrap::Lead;
 use kit::client::Request;
 use kit::deadline::{PATIENCE, poll, timed};
 use kit::oidc_provider::{GATEWAY, OidcProvider, Wanted};
+use serde_json::{Value, json};
+
+use crate::ring::{Plan, Site};
 
 /// `/orders/**` needs the scope `orders` from this issuer, whose clusters lead to `port`.
 pub(crate) fn guarded_by(port: u16, issuer: Value) -> Plan {

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use kit::client::Request;
+use kit::deadline::unix_now;
+use kit::oidc_provider::{GATEWAY, OidcProvider, Wanted};
 use scopegate::base::time::UnixTime;
 use scopegate::jose::algorithm::Algorithm;
 use scopegate::tool::mint::{PrivateKey, Subject};
@@ -9,9 +12,6 @@ use serde_json::{Map, Value, json};
 
 use crate::policies::{both_ways, guarded_by, order};
 use crate::ring::{Ring, Site};
-use kit::client::Request;
-use kit::deadline::unix_now;
-use kit::oidc_provider::{GATEWAY, OidcProvider, Wanted};
 
 pub(crate) fn add(ring: &mut Ring, provider: &Arc<OidcProvider>) {
     for (name, issuer, wanted) in both_ways(provider) {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kit::deadline::timed;
+use kit::oidc_provider::{OidcProvider, WEBSITE, Wanted};
 use serde_json::{Value, json};
 
 use crate::policies::{guarded_by, order, refused_in};
 use crate::ring::{Plan, Ring, Site};
-use kit::deadline::timed;
-use kit::oidc_provider::{OidcProvider, WEBSITE, Wanted};
 
 const ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
 

@@ -4,6 +4,7 @@
 
 use std::rc::Rc;
 
+use kit::canary::{Canary, tells_nothing};
 use scopegate::base::time::UnixTime;
 use scopegate::gate::{Event, Facts, Gate, RequestId, Step};
 use scopegate::http::head::RequestHead;
@@ -14,7 +15,6 @@ use scopegate::tool::mint::PrivateKey;
 use serde_json::{Map, Value, json};
 
 use crate::{DUMP, Heard, NOW, compile};
-use kit::canary::{Canary, tells_nothing};
 
 const WORD: &str = "canary-word-4711";
 const NAME: &str = "canary-name-4711";

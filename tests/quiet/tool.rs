@@ -4,10 +4,10 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use kit::canary::tells_nothing;
 use serde_json::json;
 
 use crate::{BEARER, ENVIRONMENT, INLINE, NOW, Planted, REPLY, TOKEN, planted};
-use kit::canary::tells_nothing;
 
 fn tool(arguments: &[&str], stdin: &str) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scopegate"));

@@ -7,14 +7,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use libtest_mimic::Trial;
-use serde_json::{Value, json};
-
 use kit::bootstrap::{Lead, Listener, bootstrap};
 use kit::deadline::PATIENCE;
 use kit::envoy::{Envoy, Launch};
 use kit::places;
 use kit::server::{After, Received, Server};
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
 
 /// Chromium takes its time for a first start on a busy machine.
 const LOADING: Duration = Duration::from_secs(60);

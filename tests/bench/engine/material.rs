@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use kit::places;
 use scopegate::jose::algorithm::Algorithm;
 use serde_json::{Value, json};
 
 use crate::cases::TIMES;
 use crate::cast::{ALGORITHMS, Cast};
-use kit::places;
 
 /// The time at which everything happens.
 pub(crate) const NOW: i64 = 1_760_000_000;

@@ -4,9 +4,10 @@ use std::io::{self, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
+use kit::wire::read_head;
+
 use crate::cast::SUBJECT;
 use crate::policy::IDENTITY;
-use kit::wire::read_head;
 
 /// Starts the service; the port.
 pub(crate) fn start() -> io::Result<u16> {

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use kit::client::exchange;
+use kit::envoy::Envoy;
+
 use crate::cast::SUBJECT;
 use crate::figures::Results;
 use crate::guard::Guard;
@@ -10,8 +13,6 @@ use crate::machine::CpuTime;
 use crate::paths::{Prepared, Proxy};
 use crate::progress;
 use crate::sides::SEEN;
-use kit::client::exchange;
-use kit::envoy::Envoy;
 
 /// How much is measured, of each worker.
 #[derive(Clone, Copy)]

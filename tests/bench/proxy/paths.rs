@@ -1,5 +1,6 @@
 //! What is measured: requests, what has to come of them, and who gets them.
 
+use kit::client::Request;
 use scopegate::jose::algorithm::Algorithm;
 
 use crate::cast::{ALGORITHMS, Cast, forged};
@@ -7,7 +8,6 @@ use crate::goals::{KNOWN, REMEMBERED};
 use crate::guard::Guard;
 use crate::policy::{IDENTITY, RULES, ruled_path};
 use crate::sides::PROBE;
-use kit::client::Request;
 
 /// The proxy that a path is measured on.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

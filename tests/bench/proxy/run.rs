@@ -4,6 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path as File, PathBuf};
 
+use kit::deadline::unix_now;
+use kit::envoy::{Envoy, Launch};
+use kit::issuer::{Answer, Issuer};
+use kit::places;
 use serde_json::json;
 
 use crate::cast::{Cast, SCOPE, SUBJECT};
@@ -15,10 +19,6 @@ use crate::paths::{self, Path, Prepared, Proxy};
 use crate::sides::{Surroundings, bootstrap};
 use crate::sizes::{self, SIZES};
 use crate::{Arguments, authorizer, chart, goals, machine, progress, record, table};
-use kit::deadline::unix_now;
-use kit::envoy::{Envoy, Launch};
-use kit::issuer::{Answer, Issuer};
-use kit::places;
 
 /// Measures; whether every goal that this run has figures for was reached.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {

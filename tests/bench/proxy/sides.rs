@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use kit::bootstrap::{Filter, Lead, Listener, admin, cluster, extension, loopback};
 use serde_json::{Value, json};
 
 use crate::cast::{AUDIENCE, ISSUER, SCOPE};
 use crate::guard::Guard;
 use crate::policy::{IDENTITY, policy, ruled_path};
-use kit::bootstrap::{Filter, Lead, Listener, admin, cluster, extension, loopback};
 
 /// A request with this header is told in [`SEEN`] what an upstream would have been told in [`IDENTITY`].
 pub(crate) const PROBE: &str = "x-bench-probe";

@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use kit::deadline::timed;
+use kit::envoy::{Envoy, Launch, validate};
+use kit::places;
 use scopegate::jose::algorithm::Algorithm;
 use serde_json::Value;
 
@@ -15,9 +18,6 @@ use crate::paths::request;
 use crate::progress;
 use crate::run::is_wanted;
 use crate::sides::{CACHED_TOKENS, Surroundings, bootstrap};
-use kit::deadline::timed;
-use kit::envoy::{Envoy, Launch, validate};
-use kit::places;
 
 /// A size.
 pub(crate) struct Size {

@@ -5,7 +5,7 @@
 //!   issuer and runs as a program of [`node`]
 //! - [`client`] speaks raw HTTP/1.1, which [`wire`] reads, over [`tls`] where a test wants it, or a little HTTP/2 ([`http2`])
 //! - [`deadline`] is the only clock, [`clock`] one that a program is shown
-//! - [`suites`] are the scenarios, as those take them who run the built module; a [`canary`] is a secret that is looked for
+//! - [`suites`] are the scenarios, as those take them who run the built module; [`vectors`] published signatures; a [`canary`] is a secret that is looked for
 //!
 //! Nothing here knows what scopegate decides.
 
@@ -24,4 +24,5 @@ pub mod server;
 pub mod suites;
 pub mod tls;
 pub mod upstream;
+pub mod vectors;
 pub mod wire;

@@ -5,15 +5,14 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use kit::client::{Request, Response, exchange};
+use kit::deadline::{PATIENCE, poll};
+use kit::places;
 use scopegate::base::base64url;
 use scopegate::http::form;
 use scopegate::jose::algorithm::Algorithm;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Value, json};
-
-use kit::client::{Request, Response, exchange};
-use kit::deadline::{PATIENCE, poll};
-use kit::places;
 
 /// Where Debian's package leaves the tables.
 const TABLES: &str = "/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3";

@@ -1,15 +1,14 @@
 //! Real servers behind a real Envoy: what any of them reads as the protected place is not admitted as the open one, and
 //! none of them reads an identity that its client wrote.
 
-use libtest_mimic::{Failed, Trial};
-use serde_json::{Value, json};
-
 use kit::bootstrap::{Listener, bootstrap};
 use kit::client::{Connection, Request, Response, exchange};
 use kit::envoy::{Envoy, Launch};
 use kit::issuer::{Answer, Issuer};
 use kit::places;
 use kit::wire::text;
+use libtest_mimic::{Failed, Trial};
+use serde_json::{Value, json};
 
 mod program;
 mod targets;
