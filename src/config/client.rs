@@ -10,7 +10,7 @@ use crate::base::secret::Secret;
 use crate::document::Members;
 use crate::document::values::choice;
 use crate::jose::algorithm::Algorithm;
-use crate::jose::sign::SigningKey;
+use crate::jose::signing_key::SigningKey;
 use crate::token::introspection::ClientAuthentication;
 
 /// How the client shows who it is, as it is named.

@@ -23,6 +23,6 @@ pub mod jws;
 pub mod key_set;
 pub mod possession;
 pub mod rsa;
-pub mod sign;
+pub mod signing_key;
 pub mod thumbprint;
 pub mod verify;

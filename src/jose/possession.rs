@@ -118,7 +118,7 @@ mod tests {
     use super::super::examples::{ec_key, ed25519_key, oct_key, rsa_key, with};
     use super::super::hash::HashName;
     use super::super::hmac;
-    use super::super::sign::SigningKey;
+    use super::super::signing_key::SigningKey;
     use super::*;
 
     /// RFC 7515 A.3.1 and RFC 8037 A.1.

@@ -16,7 +16,7 @@ use scopegate::jose::algorithm::{Algorithm, Algorithms};
 use scopegate::jose::backend::NoAccelerator;
 use scopegate::jose::jws::Unverified;
 use scopegate::jose::key_set::{KeySet, Origin};
-use scopegate::jose::sign::SigningKey;
+use scopegate::jose::signing_key::SigningKey;
 use scopegate::jose::verify::verify;
 use scopegate::policy::Policy;
 use scopegate::tool::mint::PrivateKey;

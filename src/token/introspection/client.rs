@@ -7,7 +7,7 @@ use crate::base::base64url;
 use crate::base::json::Object;
 use crate::base::secret::Secret;
 use crate::http::form;
-use crate::jose::sign::SigningKey;
+use crate::jose::signing_key::SigningKey;
 
 /// How we show the issuer who asks (RFC 6749 section 2.3, RFC 7662 section 2.1).
 #[derive(Clone, PartialEq, Eq, Debug)]

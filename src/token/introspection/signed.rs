@@ -102,7 +102,7 @@ mod tests {
     use crate::jose::backend::NoAccelerator;
     use crate::jose::backend::NoSigner;
     use crate::jose::key_set::Origin;
-    use crate::jose::sign::SigningKey;
+    use crate::jose::signing_key::SigningKey;
     use crate::token::expect::Expect;
     use serde_json::json;
 
