@@ -10,6 +10,7 @@ use crate::base::secret::Secret;
 use crate::document::Members;
 use crate::document::values::choice;
 use crate::jose::algorithm::Algorithm;
+use crate::jose::fault::KeyFault;
 use crate::jose::signing_key::SigningKey;
 use crate::token::introspection::ClientAuthentication;
 
@@ -117,7 +118,12 @@ fn key(client: &Members<'_>, environment: Environment<'_>) -> Option<SigningKey>
         (None, Some(name)) => Algorithm::from_name(name).or_else(|| client.missing("alg", "ES256 or EdDSA")),
         (None, None) => client.missing("alg", "ES256 or EdDSA, or RS256 where the proxy signs"),
     };
-    let key = SigningKey::from_jwk(&jwk, algorithm?);
+    let algorithm = algorithm?;
+    let key = if ALGORITHMS.iter().any(|(_, known)| *known == algorithm) {
+        SigningKey::from_jwk(&jwk, algorithm)
+    } else {
+        Err(KeyFault::Unfit)
+    };
     key.map_err(|fault| node.refuse(fault.to_string(), REMEDY)).ok()
 }
 

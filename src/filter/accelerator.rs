@@ -3,8 +3,8 @@
 use core::cell::Cell;
 
 use super::{abi, foreign, numbers};
-use crate::jose::backend::Accelerator;
-use crate::jose::backend::Signer;
+use crate::jose::algorithm::{Algorithm, Family};
+use crate::jose::backend::{Accelerator, Signer};
 use crate::jose::hash::HashName;
 
 /// Envoy's foreign function `verify_signature`. The engine has pinned algorithm, key type, curve, hash and size: the
@@ -31,8 +31,13 @@ impl Accelerator for HostSignatures {
 }
 
 impl Signer for HostSignatures {
-    /// Envoy's foreign function `sign`. Called once for a question at most, and so asked for each time.
-    fn sign(&self, hash: HashName, pkcs8_der: &[u8], text: &[u8]) -> Option<Vec<u8>> {
-        foreign::signature(&abi::call_foreign("sign", &foreign::to_sign(hash, pkcs8_der, text)).ok()?)
+    /// Envoy's foreign function `sign`, which knows RSASSA-PKCS1-v1_5 alone. Called once for a question at most, and so
+    /// asked for each time.
+    fn sign(&self, algorithm: Algorithm, pkcs8_der: &[u8], text: &[u8]) -> Option<Vec<u8>> {
+        if algorithm.family() != Family::RsaPkcs1 {
+            return None;
+        }
+        let question = foreign::to_sign(algorithm.hash(), pkcs8_der, text);
+        foreign::signature(&abi::call_foreign("sign", &question).ok()?)
     }
 }

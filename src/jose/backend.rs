@@ -1,5 +1,6 @@
 //! What a host may do for us: verify faster, and sign with RSA.
 
+use super::algorithm::Algorithm;
 use super::hash::HashName;
 
 /// Somebody who verifies faster than we can, such as the proxy around us.
@@ -22,16 +23,16 @@ impl Accelerator for NoAccelerator {
 
 /// Somebody who signs with RSA, which nothing here does: such as the proxy around us.
 pub trait Signer {
-    /// An RSASSA-PKCS1-v1_5 signature of `text` with a private key in PKCS#8; `None` = not offered here, or the key
-    /// was refused.
-    fn sign(&self, hash: HashName, pkcs8_der: &[u8], text: &[u8]) -> Option<Vec<u8>>;
+    /// A signature of `text` with a private RSA key in PKCS#8, by RSASSA-PKCS1-v1_5 or RSASSA-PSS as `algorithm` says;
+    /// `None` = not offered here, or the key was refused.
+    fn sign(&self, algorithm: Algorithm, pkcs8_der: &[u8], text: &[u8]) -> Option<Vec<u8>>;
 }
 
 /// Offers nothing.
 pub struct NoSigner;
 
 impl Signer for NoSigner {
-    fn sign(&self, _: HashName, _: &[u8], _: &[u8]) -> Option<Vec<u8>> {
+    fn sign(&self, _: Algorithm, _: &[u8], _: &[u8]) -> Option<Vec<u8>> {
         None
     }
 }

@@ -1,5 +1,4 @@
-//! ECDSA: verification on P-256, P-384 and P-521, signing on P-256, and for the tool on all of them (FIPS 186-5, RFC 7518
-//! section 3.4).
+//! ECDSA on P-256, P-384 and P-521 (FIPS 186-5, RFC 7518 section 3.4); the module signs on P-256 alone.
 
 use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 
@@ -18,9 +17,9 @@ pub(super) struct PublicKey {
     spki: Vec<u8>,
 }
 
-/// A number and its point, ready to sign. A policy's are on P-256; the tool makes keys on every curve.
+/// A number and its point, ready to sign. A policy's are on P-256; the others would make the module larger.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) enum PrivateKey {
+pub(super) enum PrivateKey {
     P256(p256::ecdsa::SigningKey),
     #[cfg(not(target_arch = "wasm32"))]
     P384(p384::ecdsa::SigningKey),
@@ -29,29 +28,39 @@ pub(crate) enum PrivateKey {
 }
 
 impl PrivateKey {
-    /// The key of the number `d` on P-256, which must be that of the point (`x`, `y`).
-    pub(super) fn new(d: &[u8], x: &[u8], y: &[u8]) -> Result<Self, KeyFault> {
-        if [d, x, y].iter().any(|number| number.len() != Curve::P256.length()) {
+    /// The key of the number `d` on `curve`, which must be that of the point (`x`, `y`).
+    pub(super) fn new(curve: Curve, d: &[u8], x: &[u8], y: &[u8]) -> Result<Self, KeyFault> {
+        if [d, x, y].iter().any(|number| number.len() != curve.length()) {
             return Err(KeyFault::CoordinateLength);
         }
-        let key = p256::ecdsa::SigningKey::from_slice(d).map_err(|_| KeyFault::Halves)?;
-        let point = p256::ecdsa::VerifyingKey::from_sec1_bytes(&[UNCOMPRESSED, x, y].concat())
-            .map_err(|_| KeyFault::Point)?;
-        if *key.verifying_key() == point { Ok(Self::P256(key)) } else { Err(KeyFault::Halves) }
+        let key = Self::of(curve, d).filter(|key| key.point() == [x, y].concat());
+        key.ok_or(KeyFault::Halves)
     }
 
-    /// The key of the number `d` on `curve`; `None` where it is none.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn of(curve: Curve, d: &[u8]) -> Option<Self> {
+    /// The key of as many bytes of `random` as a number of `curve` has. `None` where they are no such number.
+    pub(super) fn from_random(curve: Curve, random: &[u8]) -> Option<Self> {
+        let mut number = random.get(..curve.length())?.to_vec();
+        if let (Curve::P521, Some(first)) = (curve, number.first_mut()) {
+            *first &= 1;
+        }
+        Self::of(curve, &number)
+    }
+
+    /// The key of the number `d` on `curve`. `None` where it is none, and where nobody signs on that curve.
+    fn of(curve: Curve, d: &[u8]) -> Option<Self> {
         match curve {
             Curve::P256 => p256::ecdsa::SigningKey::from_slice(d).ok().map(Self::P256),
+            #[cfg(not(target_arch = "wasm32"))]
             Curve::P384 => p384::ecdsa::SigningKey::from_slice(d).ok().map(Self::P384),
+            #[cfg(not(target_arch = "wasm32"))]
             Curve::P521 => p521::ecdsa::SigningKey::from_slice(d).ok().map(Self::P521),
+            #[cfg(target_arch = "wasm32")]
+            Curve::P384 | Curve::P521 => None,
         }
     }
 
     /// The number.
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
         match self {
             Self::P256(key) => key.to_bytes().to_vec(),
             #[cfg(not(target_arch = "wasm32"))]
@@ -61,19 +70,31 @@ impl PrivateKey {
         }
     }
 
-    /// The curve, and the point's coordinates, one after the other.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn point(&self) -> (Curve, Vec<u8>) {
-        let (curve, point) = match self {
-            Self::P256(key) => (Curve::P256, key.verifying_key().to_sec1_point(false).as_bytes().to_vec()),
-            Self::P384(key) => (Curve::P384, key.verifying_key().to_sec1_point(false).as_bytes().to_vec()),
-            Self::P521(key) => (Curve::P521, key.verifying_key().to_sec1_point(false).as_bytes().to_vec()),
+    /// The curve.
+    pub(super) const fn curve(&self) -> Curve {
+        match self {
+            Self::P256(_) => Curve::P256,
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::P384(_) => Curve::P384,
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::P521(_) => Curve::P521,
+        }
+    }
+
+    /// The point's coordinates, one after the other.
+    pub(super) fn point(&self) -> Vec<u8> {
+        let point = match self {
+            Self::P256(key) => key.verifying_key().to_sec1_point(false).as_bytes().to_vec(),
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::P384(key) => key.verifying_key().to_sec1_point(false).as_bytes().to_vec(),
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::P521(key) => key.verifying_key().to_sec1_point(false).as_bytes().to_vec(),
         };
-        (curve, point.strip_prefix(UNCOMPRESSED).unwrap_or_default().to_vec())
+        point.strip_prefix(UNCOMPRESSED).unwrap_or_default().to_vec()
     }
 
     /// A signature of `text`, R and S one after the other, without a random number (RFC 6979).
-    pub(crate) fn sign(&self, hash: HashName, text: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn sign(&self, hash: HashName, text: &[u8]) -> Option<Vec<u8>> {
         let digest = hash.digest(&[text]);
         match self {
             Self::P256(key) => {

@@ -77,35 +77,33 @@ impl PublicKey {
 
 /// An Ed25519 private key, ready to sign.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct PrivateKey(SigningKey);
+pub(super) struct PrivateKey(SigningKey);
 
 impl PrivateKey {
     /// The key of the seed `d` (RFC 8037 section 2), which must be that of the public key `x`.
     pub(super) fn new(d: &[u8], x: &[u8]) -> Result<Self, KeyFault> {
         let seed: &[u8; 32] = d.try_into().map_err(|_| KeyFault::CoordinateLength)?;
-        let key = SigningKey::from_bytes(seed);
-        if key.verifying_key().as_bytes() == x { Ok(Self(key)) } else { Err(KeyFault::Halves) }
+        let key = Self::of(seed);
+        if key.point() == x { Ok(key) } else { Err(KeyFault::Halves) }
     }
 
     /// The key of the seed `d`.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn of(d: &[u8; 32]) -> Self {
+    pub(super) fn of(d: &[u8; 32]) -> Self {
         Self(SigningKey::from_bytes(d))
     }
 
     /// The encoded point.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn point(&self) -> [u8; 32] {
+    pub(super) fn point(&self) -> [u8; 32] {
         self.0.verifying_key().to_bytes()
     }
 
     /// The seed.
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
         self.0.to_bytes().to_vec()
     }
 
     /// A signature of `text`.
-    pub(crate) fn sign(&self, text: &[u8]) -> Vec<u8> {
+    pub(super) fn sign(&self, text: &[u8]) -> Vec<u8> {
         self.0.sign(text).to_vec()
     }
 }

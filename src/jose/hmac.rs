@@ -10,6 +10,7 @@ use crate::base::secret::Secret;
 const MIN_LENGTH: usize = HashName::Sha256.length();
 
 /// A secret that the issuer and we share.
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct SharedKey(Secret<Vec<u8>>);
 
 impl SharedKey {
@@ -19,6 +20,11 @@ impl SharedKey {
             return Err(KeyFault::SecretTooShort(bytes.len()));
         }
         Ok(Self(Secret::new(bytes)))
+    }
+
+    /// The bytes.
+    pub(super) const fn bytes(&self) -> &Secret<Vec<u8>> {
+        &self.0
     }
 
     /// Whether the key is as long as the hash, which it must be at least (RFC 7518 section 3.2).
@@ -40,6 +46,11 @@ impl SharedKey {
             HashName::Sha384 => holds!(Sha384),
             HashName::Sha512 => holds!(Sha512),
         }
+    }
+
+    /// The code of `text`. `None` in the module: no policy has a key for it, and it would be larger.
+    pub(super) fn sign(&self, hash: HashName, text: &[u8]) -> Option<Vec<u8>> {
+        if cfg!(target_arch = "wasm32") { None } else { tag(hash, self.0.expose(), text) }
     }
 }
 
@@ -67,9 +78,8 @@ fn keyed(key: &Secret<Vec<u8>>, parts: &[&[u8]]) -> Option<Hmac<Sha256>> {
     Some(mac)
 }
 
-/// The code of `text` under `key`, for who makes tokens; `None` never comes: every length of key is one for HMAC.
-#[cfg(not(target_arch = "wasm32"))]
-pub(crate) fn tag(hash: HashName, key: &[u8], text: &[u8]) -> Option<Vec<u8>> {
+/// The code of `text` under `key`; `None` never comes: every length of key is one for HMAC.
+pub(super) fn tag(hash: HashName, key: &[u8], text: &[u8]) -> Option<Vec<u8>> {
     macro_rules! tag {
         ($hash:ty) => {
             Hmac::<$hash>::new_from_slice(key)

@@ -79,10 +79,12 @@ impl Jwk {
     }
 }
 
-const RSA: &str = "RSA";
-const EC: &str = "EC";
-const OKP: &str = "OKP";
-const OCT: &str = "oct";
+pub(super) const RSA: &str = "RSA";
+pub(super) const EC: &str = "EC";
+pub(super) const OKP: &str = "OKP";
+pub(super) const OCT: &str = "oct";
+/// The `crv` of Ed25519 keys (RFC 8037 section 2).
+pub(super) const ED25519: &str = "Ed25519";
 
 impl VerifyingKey {
     fn read(members: &Object, origin: Origin) -> Result<Self, KeyFault> {
@@ -168,7 +170,7 @@ fn read_ec(members: &Object) -> Result<ecdsa::PublicKey, KeyFault> {
 }
 
 fn read_okp(members: &Object) -> Result<eddsa::PublicKey, KeyFault> {
-    if required_text(members, "crv")? != "Ed25519" {
+    if required_text(members, "crv")? != ED25519 {
         return Err(KeyFault::UnknownCurve);
     }
     refuse_private(members, &["d"])?;

@@ -10,8 +10,8 @@
 pub mod algorithm;
 pub mod backend;
 mod der;
-pub(crate) mod ecdsa;
-pub(crate) mod eddsa;
+mod ecdsa;
+mod eddsa;
 mod emsa;
 #[cfg(test)]
 mod examples;

@@ -9,6 +9,7 @@ use super::der;
 use super::emsa;
 use super::fault::KeyFault;
 use super::hash::HashName;
+use crate::base::secret::Secret;
 
 mod montgomery;
 
@@ -87,13 +88,46 @@ pub fn rsavp1(modulus: &[u8], exponent: &[u8], signature: &[u8]) -> Option<Vec<u
     PublicKey::new(modulus, exponent).ok()?.open(signature)
 }
 
-/// A private key in PKCS#8 (RFC 5208 section 5, RFC 8017 appendix A.1.2) of its `numbers`, from the modulus to the
-/// coefficient: for others, nothing here computes with it.
-pub(super) fn pkcs8(numbers: &[Vec<u8>]) -> Vec<u8> {
-    let zero = der::integer(&[0]);
-    let numbers: Vec<u8> = numbers.iter().flat_map(|number| der::integer(number)).collect();
-    let key = der::octet_string(&der::sequence(&[&zero, &numbers]));
-    der::sequence(&[&zero, &der::sequence(&[RSA_ENCRYPTION]), &key])
+/// A private key (RFC 8017 section 3.2): for others, nothing here computes with it.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct PrivateKey(Secret<Vec<Vec<u8>>>);
+
+impl PrivateKey {
+    /// The members that its numbers have in a JSON Web Key (RFC 7518 section 6.3), in the order of PKCS#1.
+    const MEMBERS: [&str; 8] = ["n", "e", "d", "p", "q", "dp", "dq", "qi"];
+    /// How many of them are public.
+    const PUBLIC: usize = 2;
+
+    /// The key of the numbers that have these names in a JSON Web Key. Whether they fit each other is not seen here.
+    pub(super) fn new(number: impl Fn(&'static str) -> Result<Vec<u8>, KeyFault>) -> Result<Self, KeyFault> {
+        let numbers = Self::MEMBERS.iter().map(|name| number(name)).collect::<Result<Vec<_>, _>>()?;
+        if let [modulus, exponent, ..] = numbers.as_slice() {
+            PublicKey::new(modulus, exponent)?;
+        }
+        Ok(Self(Secret::new(numbers)))
+    }
+
+    /// PKCS#8 (RFC 5208 section 5, RFC 8017 appendix A.1.2).
+    pub(super) fn pkcs8(&self) -> Secret<Vec<u8>> {
+        let zero = der::integer(&[0]);
+        let numbers: Vec<u8> = self.0.expose().iter().flat_map(|number| der::integer(number)).collect();
+        let key = der::octet_string(&der::sequence(&[&zero, &numbers]));
+        Secret::new(der::sequence(&[&zero, &der::sequence(&[RSA_ENCRYPTION]), &key]))
+    }
+
+    /// The numbers that may be published, with their names.
+    pub(super) fn public(&self) -> Vec<(&'static str, Vec<u8>)> {
+        self.named().take(Self::PUBLIC).collect()
+    }
+
+    /// The other numbers, with their names.
+    pub(super) fn private(&self) -> Vec<(&'static str, Vec<u8>)> {
+        self.named().skip(Self::PUBLIC).collect()
+    }
+
+    fn named(&self) -> impl Iterator<Item = (&'static str, Vec<u8>)> {
+        Self::MEMBERS.into_iter().zip(self.0.expose().iter().cloned())
+    }
 }
 
 fn modulus_bits(trimmed: &[u8]) -> Result<usize, KeyFault> {

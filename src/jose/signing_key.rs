@@ -1,13 +1,15 @@
-//! Signing, for the one thing that we sign: who we are (RFC 7523 section 3).
+//! Private keys: made, read and written as JSON Web Keys (RFC 7517, RFC 7518 section 6, RFC 8037 section 2), and what
+//! they sign (RFC 7515).
 
 use core::fmt;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::algorithm::{Algorithm, Curve, Family};
 use super::backend::Signer;
 use super::fault::KeyFault;
-use super::{ecdsa, eddsa, jwk, rsa};
+use super::{ecdsa, eddsa, hmac, jwk, rsa};
 use crate::base::base64url;
 use crate::base::json::Object;
 use crate::base::secret::Secret;
@@ -20,72 +22,172 @@ pub struct SigningKey {
     key: PrivateKey,
 }
 
+/// What is signed with. RSA is computed by a [`Signer`], the rest here.
 #[derive(Clone, PartialEq, Eq)]
 enum PrivateKey {
-    /// PKCS#8, for the [`Signer`].
-    Rsa(Secret<Vec<u8>>),
+    Rsa(rsa::PrivateKey),
     Ec(Secret<ecdsa::PrivateKey>),
     Ed25519(Secret<eddsa::PrivateKey>),
+    Oct(hmac::SharedKey),
 }
 
-impl SigningKey {
-    /// What can be signed with.
-    pub const ALGORITHMS: &[Algorithm] =
-        &[Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256, Algorithm::Rs384, Algorithm::Rs512];
+/// Members of a JSON Web Key: their names, and the bytes that stand in them in base64url.
+type Members = Vec<(&'static str, Vec<u8>)>;
 
-    /// The private key in a JSON Web Key (RFC 7517, RFC 7518 section 6), for `algorithm`.
+impl SigningKey {
+    /// How many random bytes a key is made of, whatever its algorithm.
+    pub const RANDOM: usize = 66;
+
+    /// A new key for `algorithm`, called `kid`, made of bytes from a random source. `None` where they are no number of the
+    /// curve, which for P-256 happens once in 2^32 times (FIPS 186-5 section A.2.2: take others), and for RSA, whose
+    /// primes have to be looked for.
+    pub fn from_random(algorithm: Algorithm, kid: Option<&str>, random: &[u8; Self::RANDOM]) -> Option<Self> {
+        let key = match algorithm.family() {
+            Family::RsaPkcs1 | Family::RsaPss => return None,
+            Family::Ecdsa(curve) => {
+                PrivateKey::Ec(Secret::new(ecdsa::PrivateKey::from_random(curve, random)?))
+            }
+            Family::Ed25519 => PrivateKey::Ed25519(Secret::new(eddsa::PrivateKey::of(random.first_chunk()?))),
+            Family::Hmac => {
+                let bytes = random.get(..algorithm.hash().length())?.to_vec();
+                PrivateKey::Oct(hmac::SharedKey::new(bytes).ok()?)
+            }
+        };
+        Some(Self { algorithm, kid: kid.map(str::to_owned), key })
+    }
+
+    /// The private key in a JSON Web Key, for `algorithm`.
     ///
     /// # Errors
-    /// It is no private key, its halves do not belong together, or it is not for `algorithm`.
+    /// It is no private key, its halves do not belong together, it is too short, or it is not for `algorithm`.
     pub fn from_jwk(jwk: &Object, algorithm: Algorithm) -> Result<Self, KeyFault> {
-        if !jwk::permitted(jwk, "sign")?.contains(algorithm) || !Self::ALGORITHMS.contains(&algorithm) {
+        if !jwk::permitted(jwk, "sign")?.contains(algorithm) {
             return Err(KeyFault::Unfit);
         }
         let key = match algorithm.family() {
-            Family::RsaPkcs1 => PrivateKey::Rsa(Secret::new(rsa_key(jwk)?)),
-            Family::Ecdsa(Curve::P256) => PrivateKey::Ec(Secret::new(ec_key(jwk)?)),
-            Family::Ed25519 => PrivateKey::Ed25519(Secret::new(okp_key(jwk)?)),
-            Family::RsaPss | Family::Ecdsa(Curve::P384 | Curve::P521) | Family::Hmac => {
-                return Err(KeyFault::Unfit);
-            }
+            Family::RsaPkcs1 | Family::RsaPss => PrivateKey::Rsa(read_rsa(jwk)?),
+            Family::Ecdsa(curve) => PrivateKey::Ec(Secret::new(read_ec(jwk, curve)?)),
+            Family::Ed25519 => PrivateKey::Ed25519(Secret::new(read_okp(jwk)?)),
+            Family::Hmac => PrivateKey::Oct(read_oct(jwk, algorithm)?),
         };
         Ok(Self { algorithm, kid: jwk::optional_text(jwk, "kid")?.map(str::to_owned), key })
     }
 
-    /// The private key as bytes: what makes it the one it is.
+    /// How the key signs.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// What the key is called.
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// The private key as bytes, an RSA key in PKCS#8: what makes it the one it is.
     pub fn material(&self) -> Secret<Vec<u8>> {
         match &self.key {
-            PrivateKey::Rsa(pkcs8) => pkcs8.clone(),
+            PrivateKey::Rsa(key) => key.pkcs8(),
             PrivateKey::Ec(key) => Secret::new(key.expose().to_bytes()),
             PrivateKey::Ed25519(key) => Secret::new(key.expose().to_bytes()),
+            PrivateKey::Oct(key) => key.bytes().clone(),
         }
     }
 
-    /// `claims` as a compact JWS (RFC 7515 section 7.1). `None` when this takes a `signer` and it does not sign.
-    pub fn sign(&self, claims: &Object, signer: &dyn Signer) -> Option<String> {
-        self.sign_as("JWT", claims, signer)
+    /// What may be published of the key, as a JSON Web Key. A shared secret has nothing of the kind: its type alone.
+    pub fn public_jwk(&self) -> Object {
+        let (key_type, curve) = self.key.kind();
+        let texts = [
+            ("kid", self.kid.as_deref()),
+            ("alg", Some(self.algorithm.name())),
+            ("use", Some("sig")),
+            ("kty", Some(key_type)),
+            ("crv", curve),
+        ];
+        let texts = texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), Value::from(text?))));
+        texts.chain(written(self.key.public())).collect()
     }
 
-    /// As [`Self::sign`], with this `typ`.
-    pub fn sign_as(&self, typ: &str, claims: &Object, signer: &dyn Signer) -> Option<String> {
-        let mut header = json!({"alg": self.algorithm.name(), "typ": typ});
-        if let (Some(kid), Some(members)) = (&self.kid, header.as_object_mut()) {
-            members.insert("kid".to_owned(), Value::String(kid.clone()));
-        }
-        let claims = serde_json::to_vec(claims).ok()?;
-        let text = format!("{}.{}", base64url::encode(header.to_string()), base64url::encode(claims));
+    /// The whole key as a JSON Web Key: whoever reads it can sign.
+    pub fn jwk(&self) -> Object {
+        self.public_jwk().into_iter().chain(written(self.key.private())).collect()
+    }
+
+    /// `claims` as a compact JWS (RFC 7515 section 7.1) of this `typ`. `None` when this takes a `signer` and it does not
+    /// sign.
+    pub fn sign(&self, typ: &str, claims: &Object, signer: &dyn Signer) -> Option<String> {
+        let mut header = self.header();
+        header.insert("typ".to_owned(), Value::from(typ));
+        self.sign_with(&header, claims, signer)
+    }
+
+    /// What a header says of the key: `alg`, and `kid` where it has one.
+    pub fn header(&self) -> Object {
+        let members = [("alg", Some(self.algorithm.name())), ("kid", self.kid())];
+        members.into_iter().filter_map(|(name, text)| Some((name.to_owned(), Value::from(text?)))).collect()
+    }
+
+    /// As [`Self::sign`], of any payload and with a header that says what its author likes: also what is not so.
+    pub fn sign_with(
+        &self,
+        header: &Object,
+        payload: &impl Serialize,
+        signer: &dyn Signer,
+    ) -> Option<String> {
+        let (header, payload) = (serde_json::to_vec(header).ok()?, serde_json::to_vec(payload).ok()?);
+        let text = format!("{}.{}", base64url::encode(header), base64url::encode(payload));
         let signature = self.sign_text(text.as_bytes(), signer)?;
         Some(format!("{text}.{}", base64url::encode(signature)))
     }
 
-    /// The signature of `text` alone.
+    /// The signature of `text` alone, in the form of RFC 7518 section 3.
     pub(super) fn sign_text(&self, text: &[u8], signer: &dyn Signer) -> Option<Vec<u8>> {
+        let hash = self.algorithm.hash();
         match &self.key {
-            PrivateKey::Rsa(pkcs8) => signer.sign(self.algorithm.hash(), pkcs8.expose(), text),
-            PrivateKey::Ec(key) => key.expose().sign(self.algorithm.hash(), text),
+            PrivateKey::Rsa(key) => signer.sign(self.algorithm, key.pkcs8().expose(), text),
+            PrivateKey::Ec(key) => key.expose().sign(hash, text),
             PrivateKey::Ed25519(key) => Some(key.expose().sign(text)),
+            PrivateKey::Oct(key) => key.sign(hash, text),
         }
     }
+}
+
+impl PrivateKey {
+    /// `kty` and `crv`.
+    fn kind(&self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::Rsa(_) => (jwk::RSA, None),
+            Self::Ec(key) => (jwk::EC, Some(key.expose().curve().name())),
+            Self::Ed25519(_) => (jwk::OKP, Some(jwk::ED25519)),
+            Self::Oct(_) => (jwk::OCT, None),
+        }
+    }
+
+    fn public(&self) -> Members {
+        match self {
+            Self::Rsa(key) => key.public(),
+            Self::Ec(key) => {
+                let key = key.expose();
+                let (point, length) = (key.point(), key.curve().length());
+                let (x, y) = point.split_at_checked(length).unwrap_or_default();
+                vec![("x", x.to_vec()), ("y", y.to_vec())]
+            }
+            Self::Ed25519(key) => vec![("x", key.expose().point().to_vec())],
+            Self::Oct(_) => Vec::new(),
+        }
+    }
+
+    fn private(&self) -> Members {
+        match self {
+            Self::Rsa(key) => key.private(),
+            Self::Ec(key) => vec![("d", key.expose().to_bytes())],
+            Self::Ed25519(key) => vec![("d", key.expose().to_bytes())],
+            Self::Oct(key) => vec![("k", key.bytes().expose().clone())],
+        }
+    }
+}
+
+fn written(members: Members) -> impl Iterator<Item = (String, Value)> {
+    members.into_iter().map(|(name, bytes)| (name.to_owned(), Value::from(base64url::encode(bytes))))
 }
 
 impl fmt::Debug for SigningKey {
@@ -99,33 +201,35 @@ fn check_type(jwk: &Object, kty: &str, crv: Option<&str>) -> Result<(), KeyFault
     if fits { Ok(()) } else { Err(KeyFault::Unfit) }
 }
 
-fn rsa_key(jwk: &Object) -> Result<Vec<u8>, KeyFault> {
-    check_type(jwk, "RSA", None)?;
-    let numbers = ["n", "e", "d", "p", "q", "dp", "dq", "qi"].map(|name| jwk::bytes(jwk, name));
-    let numbers = numbers.into_iter().collect::<Result<Vec<_>, _>>()?;
-    if let [modulus, exponent, ..] = numbers.as_slice() {
-        rsa::PublicKey::new(modulus, exponent)?;
-    }
-    Ok(rsa::pkcs8(&numbers))
+fn read_rsa(jwk: &Object) -> Result<rsa::PrivateKey, KeyFault> {
+    check_type(jwk, jwk::RSA, None)?;
+    rsa::PrivateKey::new(|name| jwk::bytes(jwk, name))
 }
 
-fn ec_key(jwk: &Object) -> Result<ecdsa::PrivateKey, KeyFault> {
-    check_type(jwk, "EC", Some(Curve::P256.name()))?;
-    ecdsa::PrivateKey::new(&jwk::bytes(jwk, "d")?, &jwk::bytes(jwk, "x")?, &jwk::bytes(jwk, "y")?)
+fn read_ec(jwk: &Object, curve: Curve) -> Result<ecdsa::PrivateKey, KeyFault> {
+    check_type(jwk, jwk::EC, Some(curve.name()))?;
+    ecdsa::PrivateKey::new(curve, &jwk::bytes(jwk, "d")?, &jwk::bytes(jwk, "x")?, &jwk::bytes(jwk, "y")?)
 }
 
-fn okp_key(jwk: &Object) -> Result<eddsa::PrivateKey, KeyFault> {
-    check_type(jwk, "OKP", Some("Ed25519"))?;
+fn read_okp(jwk: &Object) -> Result<eddsa::PrivateKey, KeyFault> {
+    check_type(jwk, jwk::OKP, Some(jwk::ED25519))?;
     eddsa::PrivateKey::new(&jwk::bytes(jwk, "d")?, &jwk::bytes(jwk, "x")?)
+}
+
+fn read_oct(jwk: &Object, algorithm: Algorithm) -> Result<hmac::SharedKey, KeyFault> {
+    check_type(jwk, jwk::OCT, None)?;
+    let key = hmac::SharedKey::new(jwk::bytes(jwk, "k")?)?;
+    if key.is_long_enough(algorithm.hash()) { Ok(key) } else { Err(KeyFault::Unfit) }
 }
 
 #[cfg(test)]
 mod tests {
     use core::cell::RefCell;
 
+    use serde_json::json;
+
     use super::super::backend::NoSigner;
-    use super::super::examples::{check, ec_key, ed25519_key, key_set, rsa_key, with};
-    use super::super::hash::HashName;
+    use super::super::examples::{check, ec_key, ed25519_key, key_set, oct_key, rsa_key, with};
     use super::*;
 
     /// RFC 7515 A.3.1 and RFC 8037 A.1.
@@ -154,8 +258,12 @@ mod tests {
             [(ec_key(), EC_D, Algorithm::Es256), (ed25519_key(), OKP_D, Algorithm::EdDsa)]
         {
             let key = read(with(public.clone(), json!({"d": d, "kid": "k1"})), algorithm).unwrap();
-            let token = key.sign(&claims(), &NoSigner).unwrap();
-            assert_eq!(key.sign(&claims(), &NoSigner).as_ref(), Some(&token), "no random number is needed");
+            let token = key.sign("JWT", &claims(), &NoSigner).unwrap();
+            assert_eq!(
+                key.sign("JWT", &claims(), &NoSigner).as_ref(),
+                Some(&token),
+                "no random number is needed"
+            );
             let verified = check(&token, &key_set(&[with(public, json!({"kid": "k1"}))])).unwrap();
             assert_eq!((verified.get().claims(), verified.get().typ()), (&claims(), Some("JWT")));
         }
@@ -164,8 +272,8 @@ mod tests {
     struct Witness(RefCell<Vec<u8>>);
 
     impl Signer for Witness {
-        fn sign(&self, hash: HashName, pkcs8_der: &[u8], text: &[u8]) -> Option<Vec<u8>> {
-            assert_eq!((hash, text.iter().filter(|byte| **byte == b'.').count()), (HashName::Sha384, 1));
+        fn sign(&self, algorithm: Algorithm, pkcs8_der: &[u8], text: &[u8]) -> Option<Vec<u8>> {
+            assert_eq!((algorithm, text.iter().filter(|byte| **byte == b'.').count()), (Algorithm::Rs384, 1));
             self.0.replace(pkcs8_der.to_vec());
             Some(vec![1, 2, 3])
         }
@@ -174,12 +282,12 @@ mod tests {
     #[test]
     fn rsa_is_left_to_the_host() {
         let key = read(private_rsa(), Algorithm::Rs384).unwrap();
-        assert_eq!(key.sign(&claims(), &NoSigner), None);
+        assert_eq!(key.sign("JWT", &claims(), &NoSigner), None);
         let witness = Witness(RefCell::default());
-        let token = key.sign(&claims(), &witness).unwrap();
+        let token = key.sign("JWT", &claims(), &witness).unwrap();
         assert!(token.ends_with(".AQID"), "{token}");
         let header = base64url::decode(token.split('.').next().unwrap()).unwrap();
-        assert_eq!(header, br#"{"alg":"RS384","typ":"JWT","kid":"r"}"#);
+        assert_eq!(header, br#"{"alg":"RS384","kid":"r","typ":"JWT"}"#);
         let pkcs8 = witness.0.into_inner();
         // SEQUENCE { 0, SEQUENCE { rsaEncryption, NULL }, OCTET STRING { SEQUENCE { 0, n, e, … } } }
         assert_eq!(
@@ -209,7 +317,8 @@ mod tests {
             (okp(), Algorithm::Es256, KeyFault::Unfit),
             (ec(), Algorithm::Es384, KeyFault::Unfit),
             (ec(), Algorithm::Hs256, KeyFault::Unfit),
-            (private_rsa(), Algorithm::Ps256, KeyFault::Unfit),
+            (oct_key(&[7; 31]), Algorithm::Hs256, KeyFault::SecretTooShort(31)),
+            (oct_key(&[7; 47]), Algorithm::Hs384, KeyFault::Unfit),
             (with(ec(), json!({"alg": "ES384"})), Algorithm::Es256, KeyFault::Unfit),
             (with(ec(), json!({"use": "enc"})), Algorithm::Es256, KeyFault::Unfit),
             (with(ec(), json!({"key_ops": ["verify"]})), Algorithm::Es256, KeyFault::Unfit),
@@ -222,6 +331,27 @@ mod tests {
             read(with(ec(), json!({"key_ops": ["sign"], "use": "sig", "alg": "ES256"})), Algorithm::Es256)
                 .is_ok()
         );
+    }
+
+    #[test]
+    fn a_public_half_has_no_private_member() {
+        let random = core::array::from_fn(|place| place as u8);
+        for algorithm in
+            [Algorithm::Es256, Algorithm::Es384, Algorithm::Es512, Algorithm::EdDsa, Algorithm::Hs384]
+        {
+            let key = SigningKey::from_random(algorithm, Some("k"), &random).unwrap();
+            let (whole, public) = (key.jwk(), key.public_jwk());
+            let private: Vec<_> = whole.keys().filter(|name| !public.contains_key(*name)).collect();
+            assert_eq!(private, [if algorithm.is_symmetric() { "k" } else { "d" }], "{algorithm}");
+            assert!(SigningKey::from_jwk(&whole, algorithm).is_ok_and(|again| again == key), "{algorithm}");
+            assert!(SigningKey::from_jwk(&public, algorithm).is_err(), "{algorithm}");
+        }
+        let rsa = read(private_rsa(), Algorithm::Ps256).unwrap();
+        assert_eq!(
+            rsa.public_jwk(),
+            *with(rsa_key(), json!({"kid": "r", "alg": "PS256", "use": "sig"})).as_object().unwrap()
+        );
+        assert_eq!(SigningKey::from_random(Algorithm::Ps256, None, &random), None);
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl ClientAuthentication {
             }
             Self::Bearer { token } => fields.push(("authorization", format!("Bearer {}", token.expose()))),
             Self::PrivateKeyJwt { id, audience, key } => {
-                let assertion = key.sign(&assertion(id, audience, question), question.signer);
+                let assertion = key.sign("JWT", &assertion(id, audience, question), question.signer);
                 form::append(form, "client_assertion_type", ASSERTION_TYPE);
                 form::append(form, "client_assertion", assertion.ok_or(Silence::Unsigned)?.as_bytes());
             }

@@ -140,7 +140,7 @@ mod tests {
         let mut key = ec_key();
         key["kid"] = json!("k");
         let key = SigningKey::from_jwk(key.as_object().unwrap(), Algorithm::Es256).unwrap();
-        key.sign_as(typ, claims.as_object().unwrap(), &NoSigner).unwrap()
+        key.sign(typ, claims.as_object().unwrap(), &NoSigner).unwrap()
     }
 
     fn told(body: &str, client: ClientAuthentication, keys: ReplyKeys<'_>) -> Heard {

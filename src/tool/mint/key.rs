@@ -1,29 +1,19 @@
 //! A private key of any algorithm: made, written as a JWK, read back, used to sign.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::jwk::{MintError, text};
-use super::{ec, ed25519, oct, rsa};
-use crate::base::base64url;
+use super::error::MintError;
+use super::random::random;
+use super::rsa::{self, RsaSigner};
 use crate::jose::algorithm::{Algorithm, Family};
-use crate::jose::{ecdsa, eddsa};
+use crate::jose::signing_key::SigningKey;
+use crate::jose::thumbprint::thumbprint;
 
 /// How many bits an RSA key has unless told otherwise.
 pub const DEFAULT_RSA_BITS: usize = 2048;
 
-/// A key that signs. Has no `Debug`.
-pub struct PrivateKey {
-    algorithm: Algorithm,
-    kid: Option<String>,
-    material: Material,
-}
-
-enum Material {
-    Rsa(Box<rsa::Pair>),
-    Ec(ecdsa::PrivateKey),
-    Ed25519(eddsa::PrivateKey),
-    Oct(oct::Shared),
-}
+/// A [`SigningKey`] that signs with RSA too, and whose header may lie. Has no `Debug`.
+pub struct PrivateKey(SigningKey);
 
 impl PrivateKey {
     /// A new key for `algorithm`, from the system's random source. RSA keys have [`DEFAULT_RSA_BITS`].
@@ -37,79 +27,77 @@ impl PrivateKey {
     /// As [`Self::generate`], with so many bits where the key is an RSA key.
     ///
     /// # Errors
-    /// When the random source fails, or the RSA key would have less than 1024 or more than 8192 bits.
+    /// When the random source fails, or the RSA key would have less than 2048 or more than 8192 bits.
     pub fn generate_with_bits(
         algorithm: Algorithm,
         kid: Option<&str>,
         bits: usize,
     ) -> Result<Self, MintError> {
-        let material = match algorithm.family() {
-            Family::RsaPkcs1 | Family::RsaPss => Material::Rsa(Box::new(rsa::Pair::generate(bits)?)),
-            Family::Ecdsa(curve) => Material::Ec(ec::generate(curve)?),
-            Family::Ed25519 => Material::Ed25519(ed25519::generate()?),
-            Family::Hmac => Material::Oct(oct::Shared::generate(algorithm.hash())?),
-        };
-        Ok(Self { algorithm, kid: kid.map(str::to_owned), material })
+        /// Random bytes are a key nearly always; that a hundred in a row are none does not happen.
+        const TRIES: usize = 100;
+        if matches!(algorithm.family(), Family::RsaPkcs1 | Family::RsaPss) {
+            let mut jwk = rsa::generate(bits)?;
+            jwk.extend(kid.map(|kid| ("kid".to_owned(), Value::from(kid))));
+            return Ok(Self(SigningKey::from_jwk(&jwk, algorithm)?));
+        }
+        for _ in 0..TRIES {
+            if let Some(key) = SigningKey::from_random(algorithm, kid, &random()?) {
+                return Ok(Self(key));
+            }
+        }
+        Err(MintError::new("the system's random source repeats itself"))
     }
 
     /// Reads a private JWK. Its `alg` says how it signs; without one, the first algorithm that fits its type.
     ///
     /// # Errors
-    /// When a member is missing or wrong, or `alg` does not fit the key.
+    /// When a member is missing or wrong, the halves do not belong together, or `alg` does not fit the key.
     pub fn from_jwk(jwk: &Value) -> Result<Self, MintError> {
         let members = jwk.as_object().ok_or_else(|| MintError::new("the key is not a JSON object"))?;
-        let algorithm = match text(members, "alg") {
+        let algorithm = match members.get("alg").and_then(Value::as_str) {
             Some(name) => Algorithm::from_name(name)
                 .ok_or_else(|| MintError::new(format!("`alg` is {name}: write one of {}", names())))?,
             None => usual_algorithm(members)?,
         };
-        let material = match (algorithm.family(), text(members, "kty")) {
-            (Family::RsaPkcs1 | Family::RsaPss, Some("RSA")) => {
-                Material::Rsa(Box::new(rsa::Pair::read(members)?))
-            }
-            (Family::Ecdsa(curve), Some("EC")) => Material::Ec(ec::read(curve, members)?),
-            (Family::Ed25519, Some("OKP")) => Material::Ed25519(ed25519::read(members)?),
-            (Family::Hmac, Some("oct")) => Material::Oct(oct::Shared::read(members)?),
-            (Family::RsaPkcs1 | Family::RsaPss | Family::Ecdsa(_) | Family::Ed25519 | Family::Hmac, _) => {
-                return Err(MintError::new(format!("`kty` does not fit `alg`, which is {algorithm}")));
-            }
-        };
-        Ok(Self { algorithm, kid: text(members, "kid").map(str::to_owned), material })
+        let key = SigningKey::from_jwk(members, algorithm)?;
+        if matches!(algorithm.family(), Family::RsaPkcs1 | Family::RsaPss) {
+            rsa::check(key.material().expose())?;
+        }
+        Ok(Self(key))
     }
 
     /// How the key signs.
     pub const fn algorithm(&self) -> Algorithm {
-        self.algorithm
+        self.0.algorithm()
     }
 
     /// What the key is called.
     pub fn kid(&self) -> Option<&str> {
-        self.kid.as_deref()
+        self.0.kid()
     }
 
     /// Whether whoever can verify can also sign.
     pub const fn is_symmetric(&self) -> bool {
-        self.algorithm.is_symmetric()
+        self.algorithm().is_symmetric()
     }
 
     /// The whole key, private members and all.
     pub fn jwk(&self) -> Value {
-        self.written(match &self.material {
-            Material::Rsa(pair) => pair.private_members(),
-            Material::Ec(key) => ec::private_members(key),
-            Material::Ed25519(key) => ed25519::private_members(key),
-            Material::Oct(shared) => shared.members(),
-        })
+        Value::Object(self.0.jwk())
     }
 
     /// The public half; of a symmetric key there is none, so this is the whole key.
     pub fn public_jwk(&self) -> Value {
-        self.written(match &self.material {
-            Material::Rsa(pair) => pair.public_members(),
-            Material::Ec(key) => ec::public_members(key),
-            Material::Ed25519(key) => ed25519::public_members(key),
-            Material::Oct(shared) => shared.members(),
-        })
+        if self.is_symmetric() { self.jwk() } else { Value::Object(self.0.public_jwk()) }
+    }
+
+    /// The thumbprint of the public half (RFC 7638): what a token that is bound to this key has as `cnf.jkt`.
+    ///
+    /// # Errors
+    /// When the key is symmetric.
+    pub fn thumbprint(&self) -> Result<String, MintError> {
+        thumbprint(&self.0.public_jwk())
+            .ok_or_else(|| MintError::new("the key is symmetric: nothing can be bound to it"))
     }
 
     /// A compact JWS of `claims`. `alg` and `kid` are put before the members of `header`, which may overrule them:
@@ -118,58 +106,27 @@ impl PrivateKey {
     /// # Errors
     /// When the signature cannot be made.
     pub fn sign(&self, header: &Map<String, Value>, claims: &Value) -> Result<String, MintError> {
-        let text = format!(
-            "{}.{}",
-            base64url::encode(self.header(header).to_string()),
-            base64url::encode(claims.to_string())
-        );
-        let signature = self.signature(text.as_bytes())?;
-        Ok(format!("{text}.{}", base64url::encode(signature)))
+        let signed = self.0.sign_with(&self.whole_header(header), claims, &RsaSigner);
+        signed.ok_or_else(|| MintError::new("the key does not sign"))
     }
 
     /// The header that [`Self::sign`] writes.
     pub fn header(&self, more: &Map<String, Value>) -> Value {
-        let mut header = Map::new();
-        header.insert("alg".to_owned(), json!(self.algorithm.name()));
-        if let Some(kid) = &self.kid {
-            header.insert("kid".to_owned(), json!(kid));
-        }
+        Value::Object(self.whole_header(more))
+    }
+
+    fn whole_header(&self, more: &Map<String, Value>) -> Map<String, Value> {
+        let mut header = self.0.header();
         header.extend(more.clone());
         header.retain(|_, value| !value.is_null());
-        Value::Object(header)
-    }
-
-    /// The signature of `text`, in the form of RFC 7518.
-    ///
-    /// # Errors
-    /// When the signature cannot be made: an RSA key that is too small for the hash.
-    pub fn signature(&self, text: &[u8]) -> Result<Vec<u8>, MintError> {
-        let hash = self.algorithm.hash();
-        let signature = match &self.material {
-            Material::Rsa(pair) if self.algorithm.family() == Family::RsaPss => {
-                pair.sign_pss(hash, text).map(Some)
-            }
-            Material::Rsa(pair) => pair.sign_pkcs1(hash, text).map(Some),
-            Material::Ec(key) => Ok(key.sign(hash, text)),
-            Material::Ed25519(key) => Ok(Some(key.sign(text))),
-            Material::Oct(shared) => Ok(shared.sign(hash, text)),
-        };
-        signature?.ok_or_else(|| MintError::new("the key does not sign"))
-    }
-
-    fn written(&self, material: Vec<(&'static str, String)>) -> Value {
-        let mut jwk = Map::new();
-        let naming = [("kid", self.kid.clone()), ("alg", Some(self.algorithm.name().to_owned()))];
-        let naming = naming.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        let members = naming.chain([("use", "sig".to_owned())]).chain(material);
-        jwk.extend(members.map(|(name, value)| (name.to_owned(), Value::String(value))));
-        Value::Object(jwk)
+        header
     }
 }
 
 /// What a key without `alg` signs with.
 fn usual_algorithm(members: &Map<String, Value>) -> Result<Algorithm, MintError> {
-    match (text(members, "kty"), text(members, "crv")) {
+    let text = |name| members.get(name).and_then(Value::as_str);
+    match (text("kty"), text("crv")) {
         (Some("RSA"), _) => Ok(Algorithm::Rs256),
         (Some("EC"), Some("P-256")) => Ok(Algorithm::Es256),
         (Some("EC"), Some("P-384")) => Ok(Algorithm::Es384),
@@ -187,6 +144,8 @@ pub(in crate::tool) fn names() -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::jose::algorithm::Algorithms;
     use crate::jose::backend::NoAccelerator;

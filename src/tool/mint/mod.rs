@@ -3,17 +3,15 @@
 //! - knows: private keys as JSON Web Keys, how each algorithm signs
 //! - must not know: policies, the engine
 //! - in: an algorithm's name, claims; out: a JWK, a compact JWS
-//! - keys are those of [`crate::jose`], but for RSA, which it only verifies: `rsa` makes and uses such keys
+//! - keys are those of [`crate::jose::signing_key`], which leaves RSA to others: `rsa` makes such keys and signs with them
 
-mod ec;
-mod ed25519;
-mod jwk;
+mod error;
 mod key;
-mod oct;
 mod proof;
+mod random;
 mod rsa;
 
 pub use self::rsa::RsaSigner;
-pub use jwk::MintError;
+pub use error::MintError;
 pub use key::{DEFAULT_RSA_BITS, PrivateKey};
 pub use proof::Subject;

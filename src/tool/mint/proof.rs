@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::jwk::{self, MintError};
+use super::error::MintError;
 use super::key::PrivateKey;
+use super::random::random;
 use crate::base::base64url;
 use crate::base::time::UnixTime;
-use crate::jose::thumbprint;
 use crate::token::dpop;
 
 /// What a proof is about.
@@ -23,18 +23,6 @@ pub struct Subject<'s> {
 }
 
 impl PrivateKey {
-    /// The thumbprint of the public half (RFC 7638): what a token that is bound to this key has as `cnf.jkt`.
-    ///
-    /// # Errors
-    /// When the key is symmetric.
-    pub fn thumbprint(&self) -> Result<String, MintError> {
-        let public = self.public_jwk();
-        let members = public.as_object().filter(|_| !self.is_symmetric());
-        members
-            .and_then(thumbprint::thumbprint)
-            .ok_or_else(|| MintError::new("the key is symmetric: nothing can be bound to it"))
-    }
-
     /// A proof that whoever sends the request of `subject` holds this key. Members of `header` and `claims` go before
     /// what is usual, and a `null` takes a member away.
     ///
@@ -57,7 +45,7 @@ impl PrivateKey {
         ]);
         whole.extend(header.clone());
         let said = json!({
-            "jti": base64url::encode(jwk::random::<16>()?),
+            "jti": base64url::encode(random::<16>()?),
             "htm": subject.method,
             "htu": subject.uri,
             "iat": subject.now.as_secs(),
