@@ -106,7 +106,10 @@ fn every_threat_is_there_with_its_defence_and_its_tests() {
             assert!(has_test(file, name), "{id}: {file} has no test {name}");
         }
     }
-    assert!(!has_test("tests/gate.rs", "there_is_no_such_test"), "a test that is not there is found");
+    assert!(
+        !has_test("tests/native/gate/mod.rs", "there_is_no_such_test"),
+        "a test that is not there is found"
+    );
 }
 
 #[test]

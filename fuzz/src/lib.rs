@@ -2,7 +2,7 @@
 //!
 //! One module a target. Each takes any bytes and panics when the crate and a naive reading of the contract, written
 //! here from the RFCs and not from the crate, do not agree. Nothing here knows libFuzzer: `fuzz_targets` does, and
-//! `tests/corpus.rs` runs the saved inputs without it.
+//! `tests/native/corpus.rs` runs the saved inputs without it.
 
 pub mod authority;
 pub mod authorization;

@@ -1,5 +1,5 @@
 //! An absolute sentence of the prose names the tests that show it, right behind it, where no reader sees it:
-//! `<!-- shown by tests/gate.rs::name, tests/skin.rs::name -->`. One that promises nothing of what the program does,
+//! `<!-- shown by tests/native/gate/mod.rs::name, tests/native/skin/mod.rs::name -->`. One that promises nothing of what the program does,
 //! which is advice, a definition or a word about others, says so: `<!-- no claim: why -->`.
 
 use std::collections::BTreeSet;
@@ -213,7 +213,7 @@ fn sentences_are_told_apart_and_marks_belong_to_the_one_before() {
         let sentence = Sentence { text: text.to_owned(), marks: vec![mark.to_owned()] };
         check(&sentence, &mut BTreeSet::new(), &mut 0).len()
     };
-    assert_eq!(no_tests("Never.", "shown by tests/gate.rs::there_is_no_such_test"), 1);
+    assert_eq!(no_tests("Never.", "shown by tests/native/gate/mod.rs::there_is_no_such_test"), 1);
     assert_eq!(no_tests("Never.", "shown by tests/layers.rs::imports_run_one_way"), 0);
     assert_eq!(no_tests("Sometimes.", "no claim: a wish"), 1);
     assert_eq!(no_tests("Never.", "shown by tests/none.rs::no_such_file"), 1);

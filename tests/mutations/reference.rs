@@ -27,11 +27,15 @@ impl Reference {
             let module = module.trim_end_matches("/mod").trim_end_matches("/tests").replace('/', "::");
             return Some(Self::Unit { path: format!("{module}::tests::{name}") });
         }
-        Some(match path.strip_prefix("tests/")?.split_once('/') {
-            None => Self::Ring { name: path.strip_prefix("tests/")?.to_owned(), test: name.to_owned() },
-            Some((ring, "main")) => Self::Ring { name: ring.to_owned(), test: name.to_owned() },
-            Some(("envoy", module)) => Self::Envoy { test: format!("{module}::{name}") },
-            Some((ring, module)) => Self::Ring { name: ring.to_owned(), test: format!("{module}::{name}") },
+        let path = path.strip_prefix("tests/")?;
+        let (ring, module) = path.split_once('/').unwrap_or((path, "main"));
+        let test = match module.trim_end_matches("/mod") {
+            "main" => name.to_owned(),
+            module => format!("{}::{name}", module.replace('/', "::")),
+        };
+        Some(match ring {
+            "envoy" => Self::Envoy { test },
+            _ => Self::Ring { name: ring.to_owned(), test },
         })
     }
 

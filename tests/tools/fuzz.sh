@@ -68,6 +68,6 @@ fuzz_target() { # TARGET FOLDER [OPTION OF LIBFUZZER…]
     fi
     grep -A 8 -e panicked -e ERROR "$home/log" || tail -n 20 "$home/log"
     printf 'build.sh: %s\n          %s\n' "fuzzing $name found an input that breaks what is promised: $(sed -n 's/.*Test unit written to //p' "$home/log")" \
-        "put it into fuzz/corpus/$name, run cargo test --test corpus, and give the cause a test of its own" >&2
+        "put it into fuzz/corpus/$name, run cargo test --test native corpus, and give the cause a test of its own" >&2
     return 1
 }

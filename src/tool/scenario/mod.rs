@@ -1,7 +1,7 @@
 //! Policy tests: a policy, requests, what issuers answer, and what is expected of each request.
 //!
 //! - knows: the test file, the tokens made for it, how an expectation is compared with what was seen
-//! - must not know: who judges the requests; [`native`] lets the engine do it, `tests/envoy.rs` a whole Envoy
+//! - must not know: who judges the requests; [`native`] lets the engine do it, `tests/envoy` a whole Envoy
 //! - in: a file of YAML and the time; out: a [`Suite`]
 //!
 //! [`load()`] reads a file for one point in time, since its tokens are dated relative to it:

@@ -109,12 +109,10 @@ impl Workshop {
             .collect())
     }
 
-    /// Builds the programs that test: the unit tests, and the rings of these names.
-    pub(crate) fn programs(&self, rings: &[&str]) -> Result<Vec<Program>, String> {
-        let mut arguments = vec!["test", "--no-run", "--lib"];
-        arguments.extend(rings.iter().flat_map(|ring| ["--test", ring]));
+    /// Builds the programs that test: the unit tests, and the ring of this name.
+    pub(crate) fn programs(&self, ring: &str) -> Result<Vec<Program>, String> {
         let mut programs = Vec::new();
-        for message in self.cargo(&arguments)? {
+        for message in self.cargo(&["test", "--no-run", "--lib", "--test", ring])? {
             let said = message.pointer("/message/rendered").and_then(Value::as_str);
             if message.pointer("/message/level").and_then(Value::as_str) == Some("error") {
                 return Err(format!("the tests do not build: {}", said.unwrap_or_default()));

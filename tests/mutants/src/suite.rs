@@ -12,12 +12,11 @@ use std::time::{Duration, Instant};
 use crate::compile::{Program, Workshop};
 use crate::site::Number;
 
-/// The rings of tests that need nothing but the crate.
-pub(crate) const RINGS: [&str; 9] =
-    ["gate", "config", "dialects", "dpop", "signed_answers", "skin", "corpus", "tool", "quiet"];
+/// The ring of tests that need nothing but the crate.
+const RING: &str = "native";
 
-/// Those that write to files of one name, and so run once at a time.
-const ALONE: [&str; 2] = ["tool", "quiet"];
+/// What the names of those of its tests begin with that write to files of one name, and so run once at a time.
+const ALONE: [&str; 2] = ["tool::", "quiet::"];
 
 /// How many kilobytes a program may take, which went astray.
 const MEMORY: u64 = 6 * 1024 * 1024;
@@ -70,7 +69,7 @@ pub(crate) enum Fate {
 impl Suite {
     /// Runs everything once as it is, and writes down what is reached.
     pub(crate) fn record(workshop: &Workshop) -> Result<Self, String> {
-        let programs = workshop.programs(&RINGS)?;
+        let programs = workshop.programs(RING)?;
         let root = workshop.root().to_path_buf();
         let mut all: Vec<Tests> = programs.into_iter().map(Tests::new).collect();
         for tests in &mut all {
@@ -191,7 +190,9 @@ impl Tests {
 
     /// Whether tests pass with this change on.
     fn pass(&self, root: &Path, number: Number, names: &[&str], time: Duration) -> Result<bool, String> {
-        let _alone = ALONE.contains(&&*self.name).then(|| self.alone.lock());
+        let is_alone = |name: &&str| ALONE.iter().any(|alone| name.starts_with(alone));
+        let writes = self.name == RING && (names.is_empty() || names.iter().any(is_alone));
+        let _alone = writes.then(|| self.alone.lock());
         // Whatever turns in circles comes to the end of its time: that of the processor, so that a busy one does no harm.
         let mut command = limited(&self.command, 10 + 10 * time.as_secs());
         command

@@ -1,5 +1,4 @@
 //! Issuers that are asked in other ways than RFC 7662: what a policy may say about them, and the engine with them.
-#![cfg(test)]
 
 use std::rc::Rc;
 

@@ -1,12 +1,5 @@
 //! The command line tool as its users meet it: the built program, its streams and its exit codes.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "what is not as expected has to stop the test"
-)]
-
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
@@ -16,7 +9,6 @@ use scopegate::jose::algorithm::Algorithm;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Value, json};
 
-#[path = "tool/field.rs"]
 mod field;
 
 /// Secrets that no command but `decide` and `mint` may print.
@@ -512,7 +504,7 @@ fn a_mistake_in_a_test_file_names_its_place() {
     let told = format!("{path}: tests[0].expect.outcame: is not a known key: did you mean `outcome`? ");
     assert!(unknown.starts_with(&told), "{unknown}");
     let path = file("test-policy.yaml", &SUITE.replace("scopes: [read]", "scopes: [r d]"));
-    let refused = crate::run(&["test", &path], "");
+    let refused = self::run(&["test", &path], "");
     assert!(
         refused.out.starts_with(&format!("{path}: policy: rules[0].require.scopes[0]: ")),
         "{}",

@@ -1,5 +1,4 @@
 //! Secrets stand in no debug dump, note, event, message or output of the tool. What Envoy shows is in `tests/envoy`.
-#![cfg(test)]
 
 mod claims;
 mod tool;

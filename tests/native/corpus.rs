@@ -1,5 +1,4 @@
 //! Every input that fuzzing has saved, without libFuzzer: each goes where it went when it was found.
-#![cfg(test)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@ use scopegate::jose::algorithm::Algorithm;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::json;
 
-use crate::proxy::World;
+use super::proxy::World;
 
 #[test]
 fn what_becomes_of_keys_is_told_and_counted_under_its_issuers_name() {

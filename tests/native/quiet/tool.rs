@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use kit::canary::tells_nothing;
 use serde_json::json;
 
-use crate::{BEARER, ENVIRONMENT, INLINE, NOW, Planted, REPLY, TOKEN, planted};
+use super::{BEARER, ENVIRONMENT, INLINE, NOW, Planted, REPLY, TOKEN, planted};
 
 fn tool(arguments: &[&str], stdin: &str) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scopegate"));

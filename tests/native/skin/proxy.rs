@@ -16,7 +16,7 @@ use scopegate::jose::backend::Accelerator;
 use scopegate::jose::hash::HashName;
 use serde_json::{Value, json};
 
-use crate::{FIRST_CALL, ROOT, START};
+use super::{FIRST_CALL, ROOT, START};
 
 /// What a proxy was told to do, in order.
 #[derive(Clone, PartialEq, Eq, Debug)]

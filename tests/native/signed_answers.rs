@@ -1,5 +1,4 @@
 //! An issuer that signs what it says about tokens (RFC 9701), and the engine that waits for its keys.
-#![cfg(test)]
 
 use std::rc::Rc;
 

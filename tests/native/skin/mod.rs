@@ -1,5 +1,4 @@
 //! The skin on a proxy that notes what it is told, and says no when it is asked to.
-#![cfg(test)]
 
 use scopegate::base::base64url;
 use scopegate::filter::host::{CallToken, ContextId, Level};
@@ -9,11 +8,8 @@ use scopegate::jose::algorithm::Algorithm;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Map, Value, json};
 
-#[path = "skin/numbers.rs"]
 mod numbers;
-#[path = "skin/proxy.rs"]
 mod proxy;
-#[path = "skin/told.rs"]
 mod told;
 
 use proxy::{Act, World};

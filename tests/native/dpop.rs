@@ -1,6 +1,5 @@
 //! Tokens that are bound to a key (RFC 9449), before the whole engine: what is admitted, what a thief cannot do, and
 //! what a client is told.
-#![cfg(test)]
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

@@ -14,7 +14,7 @@ use scopegate::jose::backend::NoAccelerator;
 use scopegate::tool::mint::PrivateKey;
 use serde_json::{Map, Value, json};
 
-use crate::{DUMP, Heard, NOW, compile};
+use super::{DUMP, Heard, NOW, compile};
 
 const WORD: &str = "canary-word-4711";
 const NAME: &str = "canary-name-4711";

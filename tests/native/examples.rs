@@ -1,6 +1,5 @@
 //! The worked examples are policies: `envoy/policies` one for each way to ask an issuer, `envoy/profiles` one for each
 //! profile of tokens.
-#![cfg(test)]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,4 @@
 //! The engine driven by hand. A file for each subject; here is what they share.
-#![cfg(test)]
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -15,47 +14,26 @@ use scopegate::http::message::{Answer, Callout, Reply};
 use scopegate::jose::backend::NoAccelerator;
 use serde_json::{Value, json};
 
-#[path = "gate/candidates.rs"]
 mod candidates;
-#[path = "gate/certificates.rs"]
 mod certificates;
-#[path = "gate/clock.rs"]
 mod clock;
-#[path = "gate/fetches.rs"]
 mod fetches;
-#[path = "gate/handover.rs"]
 mod handover;
-#[path = "gate/keys.rs"]
 mod keys;
-#[path = "gate/memory.rs"]
 mod memory;
-#[path = "gate/news.rs"]
 mod news;
-#[path = "gate/outages.rs"]
 mod outages;
-#[path = "gate/readings.rs"]
 mod readings;
-#[path = "gate/refusals.rs"]
 mod refusals;
-#[path = "gate/resource.rs"]
 mod resource;
-#[path = "gate/rotation.rs"]
 mod rotation;
-#[path = "gate/rules.rs"]
 mod rules;
-#[path = "gate/scopes.rs"]
 mod scopes;
-#[path = "gate/storm.rs"]
 mod storm;
-#[path = "gate/tokens.rs"]
 mod tokens;
-#[path = "gate/upstream.rs"]
 mod upstream;
-#[path = "gate/verified.rs"]
 mod verified;
-#[path = "gate/waiting.rs"]
 mod waiting;
-#[path = "gate/workers.rs"]
 mod workers;
 
 const START: i64 = 1_760_000_000;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{file, finish, program};
 
-const CASES: &str = include_str!("../data/field.json");
+const CASES: &str = include_str!("../../data/field.json");
 
 /// Tokens in them are of this time.
 const NOW: &str = "1800000000";
