@@ -25,6 +25,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hmac", &["jose/hmac.rs"]),
     ("rsa", &["tool/mint/rsa.rs"]),
     ("siphasher", &["base/digest.rs"]),
+    ("subtle", &["base/secret.rs"]),
+    ("zeroize", &["base/secret.rs"]),
     ("base64", &["base/base64url.rs"]),
     ("clap", &["tool/"]),
     ("granit_parser", &["tool/document/tree.rs"]),

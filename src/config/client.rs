@@ -1,6 +1,7 @@
 //! `client`: as whom an issuer is asked.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -84,7 +85,7 @@ pub(super) fn client(
                 Some(node) => node.text(AUDIENCE),
                 None => audience,
             };
-            let key = key(&client, environment).map(Box::new);
+            let key = key(&client, environment).map(Arc::new);
             Some(ClientAuthentication::PrivateKeyJwt { id: id?, audience: audience?.to_owned(), key: key? })
         }
     }

@@ -7,6 +7,7 @@ use super::backend::Accelerator;
 use super::der;
 use super::fault::KeyFault;
 use super::hash::HashName;
+use crate::base::secret::Secret;
 
 /// An uncompressed point follows (SEC 1 section 2.3.3).
 const UNCOMPRESSED: &[u8] = &[4];
@@ -18,7 +19,6 @@ pub(super) struct PublicKey {
 }
 
 /// A number and its point, ready to sign. A policy's are on P-256; the others would make the module larger.
-#[derive(Clone, PartialEq, Eq)]
 pub(super) enum PrivateKey {
     P256(p256::ecdsa::SigningKey),
     #[cfg(not(target_arch = "wasm32"))]
@@ -43,7 +43,7 @@ impl PrivateKey {
         if let (Curve::P521, Some(first)) = (curve, number.first_mut()) {
             *first &= 1;
         }
-        Self::of(curve, &number)
+        Self::of(curve, Secret::new(number).expose())
     }
 
     /// The key of the number `d` on `curve`. `None` where it is none, and where nobody signs on that curve.
@@ -60,14 +60,14 @@ impl PrivateKey {
     }
 
     /// The number.
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
-        match self {
+    pub(super) fn to_bytes(&self) -> Secret<Vec<u8>> {
+        Secret::new(match self {
             Self::P256(key) => key.to_bytes().to_vec(),
             #[cfg(not(target_arch = "wasm32"))]
             Self::P384(key) => key.to_bytes().to_vec(),
             #[cfg(not(target_arch = "wasm32"))]
             Self::P521(key) => key.to_bytes().to_vec(),
-        }
+        })
     }
 
     /// The curve.

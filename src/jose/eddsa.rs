@@ -11,6 +11,7 @@ use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _, Verifying
 
 use super::fault::KeyFault;
 use super::hash::HashName;
+use crate::base::secret::Secret;
 
 /// How many signatures a key verifies before it gets a table: making one costs as much as some twenty of them, and the
 /// key of a proof of possession rarely sees a second.
@@ -76,7 +77,6 @@ impl PublicKey {
 }
 
 /// An Ed25519 private key, ready to sign.
-#[derive(Clone, PartialEq, Eq)]
 pub(super) struct PrivateKey(SigningKey);
 
 impl PrivateKey {
@@ -98,8 +98,8 @@ impl PrivateKey {
     }
 
     /// The seed.
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
-        self.0.to_bytes().to_vec()
+    pub(super) fn to_bytes(&self) -> Secret<Vec<u8>> {
+        Secret::new(self.0.to_bytes().to_vec())
     }
 
     /// A signature of `text`.

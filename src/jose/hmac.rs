@@ -10,7 +10,6 @@ use crate::base::secret::Secret;
 const MIN_LENGTH: usize = HashName::Sha256.length();
 
 /// A secret that the issuer and we share.
-#[derive(Clone, PartialEq, Eq)]
 pub(super) struct SharedKey(Secret<Vec<u8>>);
 
 impl SharedKey {

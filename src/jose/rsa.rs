@@ -89,7 +89,6 @@ pub fn rsavp1(modulus: &[u8], exponent: &[u8], signature: &[u8]) -> Option<Vec<u
 }
 
 /// A private key (RFC 8017 section 3.2): for others, nothing here computes with it.
-#[derive(Clone, PartialEq, Eq)]
 pub(super) struct PrivateKey(Secret<Vec<Vec<u8>>>);
 
 impl PrivateKey {

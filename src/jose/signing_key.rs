@@ -15,19 +15,17 @@ use crate::base::json::Object;
 use crate::base::secret::Secret;
 
 /// A private key and the one algorithm that it is used with.
-#[derive(Clone, PartialEq, Eq)]
 pub struct SigningKey {
     algorithm: Algorithm,
     kid: Option<String>,
     key: PrivateKey,
 }
 
-/// What is signed with. RSA is computed by a [`Signer`], the rest here.
-#[derive(Clone, PartialEq, Eq)]
+/// What is signed with; each wipes itself when it is dropped. RSA is computed by a [`Signer`], the rest here.
 enum PrivateKey {
     Rsa(rsa::PrivateKey),
-    Ec(Secret<ecdsa::PrivateKey>),
-    Ed25519(Secret<eddsa::PrivateKey>),
+    Ec(ecdsa::PrivateKey),
+    Ed25519(eddsa::PrivateKey),
     Oct(hmac::SharedKey),
 }
 
@@ -44,10 +42,8 @@ impl SigningKey {
     pub fn from_random(algorithm: Algorithm, kid: Option<&str>, random: &[u8; Self::RANDOM]) -> Option<Self> {
         let key = match algorithm.family() {
             Family::RsaPkcs1 | Family::RsaPss => return None,
-            Family::Ecdsa(curve) => {
-                PrivateKey::Ec(Secret::new(ecdsa::PrivateKey::from_random(curve, random)?))
-            }
-            Family::Ed25519 => PrivateKey::Ed25519(Secret::new(eddsa::PrivateKey::of(random.first_chunk()?))),
+            Family::Ecdsa(curve) => PrivateKey::Ec(ecdsa::PrivateKey::from_random(curve, random)?),
+            Family::Ed25519 => PrivateKey::Ed25519(eddsa::PrivateKey::of(random.first_chunk()?)),
             Family::Hmac => {
                 let bytes = random.get(..algorithm.hash().length())?.to_vec();
                 PrivateKey::Oct(hmac::SharedKey::new(bytes).ok()?)
@@ -66,8 +62,8 @@ impl SigningKey {
         }
         let key = match algorithm.family() {
             Family::RsaPkcs1 | Family::RsaPss => PrivateKey::Rsa(read_rsa(jwk)?),
-            Family::Ecdsa(curve) => PrivateKey::Ec(Secret::new(read_ec(jwk, curve)?)),
-            Family::Ed25519 => PrivateKey::Ed25519(Secret::new(read_okp(jwk)?)),
+            Family::Ecdsa(curve) => PrivateKey::Ec(read_ec(jwk, curve)?),
+            Family::Ed25519 => PrivateKey::Ed25519(read_okp(jwk)?),
             Family::Hmac => PrivateKey::Oct(read_oct(jwk, algorithm)?),
         };
         Ok(Self { algorithm, kid: jwk::optional_text(jwk, "kid")?.map(str::to_owned), key })
@@ -87,8 +83,8 @@ impl SigningKey {
     pub fn material(&self) -> Secret<Vec<u8>> {
         match &self.key {
             PrivateKey::Rsa(key) => key.pkcs8(),
-            PrivateKey::Ec(key) => Secret::new(key.expose().to_bytes()),
-            PrivateKey::Ed25519(key) => Secret::new(key.expose().to_bytes()),
+            PrivateKey::Ec(key) => key.to_bytes(),
+            PrivateKey::Ed25519(key) => key.to_bytes(),
             PrivateKey::Oct(key) => key.bytes().clone(),
         }
     }
@@ -144,8 +140,8 @@ impl SigningKey {
         let hash = self.algorithm.hash();
         match &self.key {
             PrivateKey::Rsa(key) => signer.sign(self.algorithm, key.pkcs8().expose(), text),
-            PrivateKey::Ec(key) => key.expose().sign(hash, text),
-            PrivateKey::Ed25519(key) => Some(key.expose().sign(text)),
+            PrivateKey::Ec(key) => key.sign(hash, text),
+            PrivateKey::Ed25519(key) => Some(key.sign(text)),
             PrivateKey::Oct(key) => key.sign(hash, text),
         }
     }
@@ -156,7 +152,7 @@ impl PrivateKey {
     fn kind(&self) -> (&'static str, Option<&'static str>) {
         match self {
             Self::Rsa(_) => (jwk::RSA, None),
-            Self::Ec(key) => (jwk::EC, Some(key.expose().curve().name())),
+            Self::Ec(key) => (jwk::EC, Some(key.curve().name())),
             Self::Ed25519(_) => (jwk::OKP, Some(jwk::ED25519)),
             Self::Oct(_) => (jwk::OCT, None),
         }
@@ -166,12 +162,11 @@ impl PrivateKey {
         match self {
             Self::Rsa(key) => key.public(),
             Self::Ec(key) => {
-                let key = key.expose();
                 let (point, length) = (key.point(), key.curve().length());
                 let (x, y) = point.split_at_checked(length).unwrap_or_default();
                 vec![("x", x.to_vec()), ("y", y.to_vec())]
             }
-            Self::Ed25519(key) => vec![("x", key.expose().point().to_vec())],
+            Self::Ed25519(key) => vec![("x", key.point().to_vec())],
             Self::Oct(_) => Vec::new(),
         }
     }
@@ -179,8 +174,8 @@ impl PrivateKey {
     fn private(&self) -> Members {
         match self {
             Self::Rsa(key) => key.private(),
-            Self::Ec(key) => vec![("d", key.expose().to_bytes())],
-            Self::Ed25519(key) => vec![("d", key.expose().to_bytes())],
+            Self::Ec(key) => vec![("d", key.to_bytes().expose().clone())],
+            Self::Ed25519(key) => vec![("d", key.to_bytes().expose().clone())],
             Self::Oct(key) => vec![("k", key.bytes().expose().clone())],
         }
     }
@@ -189,6 +184,15 @@ impl PrivateKey {
 fn written(members: Members) -> impl Iterator<Item = (String, Value)> {
     members.into_iter().map(|(name, bytes)| (name.to_owned(), Value::from(base64url::encode(bytes))))
 }
+
+/// The same key of the same name, for the same algorithm.
+impl PartialEq for SigningKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.algorithm == other.algorithm && self.kid == other.kid && self.material() == other.material()
+    }
+}
+
+impl Eq for SigningKey {}
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -208,12 +212,14 @@ fn read_rsa(jwk: &Object) -> Result<rsa::PrivateKey, KeyFault> {
 
 fn read_ec(jwk: &Object, curve: Curve) -> Result<ecdsa::PrivateKey, KeyFault> {
     check_type(jwk, jwk::EC, Some(curve.name()))?;
-    ecdsa::PrivateKey::new(curve, &jwk::bytes(jwk, "d")?, &jwk::bytes(jwk, "x")?, &jwk::bytes(jwk, "y")?)
+    let d = Secret::new(jwk::bytes(jwk, "d")?);
+    ecdsa::PrivateKey::new(curve, d.expose(), &jwk::bytes(jwk, "x")?, &jwk::bytes(jwk, "y")?)
 }
 
 fn read_okp(jwk: &Object) -> Result<eddsa::PrivateKey, KeyFault> {
     check_type(jwk, jwk::OKP, Some(jwk::ED25519))?;
-    eddsa::PrivateKey::new(&jwk::bytes(jwk, "d")?, &jwk::bytes(jwk, "x")?)
+    let d = Secret::new(jwk::bytes(jwk, "d")?);
+    eddsa::PrivateKey::new(d.expose(), &jwk::bytes(jwk, "x")?)
 }
 
 fn read_oct(jwk: &Object, algorithm: Algorithm) -> Result<hmac::SharedKey, KeyFault> {

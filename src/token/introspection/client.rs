@@ -1,5 +1,7 @@
 //! How we show the issuer who asks.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{Question, Silence};
@@ -46,7 +48,7 @@ pub enum ClientAuthentication {
         /// Who is to accept the assertion: the issuer (RFC 7523bis section 3).
         audience: String,
         /// What it is signed with.
-        key: Box<SigningKey>,
+        key: Arc<SigningKey>,
     },
 }
 
@@ -143,7 +145,7 @@ mod tests {
     }
 
     fn private_key_jwt(key: &Value, algorithm: Algorithm) -> ClientAuthentication {
-        let key = Box::new(SigningKey::from_jwk(key.as_object().unwrap(), algorithm).unwrap());
+        let key = Arc::new(SigningKey::from_jwk(key.as_object().unwrap(), algorithm).unwrap());
         ClientAuthentication::PrivateKeyJwt { id: "gw".into(), audience: "https://idp.test".into(), key }
     }
 
