@@ -6,9 +6,9 @@ use super::case::Heard;
 use super::circuit_breaker::{Admission, Standing};
 use super::engine::Gate;
 use super::memory::{Inquiry, Memory};
-use super::questions::Topic;
 use super::shared::{Shared, Turn};
 use super::step::{Ask, Event, Woken};
+use super::topic::Topic;
 use crate::base::time::UnixTime;
 use crate::http::message::Callout;
 use crate::token::introspection::{self, Question, Silence};
@@ -23,7 +23,7 @@ impl Gate {
         let mut asks = Vec::new();
         let steady = self.clock.steady(now);
         let is_known = |topic| standing(&self.memory, topic, steady) == Standing::ActiveLately;
-        for topic in self.questions.take_wanted(steady, is_known) {
+        for topic in self.in_flight.take_wanted(steady, is_known) {
             if self.takes_turn(topic, now) {
                 asks.extend(self.ask(topic, now));
             } else {
@@ -64,7 +64,7 @@ impl Gate {
                 return None;
             }
             None => {
-                self.questions.drop_topic(topic);
+                self.in_flight.drop_topic(topic);
                 return None;
             }
         };
@@ -73,7 +73,7 @@ impl Gate {
             let standing = self.memory.standing(issuer, token, steady);
             self.with_breaker(issuer, |breaker| breaker.asked(token, standing));
         }
-        let id = self.questions.send(topic, now, steady.plus(callout.timeout));
+        let id = self.in_flight.send(topic, now, steady.plus(callout.timeout));
         Some(Ask { id, callout })
     }
 
@@ -84,7 +84,7 @@ impl Gate {
             shared.give_turn_back(issuer, inquiry.answer);
         }
         let steady = self.clock.steady(now);
-        self.questions.give_up(topic, steady, |case| case.heard.push((issuer, Heard::Silent(why.clone()))));
+        self.in_flight.give_up(topic, steady, |case| case.heard.push((issuer, Heard::Silent(why.clone()))));
     }
 
     /// Looks whether other workers have learned what requests here wait for. Afterwards [`Self::asks`] may have
@@ -98,12 +98,12 @@ impl Gate {
                 self.following.push(topic);
                 continue;
             }
-            self.questions.drop_topic(topic);
+            self.in_flight.drop_topic(topic);
             if let Topic::Keys(issuer, set) = topic {
                 self.adopt_keys(issuer, set, now);
                 // The other worker has failed, or is gone: whoever waits has not been told of a failure here.
-                if self.is_wanted(issuer, set, now) && self.questions.waiter(topic).is_some() {
-                    self.questions.want(topic, self.clock.steady(now));
+                if self.is_wanted(issuer, set, now) && self.in_flight.waiter(topic).is_some() {
+                    self.in_flight.want(topic, self.clock.steady(now));
                     continue;
                 }
             }
@@ -139,7 +139,7 @@ impl Gate {
             Topic::Token(issuer, _) => {
                 let configured = self.policy.issuer(issuer)?;
                 let introspection = configured.introspection.as_ref()?;
-                let case = self.questions.waiter(topic)?;
+                let case = self.in_flight.waiter(topic)?;
                 self.nonces = self.nonces.wrapping_add(1);
                 let question = Question {
                     token: case.token.expose(),

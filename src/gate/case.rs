@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::keys::SetNumber;
 use super::memory::Known;
-use super::questions::Topic;
+use super::topic::Topic;
 use crate::base::digest::Digest;
 use crate::base::secret::Secret;
 use crate::base::time::UnixTime;

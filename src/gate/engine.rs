@@ -8,16 +8,17 @@ use super::case::{About, Case, Client, strip};
 use super::certificate;
 use super::circuit_breaker::CircuitBreaker;
 use super::clock::Clock;
+use super::in_flight::InFlight;
 use super::judge::Stop;
 use super::key_ring::KeyRing;
 use super::memory::{Known, Memory};
 use super::proofs::Proofs;
-use super::questions::{Questions, Topic};
 use super::refuse::Outage;
 use super::route::{Route, route};
 use super::sealed::SealedSets;
 use super::shared::{Shared, SharedSlots};
 use super::step::{AskId, Event, Facts, RequestId, Step, Verdict, Woken};
+use super::topic::Topic;
 use crate::base::digest::{Digest, DigestKey};
 use crate::base::secret::Secret;
 use crate::base::time::UnixTime;
@@ -45,7 +46,7 @@ pub struct Gate {
     pub(super) clock: Rc<Clock>,
     pub(super) keys: Vec<KeyRing>,
     pub(super) breakers: Vec<CircuitBreaker>,
-    pub(super) questions: Questions,
+    pub(super) in_flight: InFlight<Topic, Case<'static>>,
     pub(super) shared: Option<Shared>,
     pub(super) sealed: Option<SealedSets>,
     pub(super) proofs: Option<Proofs>,
@@ -75,7 +76,7 @@ impl Gate {
             clock: Rc::default(),
             keys,
             breakers,
-            questions: Questions::default(),
+            in_flight: InFlight::default(),
             shared: None,
             sealed: None,
             proofs,
@@ -194,13 +195,13 @@ impl Gate {
     /// have more to send. A reply that comes twice, or too late, changes nothing.
     pub fn answer(&mut self, ask: AskId, reply: &Reply<'_>, now: UnixTime) -> Vec<Woken> {
         self.clock.see(now);
-        match self.questions.receive(ask) {
+        match self.in_flight.receive(ask) {
             None => Vec::new(),
             Some((topic @ Topic::Keys(issuer, set), _)) => {
                 if self.learn_keys(issuer, set, reply, now) {
                     self.wake(topic, now, |_| {})
                 } else {
-                    self.questions.want(topic, self.clock.steady(now));
+                    self.in_flight.want(topic, self.clock.steady(now));
                     Vec::new()
                 }
             }
@@ -215,13 +216,13 @@ impl Gate {
     pub fn expire(&mut self, now: UnixTime) -> Vec<Woken> {
         self.clock.see(now);
         let steady = self.clock.steady(now);
-        for topic in self.questions.overdue(steady) {
+        for topic in self.in_flight.overdue(steady) {
             if let Topic::Token(issuer, inquiry) = topic {
                 self.hear_nothing(issuer, inquiry, now);
             }
         }
         let mut woken = Vec::new();
-        for (id, mut case) in self.questions.expire(steady) {
+        for (id, mut case) in self.in_flight.expire(steady) {
             let given_up =
                 matches!(case.deadline, Some((Topic::Token(issuer, _), _)) if case.has_heard(issuer));
             let verdict = if given_up {
@@ -237,17 +238,17 @@ impl Gate {
 
     /// Forgets a request that is gone.
     pub fn close(&mut self, id: RequestId) {
-        self.questions.remove(id);
+        self.in_flight.remove(id);
     }
 
     /// Whether the request `id` waits for its verdict.
     pub fn is_parked(&self, id: RequestId) -> bool {
-        self.questions.is_parked(id)
+        self.in_flight.is_parked(id)
     }
 
     /// How many requests wait for their verdicts.
     pub fn waiting(&self) -> usize {
-        self.questions.len()
+        self.in_flight.len()
     }
 
     /// What happened since this was last asked.
@@ -291,14 +292,14 @@ impl Gate {
         let steady = self.clock.steady(now);
         let limit = self.policy.limits.waiting_requests;
         if let Stop::Wait(topic) = stop
-            && self.questions.has_room(topic, standing(&self.memory, topic, steady), limit)
+            && self.in_flight.has_room(topic, standing(&self.memory, topic, steady), limit)
         {
             let until = match case.deadline {
                 Some((waited_for, until)) if waited_for == topic => until,
                 Some(_) | None => steady.plus(self.patience(topic)),
             };
             case.deadline = Some((topic, until));
-            self.questions.park(id, case.into_owned(), topic, until, steady);
+            self.in_flight.park(id, case.into_owned(), topic, until, steady);
             return None;
         }
         let edits = core::mem::take(&mut case.edits);
@@ -318,7 +319,7 @@ impl Gate {
         mut learn: impl FnMut(&mut Case<'static>),
     ) -> Vec<Woken> {
         let mut woken = Vec::new();
-        for (id, mut case) in self.questions.wake(topic) {
+        for (id, mut case) in self.in_flight.wake(topic) {
             learn(&mut case);
             if let Some(verdict) = self.proceed(id, case, now) {
                 woken.push(Woken { id, verdict });

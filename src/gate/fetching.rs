@@ -7,9 +7,9 @@ use std::rc::Rc;
 use super::discovery;
 use super::engine::Gate;
 use super::keys::{Failing, KeyStore, Learned, Offer, SetNumber};
-use super::questions::Topic;
 use super::shared::Turn;
 use super::step::Event;
+use super::topic::Topic;
 use crate::base::time::UnixTime;
 use crate::http::message::Reply;
 use crate::policy::{Fetch, KeySource, Keys};
@@ -39,7 +39,7 @@ impl Gate {
             proofs.agree(now);
         }
         for (issuer, set) in self.due(now) {
-            self.questions.want(Topic::Keys(issuer, set), self.clock.steady(now));
+            self.in_flight.want(Topic::Keys(issuer, set), self.clock.steady(now));
         }
     }
 
@@ -181,7 +181,7 @@ impl Gate {
     /// The keys of `issuer` that a request at `now` may use.
     pub(super) fn keys_of(&self, issuer: IssuerId, now: UnixTime) -> Offer {
         let ring = usize::try_from(issuer.0).ok().and_then(|at| self.keys.get(at));
-        let asking = |set| self.questions.is_open(Topic::Keys(issuer, set));
+        let asking = |set| self.in_flight.is_open(Topic::Keys(issuer, set));
         let now = self.clock.steady(now);
         ring.map_or(Offer::Nothing(Duration::ZERO), |ring| ring.offer(asking, now))
     }
@@ -189,7 +189,7 @@ impl Gate {
     /// What to do about a token of `issuer` whose key is not there, for a request that `waited` for some sets already.
     pub(super) fn unknown_key(&mut self, issuer: IssuerId, waited: &[SetNumber], now: UnixTime) -> Offer {
         let ring = usize::try_from(issuer.0).ok().and_then(|at| self.keys.get_mut(at));
-        let asking = |set| self.questions.is_open(Topic::Keys(issuer, set));
+        let asking = |set| self.in_flight.is_open(Topic::Keys(issuer, set));
         let now = self.clock.steady(now);
         ring.map_or(Offer::Nothing(Duration::ZERO), |ring| ring.unknown_key(waited, asking, now))
     }

@@ -9,9 +9,9 @@ use super::circuit_breaker::Admission;
 use super::engine::Gate;
 use super::keys::Offer;
 use super::memory::{Asked, Inquiry, Known};
-use super::questions::Topic;
 use super::refuse::Outage;
 use super::step::Event;
+use super::topic::Topic;
 use crate::base::digest::Digest;
 use crate::base::time::UnixTime;
 use crate::jose::fault::JoseFault;
@@ -176,7 +176,7 @@ impl Gate {
             return Ok(Heard::Refused(TokenFault::Jose(JoseFault::AlgorithmNotAllowed)));
         }
         let topic = Topic::Token(issuer, inquiry);
-        if self.questions.is_open(topic) {
+        if self.in_flight.is_open(topic) {
             return Err(Stop::Wait(topic));
         }
         if let Some(heard) = self.overhear(issuer, inquiry, case.verified.as_deref(), now) {
@@ -188,7 +188,7 @@ impl Gate {
             Admission::Paused => return Ok(Heard::Silent(Silence::Unavailable(429))),
         }
         let standing = self.memory.standing(issuer, inquiry.token, self.clock.steady(now));
-        if !self.questions.may_ask(issuer, standing) {
+        if !self.in_flight.may_ask(issuer, standing) {
             return Err(Stop::Unknown(Outage::Overloaded));
         }
         Err(Stop::Wait(topic))
@@ -253,7 +253,7 @@ impl Gate {
             Offer::Ask(set) if !case.asked_keys.contains(&set) => {
                 let topic = Topic::Keys(issuer, set);
                 // The answer to a fetch that is on its way may be older than the token: it is not this request's own.
-                if !self.questions.is_open(topic) {
+                if !self.in_flight.is_open(topic) {
                     case.asked_keys.push(set);
                 }
                 Err(Stop::Wait(topic))

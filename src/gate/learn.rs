@@ -10,9 +10,9 @@ use super::clock::Span;
 use super::engine::Gate;
 use super::keys::Offer;
 use super::memory::{Asked, Inquiry, Known, Lifetime};
-use super::questions::Topic;
 use super::shared::Kind;
 use super::step::Event;
+use super::topic::Topic;
 use crate::base::digest::Digest;
 use crate::base::time::UnixTime;
 use crate::http::message::Reply;
@@ -44,7 +44,7 @@ impl Gate {
     ) -> Heard {
         // Who the token was before this answer.
         let standing = self.memory.standing(id, inquiry.token, self.clock.steady(now));
-        let verified = match self.questions.waiter(Topic::Token(id, inquiry)) {
+        let verified = match self.in_flight.waiter(Topic::Token(id, inquiry)) {
             Some(case) => case.verified.clone(),
             None => {
                 self.memory.verified(inquiry.token, now).filter(|known| known.holder.grant().issuer() == id)
@@ -211,7 +211,7 @@ impl Gate {
     /// tokens.
     fn look_for_keys(&mut self, id: IssuerId, now: UnixTime) {
         if let Offer::Ask(set) = self.unknown_key(id, &[], now) {
-            self.questions.want(Topic::Keys(id, set), self.clock.steady(now));
+            self.in_flight.want(Topic::Keys(id, set), self.clock.steady(now));
         }
     }
 

@@ -1,8 +1,7 @@
-use super::super::case::{Client, Decider};
+use super::super::memory::Inquiry;
+use super::super::topic::Topic;
 use super::*;
 use crate::base::digest::DigestKey;
-use crate::base::secret::Secret;
-use crate::http::message::HeaderEdits;
 use Standing::{ActiveLately, Unknown};
 
 const IDP: IssuerId = IssuerId(0);
@@ -24,29 +23,10 @@ fn keys(issuer: IssuerId) -> Topic {
     Topic::Keys(issuer, 0)
 }
 
-fn case() -> Case<'static> {
-    let client =
-        Client { host: "api.example.com".into(), grpc: false, resource: None, dpop: false, origin: None };
-    Case {
-        decider: Decider::Unmatched,
-        token: Secret::new(b"token"[..].into()),
-        digest: digest(0),
-        client,
-        proof: None,
-        certificate: None,
-        edits: HeaderEdits::default(),
-        asked_keys: Vec::new(),
-        deadline: None,
-        issuer: None,
-        verified: None,
-        heard: Vec::new(),
-    }
-}
-
 /// Questions, and requests with numbers of their own.
 #[derive(Default)]
 struct World {
-    questions: Questions,
+    in_flight: InFlight<Topic, RequestId>,
     last: u32,
 }
 
@@ -55,14 +35,14 @@ impl World {
     fn park(&mut self, topic: Topic) -> RequestId {
         self.last += 1;
         let id = RequestId(self.last);
-        self.questions.park(id, case(), topic, at(2000), at(0));
+        self.in_flight.park(id, id, topic, at(2000), at(0));
         id
     }
 
     /// Puts the questions that are due, as if each were about a token that was active lately.
     fn put(&mut self) -> Vec<AskId> {
-        let topics = self.questions.take_wanted(at(0), |_| true);
-        topics.into_iter().map(|topic| self.questions.send(topic, at(0), at(2000))).collect()
+        let topics = self.in_flight.take_wanted(at(0), |_| true);
+        topics.into_iter().map(|topic| self.in_flight.send(topic, at(0), at(2000))).collect()
     }
 
     /// Asks about tokens for which nobody waits any longer.
@@ -70,13 +50,13 @@ impl World {
         let ids: Vec<_> = numbers.map(|number| self.park(token(issuer, number))).collect();
         let asks = self.put();
         for id in &ids {
-            assert!(self.questions.remove(*id).is_some());
+            assert!(self.in_flight.remove(*id).is_some());
         }
         asks
     }
 
     fn asks_at_once(&mut self, topic: Topic, now: i64, is_known: bool) -> bool {
-        self.questions.take_wanted(at(now), |_| is_known).contains(&topic)
+        self.in_flight.take_wanted(at(now), |_| is_known).contains(&topic)
     }
 }
 
@@ -85,10 +65,10 @@ fn a_reply_is_waited_for_a_moment_longer_than_its_callout_takes() {
     let mut world = World::default();
     let id = world.park(token(IDP, 1));
     let ask = world.put()[0];
-    assert!(world.questions.overdue(at(2199)).is_empty() && world.questions.expire(at(2199)).is_empty());
-    assert_eq!(world.questions.overdue(at(2200)), [token(IDP, 1)]);
-    assert_eq!(world.questions.receive(ask), None, "too late");
-    let gone: Vec<_> = world.questions.expire(at(2200)).into_iter().map(|(id, _)| id).collect();
+    assert!(world.in_flight.overdue(at(2199)).is_empty() && world.in_flight.expire(at(2199)).is_empty());
+    assert_eq!(world.in_flight.overdue(at(2200)), [token(IDP, 1)]);
+    assert_eq!(world.in_flight.receive(ask), None, "too late");
+    let gone: Vec<_> = world.in_flight.expire(at(2200)).into_iter().map(|(id, _)| id).collect();
     assert_eq!(gone, [id]);
 }
 
@@ -96,27 +76,27 @@ fn a_reply_is_waited_for_a_moment_longer_than_its_callout_takes() {
 fn a_reply_tells_what_it_is_about_and_when_that_was_asked_and_comes_once() {
     let mut world = World::default();
     world.park(token(IDP, 1));
-    world.questions.take_wanted(at(0), |_| true);
-    let ask = world.questions.send(token(IDP, 1), at(7), at(2000));
-    assert!(world.questions.is_open(token(IDP, 1)) && !world.questions.is_open(token(IDP, 2)));
-    assert_eq!(world.questions.receive(ask), Some((token(IDP, 1), at(7))));
-    assert!(!world.questions.is_open(token(IDP, 1)));
-    assert_eq!(world.questions.receive(ask), None);
+    world.in_flight.take_wanted(at(0), |_| true);
+    let ask = world.in_flight.send(token(IDP, 1), at(7), at(2000));
+    assert!(world.in_flight.is_open(token(IDP, 1)) && !world.in_flight.is_open(token(IDP, 2)));
+    assert_eq!(world.in_flight.receive(ask), Some((token(IDP, 1), at(7))));
+    assert!(!world.in_flight.is_open(token(IDP, 1)));
+    assert_eq!(world.in_flight.receive(ask), None);
 }
 
 #[test]
 fn an_issuer_is_asked_about_so_many_tokens_at_a_time_and_a_quarter_is_for_those_that_were_active_lately() {
     let mut world = World::default();
     for number in 0..512 {
-        assert!(world.questions.may_ask(IDP, ActiveLately), "{number}");
-        assert_eq!(world.questions.may_ask(IDP, Unknown), number < 384, "{number}");
+        assert!(world.in_flight.may_ask(IDP, ActiveLately), "{number}");
+        assert_eq!(world.in_flight.may_ask(IDP, Unknown), number < 384, "{number}");
         world.park(token(IDP, number));
         if number % 2 == 0 {
             world.put();
         }
     }
-    assert!(!world.questions.may_ask(IDP, ActiveLately));
-    assert!(world.questions.may_ask(OTHER, Unknown), "another issuer has places of its own");
+    assert!(!world.in_flight.may_ask(IDP, ActiveLately));
+    assert!(world.in_flight.may_ask(OTHER, Unknown), "another issuer has places of its own");
 }
 
 #[test]
@@ -127,22 +107,22 @@ fn a_question_that_was_answered_or_is_not_put_has_its_place_given_back() {
     }
     world.put();
     let last = |world: &mut World| {
-        assert!(world.questions.may_ask(IDP, Unknown));
+        assert!(world.in_flight.may_ask(IDP, Unknown));
         let id = world.park(token(IDP, 500));
-        assert!(!world.questions.may_ask(IDP, Unknown));
+        assert!(!world.in_flight.may_ask(IDP, Unknown));
         id
     };
     last(&mut world);
     let ask = world.put()[0];
-    assert!(world.questions.receive(ask).is_some());
-    world.questions.wake(token(IDP, 500));
+    assert!(world.in_flight.receive(ask).is_some());
+    world.in_flight.wake(token(IDP, 500));
     let id = last(&mut world);
-    world.questions.remove(id);
+    world.in_flight.remove(id);
     last(&mut world);
-    world.questions.drop_topic(token(IDP, 500));
-    assert!(world.questions.may_ask(IDP, Unknown));
-    world.questions.drop_topic(token(IDP, 500));
-    world.questions.wake(token(IDP, 500));
+    world.in_flight.drop_topic(token(IDP, 500));
+    assert!(world.in_flight.may_ask(IDP, Unknown));
+    world.in_flight.drop_topic(token(IDP, 500));
+    world.in_flight.wake(token(IDP, 500));
     last(&mut world);
 }
 
@@ -153,25 +133,25 @@ fn keys_take_no_place_of_questions_about_tokens() {
         world.park(token(IDP, number));
     }
     world.park(keys(IDP));
-    assert!(world.questions.may_ask(IDP, Unknown));
+    assert!(world.in_flight.may_ask(IDP, Unknown));
 }
 
 #[test]
 fn abandoned_questions_keep_strangers_out_when_they_are_too_many_and_nobody_else() {
     let mut world = World::default();
     let asks = world.abandon(IDP, 0..511);
-    assert!(world.questions.may_ask(IDP, Unknown));
+    assert!(world.in_flight.may_ask(IDP, Unknown));
     world.abandon(IDP, 511..512);
-    assert!(!world.questions.may_ask(IDP, Unknown) && world.questions.may_ask(IDP, ActiveLately));
-    world.questions.receive(asks[0]);
-    assert!(world.questions.may_ask(IDP, Unknown), "one was answered");
+    assert!(!world.in_flight.may_ask(IDP, Unknown) && world.in_flight.may_ask(IDP, ActiveLately));
+    world.in_flight.receive(asks[0]);
+    assert!(world.in_flight.may_ask(IDP, Unknown), "one was answered");
     world.abandon(IDP, 512..513);
-    assert!(!world.questions.may_ask(IDP, Unknown));
+    assert!(!world.in_flight.may_ask(IDP, Unknown));
     // Whoever takes one up waits for it again.
     world.park(token(IDP, 1));
-    assert!(world.questions.may_ask(IDP, Unknown));
+    assert!(world.in_flight.may_ask(IDP, Unknown));
     assert!(world.put().is_empty(), "it is out");
-    assert_eq!(world.questions.load[&IDP].asked, 1);
+    assert_eq!(world.in_flight.load[&IDP].asked, 1);
 }
 
 #[test]
@@ -199,16 +179,16 @@ fn a_token_has_a_tenth_of_the_room_or_a_few_places_in_a_small_one() {
     for (limit, part) in [(1000, 100), (170, 17), (160, 16), (100, 16), (17, 16)] {
         let mut world = World::default();
         for number in 0..part {
-            assert!(world.questions.has_room(token(IDP, 1), Unknown, limit), "{number} of {limit}");
+            assert!(world.in_flight.has_room(token(IDP, 1), Unknown, limit), "{number} of {limit}");
             world.park(token(IDP, 1));
         }
-        assert!(!world.questions.has_room(token(IDP, 1), Unknown, limit), "{limit}");
-        assert!(world.questions.has_room(token(IDP, 2), Unknown, limit));
-        assert!(world.questions.has_room(keys(IDP), ActiveLately, limit));
-        world.questions.remove(RequestId(1));
-        assert!(world.questions.has_room(token(IDP, 1), Unknown, limit), "one is gone");
+        assert!(!world.in_flight.has_room(token(IDP, 1), Unknown, limit), "{limit}");
+        assert!(world.in_flight.has_room(token(IDP, 2), Unknown, limit));
+        assert!(world.in_flight.has_room(keys(IDP), ActiveLately, limit));
+        world.in_flight.remove(RequestId(1));
+        assert!(world.in_flight.has_room(token(IDP, 1), Unknown, limit), "one is gone");
         world.park(token(IDP, 1));
-        assert!(!world.questions.has_room(token(IDP, 1), Unknown, limit));
+        assert!(!world.in_flight.has_room(token(IDP, 1), Unknown, limit));
     }
 }
 
@@ -222,30 +202,30 @@ fn tokens_that_were_active_lately_share_half_of_the_room_beyond_their_parts() {
     // Their parts are a hundred each, and what is beyond may be four hundred.
     for number in 0..400 {
         let other = token(IDP, 1 + number % 2);
-        assert!(world.questions.has_room(other, ActiveLately, 1000), "{number}");
+        assert!(world.in_flight.has_room(other, ActiveLately, 1000), "{number}");
         world.park(other);
     }
-    assert!(!world.questions.has_room(token(IDP, 1), ActiveLately, 1000));
-    assert!(world.questions.has_room(token(IDP, 3), ActiveLately, 1000), "its own part");
+    assert!(!world.in_flight.has_room(token(IDP, 1), ActiveLately, 1000));
+    assert!(world.in_flight.has_room(token(IDP, 3), ActiveLately, 1000), "its own part");
 }
 
 #[test]
 fn an_issuer_has_a_fifth_of_the_room_whoever_else_waits() {
     let mut world = World::default();
     for number in 0..100 {
-        assert!(world.questions.has_room(token(IDP, number), Unknown, 100));
+        assert!(world.in_flight.has_room(token(IDP, number), Unknown, 100));
         world.park(token(IDP, number));
     }
-    assert_eq!(world.questions.len(), 100);
-    assert!(!world.questions.has_room(token(IDP, 100), Unknown, 100));
+    assert_eq!(world.in_flight.len(), 100);
+    assert!(!world.in_flight.has_room(token(IDP, 100), Unknown, 100));
     for number in 200..220 {
-        assert!(world.questions.has_room(token(OTHER, number), Unknown, 100), "{number}");
+        assert!(world.in_flight.has_room(token(OTHER, number), Unknown, 100), "{number}");
         world.park(token(OTHER, number));
     }
-    assert!(!world.questions.has_room(token(OTHER, 220), Unknown, 100));
-    assert!(!world.questions.has_room(keys(OTHER), ActiveLately, 100));
-    world.questions.wake(token(OTHER, 200));
-    assert!(world.questions.has_room(token(OTHER, 200), Unknown, 100));
+    assert!(!world.in_flight.has_room(token(OTHER, 220), Unknown, 100));
+    assert!(!world.in_flight.has_room(keys(OTHER), ActiveLately, 100));
+    world.in_flight.wake(token(OTHER, 200));
+    assert!(world.in_flight.has_room(token(OTHER, 200), Unknown, 100));
 }
 
 #[test]
@@ -253,16 +233,15 @@ fn everybody_who_waits_for_a_topic_is_woken_or_given_up_in_the_order_of_coming_a
     let mut world = World::default();
     let [first, other, second] = [1, 2, 1].map(|number| world.park(token(IDP, number)));
     let mut told = 0;
-    world.questions.give_up(token(IDP, 1), at(5), |_| told += 1);
-    assert_eq!((told, world.questions.is_open(token(IDP, 1))), (2, false));
-    let ids =
-        |found: Vec<(RequestId, Case<'static>)>| found.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
-    assert!(world.questions.expire(at(4)).is_empty());
-    assert_eq!(ids(world.questions.expire(at(5))), [first, second]);
-    assert!(world.questions.is_parked(other) && !world.questions.is_parked(first));
+    world.in_flight.give_up(token(IDP, 1), at(5), |_| told += 1);
+    assert_eq!((told, world.in_flight.is_open(token(IDP, 1))), (2, false));
+    let ids = |found: Vec<(RequestId, RequestId)>| found.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+    assert!(world.in_flight.expire(at(4)).is_empty());
+    assert_eq!(ids(world.in_flight.expire(at(5))), [first, second]);
+    assert!(world.in_flight.is_parked(other) && !world.in_flight.is_parked(first));
     let third = world.park(token(IDP, 2));
-    assert_eq!(ids(world.questions.wake(token(IDP, 2))), [other, third]);
-    assert!(world.questions.waiter(token(IDP, 2)).is_none() && world.questions.len() == 0);
+    assert_eq!(ids(world.in_flight.wake(token(IDP, 2))), [other, third]);
+    assert!(world.in_flight.waiter(token(IDP, 2)).is_none() && world.in_flight.len() == 0);
 }
 
 #[test]
@@ -271,20 +250,20 @@ fn nothing_is_left_of_requests_and_questions_that_are_gone() {
     world.park(token(IDP, 1));
     let answered = world.put()[0];
     let [leader, follower] = [2, 2].map(|number| world.park(token(IDP, number)));
-    world.questions.remove(leader);
-    assert_eq!(world.questions.waiter(token(IDP, 2)).map(|case| case.digest), Some(digest(0)));
-    world.questions.remove(follower);
+    world.in_flight.remove(leader);
+    assert_eq!(world.in_flight.waiter(token(IDP, 2)), Some(&follower));
+    world.in_flight.remove(follower);
     let abandoned = world.abandon(IDP, 3..4)[0];
     let waits = world.park(keys(IDP));
-    world.questions.remove(waits);
-    assert!(world.questions.is_open(keys(IDP)), "keys are good for others too");
+    world.in_flight.remove(waits);
+    assert!(world.in_flight.is_open(keys(IDP)), "keys are good for others too");
     let keys = world.put()[0];
     for ask in [answered, abandoned, keys] {
-        let (topic, _) = world.questions.receive(ask).unwrap();
-        world.questions.wake(topic);
+        let (topic, _) = world.in_flight.receive(ask).unwrap();
+        world.in_flight.wake(topic);
     }
-    assert!(world.questions.remove(leader).is_none());
-    let Questions { parked, waiting, crowds, wanted, open, load, out, last: _ } = &world.questions;
+    assert!(world.in_flight.remove(leader).is_none());
+    let InFlight { parked, waiting, crowds, wanted, open, load, out, last: _ } = &world.in_flight;
     assert!(parked.is_empty() && waiting.is_empty() && crowds.is_empty());
     assert!(wanted.is_empty() && open.is_empty() && out.is_empty());
     let load = &load[&IDP];
