@@ -4,6 +4,7 @@ use core::fmt;
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use super::in_flight::InFlight;
 use super::keys::SetNumber;
 use super::memory::Known;
 use super::topic::Topic;
@@ -21,6 +22,9 @@ use crate::token::dpop;
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
 use crate::token::introspection::Silence;
+
+/// The requests that wait, and the callouts in flight for them.
+pub(super) type Waiting = InFlight<Topic, Case<'static>>;
 
 /// A request with a credential, on its way through the checks.
 pub(super) struct Case<'h> {
@@ -101,6 +105,12 @@ pub(super) enum Decider {
 }
 
 impl Decider {
+    /// The scopes that it requires under `policy`, space-delimited.
+    pub(super) fn required_scopes(self, policy: &Policy) -> String {
+        let rule = self.rule().and_then(|rule| policy.rules.get(rule));
+        rule.map(|rule| rule.access.required_scopes().join(" ")).unwrap_or_default()
+    }
+
     /// The rule, where it is one.
     pub(super) const fn rule(self) -> Option<RuleId> {
         match self {

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use super::judge::Stop;
 use super::memory::Known;
 use super::step::Facts;
+use super::validate::Stop;
 use crate::http::client_certificate;
 use crate::http::head::RequestHead;
 use crate::policy::{CertificateSource, Policy};

@@ -1,95 +1,61 @@
 //! The gate's doors: requests and replies go in, verdicts and callouts come out.
 
-use std::borrow::Cow;
+use core::time::Duration;
 use std::rc::Rc;
 
-use super::asking::standing;
-use super::case::{About, Case, Client, strip};
+use super::callouts::Callouts;
+use super::case::{Case, Waiting};
 use super::certificate;
-use super::circuit_breaker::CircuitBreaker;
 use super::clock::Clock;
-use super::in_flight::InFlight;
-use super::judge::Stop;
-use super::key_ring::KeyRing;
-use super::memory::{Known, Memory};
+use super::handover;
+use super::memory::Known;
+use super::opening::{self, Opened};
 use super::proofs::Proofs;
 use super::refuse::Outage;
-use super::route::{Route, route};
-use super::sealed::SealedSets;
-use super::shared::{Shared, SharedSlots};
-use super::step::{AskId, Event, Facts, RequestId, Step, Verdict, Woken};
+use super::shared::SharedSlots;
+use super::step::{Ask, AskId, Event, Facts, RequestId, Step, Verdict, Woken};
+use super::tokens::Tokens;
 use super::topic::Topic;
-use crate::base::digest::{Digest, DigestKey};
-use crate::base::secret::Secret;
+use super::validate::{Stop, Validation};
+use super::verdict::Verdicts;
 use crate::base::time::UnixTime;
 use crate::http::head::RequestHead;
-use crate::http::message::{HeaderEdits, Reply};
-use crate::http::path::Path;
-use crate::http::readings::Readings;
-use crate::jose::backend::Accelerator;
-use crate::jose::backend::{NoSigner, Signer};
-use crate::policy::{Denial, Policy};
-use crate::token::credential::{self, Candidate, Found, Scheme};
-use crate::token::expect::IssuerId;
-use crate::token::fault::TokenFault;
+use crate::http::message::Reply;
+use crate::jose::backend::{Accelerator, Signer};
+use crate::policy::Policy;
 
 /// Judges requests under one policy.
 pub struct Gate {
-    pub(super) policy: Rc<Policy>,
-    pub(super) accelerator: Rc<dyn Accelerator>,
-    pub(super) signer: Rc<dyn Signer>,
-    /// What this gate's nonces are made with; no other worker has it.
-    pub(super) own: DigestKey,
-    pub(super) nonces: u64,
-    pub(super) memory: Memory,
+    policy: Rc<Policy>,
+    accelerator: Rc<dyn Accelerator>,
     /// What waits and memories are measured by.
-    pub(super) clock: Rc<Clock>,
-    pub(super) keys: Vec<KeyRing>,
-    pub(super) breakers: Vec<CircuitBreaker>,
-    pub(super) in_flight: InFlight<Topic, Case<'static>>,
-    pub(super) shared: Option<Shared>,
-    pub(super) sealed: Option<SealedSets>,
-    pub(super) proofs: Option<Proofs>,
-    /// Topics that another worker is asking about.
-    pub(super) following: Vec<Topic>,
-    pub(super) events: Vec<Event>,
-    /// Keeps the background fetches of workers apart.
-    pub(super) spread: u8,
+    clock: Rc<Clock>,
+    tokens: Tokens,
+    in_flight: Waiting,
+    callouts: Callouts,
+    proofs: Option<Proofs>,
 }
 
 impl Gate {
     /// A gate for `policy`. `seed` has to be random: it keys what is remembered. Signatures are offered to
     /// `accelerator` first.
     pub fn new(policy: Rc<Policy>, seed: [u8; 16], accelerator: Rc<dyn Accelerator>) -> Self {
-        let keys = policy.issuers.iter().map(KeyRing::new).collect();
-        let memory = Memory::new(policy.limits.cached_tokens, seed);
-        let breakers = policy.issuers.iter().map(|_| CircuitBreaker::default()).collect();
-        let proofs = Proofs::new(&policy, &seed, None);
-        let [spread, ..] = seed;
+        let clock = Rc::default();
         Self {
+            tokens: Tokens::new(&policy, &clock, Rc::clone(&accelerator), seed),
+            callouts: Callouts::new(&policy, &clock, seed),
+            proofs: Proofs::new(&policy, &seed, None),
+            in_flight: Waiting::default(),
             policy,
             accelerator,
-            signer: Rc::new(NoSigner),
-            own: DigestKey::new(seed),
-            nonces: 0,
-            memory,
-            clock: Rc::default(),
-            keys,
-            breakers,
-            in_flight: InFlight::default(),
-            shared: None,
-            sealed: None,
-            proofs,
-            following: Vec::new(),
-            events: Vec::new(),
-            spread,
+            clock,
         }
     }
 
     /// This gate, with `signer` for client assertions that take RSA.
     #[must_use]
     pub fn signing_with(mut self, signer: Rc<dyn Signer>) -> Self {
-        self.signer = signer;
+        self.callouts.signer = signer;
         self
     }
 
@@ -97,10 +63,31 @@ impl Gate {
     /// have to be given the same `seed`.
     #[must_use]
     pub fn sharing(mut self, slots: Rc<dyn SharedSlots>, seed: [u8; 16]) -> Self {
-        self.memory = Memory::new(self.policy.limits.cached_tokens, seed);
-        self.proofs = Proofs::new(&self.policy, &seed, Some(Rc::clone(&slots)));
-        self.shared = Some(Shared::new(Rc::clone(&slots), &self.policy, &seed));
-        self.sealed = Some(SealedSets::new(slots, self.own.nonce(u64::MAX), &self.policy, &self.keys));
+        self.tokens.share(&slots, seed, self.callouts.own());
+        self.proofs = Proofs::new(&self.policy, &seed, Some(slots));
+        self
+    }
+
+    /// This gate, with what `formers` know that holds under this policy too: a change of the policy makes nobody wait
+    /// for keys that are there, asks no issuer again, and closes no circuit breaker that is open.
+    ///
+    /// Key sets go over for the same issuer, place and cluster; for how long they are used is for this policy to say.
+    /// What an issuer said, and whether it answers, go over where its whole part of the policy is the same and has the
+    /// same place in it; what that grants is worked out anew. Tokens that were verified are verified again. Of several
+    /// that know something of one issuer the latest news count, whichever of them this gate stands in for. To be called
+    /// after [`Gate::sharing`], before the gate has judged anything. All `formers` are of one worker: each has taken
+    /// over from those before it.
+    #[must_use]
+    pub fn taking_over<'g>(mut self, formers: impl IntoIterator<Item = &'g Self>) -> Self {
+        let mut formers: Vec<&Self> = formers.into_iter().collect();
+        let Some(first) = formers.first() else { return self };
+        // What the clock has shown before tells how old shared records are, and what is taken over.
+        self.clock = Rc::clone(&first.clock);
+        self.tokens.keep_time(&self.clock);
+        self.callouts.keep_time(&self.clock);
+        formers.retain(|former| Rc::ptr_eq(&former.clock, &self.clock));
+        let formers = formers.into_iter().map(|former| &former.tokens).collect();
+        handover::take_over(&mut self.tokens, formers, self.clock.latest());
         self
     }
 
@@ -112,65 +99,13 @@ impl Gate {
     /// Judges the request `id`, or parks it.
     pub fn open(&mut self, id: RequestId, head: &RequestHead<'_>, facts: &Facts<'_>, now: UnixTime) -> Step {
         self.clock.see(now);
-        let paths = Path::readings(head.path);
-        let mut client = Client::of(&self.policy, head, paths.as_ref().ok().map(Readings::first));
-        if self.policy.is_closed() {
-            return Step::Settle(self.unknown(
-                About::request(&client, None),
-                Outage::NotReady,
-                HeaderEdits::default,
-            ));
-        }
-        let decider = match route(&self.policy, head, paths, facts, &client, now) {
-            Route::Judge(decider) => decider,
-            Route::Metadata(response) => return Step::Settle(self.described(response, &client)),
-            Route::Anonymous(permit, rule) => {
-                let edits = strip(&self.policy, head, rule);
-                return Step::Settle(self.anonymous(permit, About::request(&client, rule), edits));
-            }
-            Route::Denied(denial, rule) => {
-                let edits = || strip(&self.policy, head, rule);
-                return Step::Settle(self.refused(About::request(&client, rule), &denial, edits, now));
-            }
-        };
-        let candidate = credential::candidate(head, &self.policy.places);
-        let (digest, known) = self.recall(&candidate, now);
-        let found = match (&known, candidate) {
-            // A token that is known was looked at before.
-            (Some(_), Candidate::Text(text, scheme)) => Found::Token(Secret::new(text.into()), scheme),
-            (_, candidate) => candidate.check(),
-        };
-        client.dpop = matches!(&found, Found::Token(_, Scheme::Dpop));
-        let about = About::request(&client, decider.rule());
-        let stripped = || strip(&self.policy, head, decider.rule());
-        let token = match self.credential(found) {
-            Ok(Some(token)) => token,
-            Ok(None) => match self.without_credential(decider) {
-                Ok(permit) => return Step::Settle(self.anonymous(permit, about, stripped())),
-                Err(denial) => return Step::Settle(self.refused(about, &denial, stripped, now)),
-            },
-            Err(denial) => return Step::Settle(self.refused(about, &denial, stripped, now)),
-        };
-        let digest = digest.unwrap_or_else(|| self.memory.digest(token.expose()));
-        let edits = stripped();
-        let proof = client.dpop.then(|| self.presented(head, facts));
-        let mut case = Case {
-            decider,
-            token,
-            digest,
-            client,
-            proof,
-            certificate: None,
-            edits,
-            asked_keys: Vec::new(),
-            deadline: None,
-            issuer: None,
-            verified: None,
-            heard: Vec::new(),
+        let (mut case, known) = match opening::open(&self.verdicts(now), &self.tokens.memory, head, facts) {
+            Opened::Settled(verdict) => return Step::Settle(verdict),
+            Opened::Case(case, known) => (case, known),
         };
         let found = match known {
-            Some(known) => self.confirm(&mut case, known, now),
-            None => self.advance(&mut case, now),
+            Some(known) => self.validation(now).confirm(&mut case, known),
+            None => self.validation(now).advance(&mut case),
         };
         if certificate::matters(&found) {
             case.certificate = certificate::of_sender(&self.policy, head, facts);
@@ -178,27 +113,21 @@ impl Gate {
         self.conclude(id, case, found, now).map_or(Step::Park, Step::Settle)
     }
 
-    /// The digest of a text that may be a token, and what is known of a token with just this text whose signature was
-    /// verified here.
-    fn recall(&self, candidate: &Candidate<'_>, now: UnixTime) -> (Option<Digest>, Option<Rc<Known>>) {
-        match candidate {
-            // Nothing longer is ever remembered.
-            Candidate::Text(text, _) if text.len() <= self.policy.limits.token_bytes => {
-                let digest = self.memory.digest(text);
-                (Some(digest), self.memory.verified(digest, now))
-            }
-            Candidate::Text(..) | Candidate::Found(_) => (None, None),
-        }
+    /// The callouts that have to be sent now, each exactly once.
+    pub fn asks(&mut self, now: UnixTime) -> Vec<Ask> {
+        self.clock.see(now);
+        self.callouts.take(&mut self.tokens, &mut self.in_flight, now)
     }
 
     /// Takes in the reply to the callout `ask` and judges everybody who waited for it. Afterwards [`Self::asks`] may
     /// have more to send. A reply that comes twice, or too late, changes nothing.
     pub fn answer(&mut self, ask: AskId, reply: &Reply<'_>, now: UnixTime) -> Vec<Woken> {
         self.clock.see(now);
+        let Tokens { issuers, memory, .. } = &mut self.tokens;
         match self.in_flight.receive(ask) {
             None => Vec::new(),
             Some((topic @ Topic::Keys(issuer, set), _)) => {
-                if self.learn_keys(issuer, set, reply, now) {
+                if issuers.learn_keys(issuer, set, reply, memory, now) {
                     self.wake(topic, now, |_| {})
                 } else {
                     self.in_flight.want(topic, self.clock.steady(now));
@@ -206,9 +135,49 @@ impl Gate {
                 }
             }
             Some((topic @ Topic::Token(issuer, inquiry), asked)) => {
-                let heard = self.hear(issuer, inquiry, reply, asked, now);
+                let heard = self.tokens.hear(&mut self.in_flight, issuer, inquiry, reply, asked, now);
                 self.wake(topic, now, |case| case.heard.push((issuer, heard.clone())))
             }
+        }
+    }
+
+    /// Looks whether other workers have learned what requests here wait for. Afterwards [`Self::asks`] may have
+    /// something to send, where nobody has.
+    pub fn follow(&mut self, now: UnixTime) -> Vec<Woken> {
+        self.clock.see(now);
+        let mut woken = Vec::new();
+        for topic in self.callouts.take_following() {
+            // One look for all who wait, however many.
+            if self.callouts.is_over(topic, &mut self.tokens, &mut self.in_flight, now) {
+                // Whoever still waits judges anew: finds the answer, takes the turn, or goes on waiting.
+                woken.extend(self.wake(topic, now, |_| {}));
+            }
+        }
+        woken
+    }
+
+    /// Takes over the key sets that other workers have fetched, where those here are due, and how long used proofs have to
+    /// be remembered. Tells nobody anything.
+    pub fn adopt(&mut self, now: UnixTime) {
+        self.clock.see(now);
+        if let Some(proofs) = &self.proofs {
+            proofs.look(now);
+        }
+        let Tokens { issuers, memory, .. } = &mut self.tokens;
+        for (issuer, set) in issuers.due(now) {
+            issuers.adopt_keys(issuer, set, memory, now);
+        }
+    }
+
+    /// Has keys fetched that are due in the background, and that no other worker has fetched; to be called about once a
+    /// second.
+    pub fn refresh(&mut self, now: UnixTime) {
+        self.adopt(now);
+        if let Some(proofs) = &self.proofs {
+            proofs.agree(now);
+        }
+        for (issuer, set) in self.tokens.issuers.due(now) {
+            self.in_flight.want(Topic::Keys(issuer, set), self.clock.steady(now));
         }
     }
 
@@ -218,7 +187,7 @@ impl Gate {
         let steady = self.clock.steady(now);
         for topic in self.in_flight.overdue(steady) {
             if let Topic::Token(issuer, inquiry) = topic {
-                self.hear_nothing(issuer, inquiry, now);
+                self.tokens.hear_nothing(issuer, inquiry, now);
             }
         }
         let mut woken = Vec::new();
@@ -229,7 +198,7 @@ impl Gate {
                 self.proceed(id, case, now)
             } else {
                 let edits = core::mem::take(&mut case.edits);
-                Some(self.unknown(case.about(None), Outage::TooLate, || edits))
+                Some(self.verdicts(now).unknown(case.about(None), Outage::TooLate, || edits))
             };
             woken.extend(verdict.map(|verdict| Woken { id, verdict }));
         }
@@ -251,29 +220,39 @@ impl Gate {
         self.in_flight.len()
     }
 
-    /// What happened since this was last asked.
-    pub fn take_events(&mut self) -> Vec<Event> {
-        core::mem::take(&mut self.events)
+    /// Whether another worker is asking what requests here wait for.
+    pub const fn is_following(&self) -> bool {
+        self.callouts.is_following()
     }
 
-    /// The one token in what was found in a request, or none.
-    fn credential<'h>(&self, found: Found<'h>) -> Result<Option<Secret<Cow<'h, [u8]>>>, Denial> {
-        let limit = self.policy.limits.token_bytes;
-        match found {
-            Found::Nothing => Ok(None),
-            Found::Malformed => Err(Denial::CredentialMalformed),
-            Found::Several => Err(Denial::CredentialAmbiguous),
-            Found::Token(token, _) if token.expose().len() > limit => {
-                let length = token.expose().len();
-                Err(Denial::BadToken(TokenFault::TooLong { length, limit }))
-            }
-            Found::Token(token, _) => Ok(Some(token)),
+    /// How long ago the oldest key set in use of each issuer was fetched.
+    pub fn key_ages(&self, now: UnixTime) -> Vec<(Rc<str>, Duration)> {
+        self.tokens.issuers.key_ages(now)
+    }
+
+    /// What happened since this was last asked.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        self.tokens.issuers.take_events()
+    }
+
+    fn verdicts(&self, now: UnixTime) -> Verdicts<'_> {
+        Verdicts { policy: &self.policy, proofs: self.proofs.as_ref(), accelerator: &*self.accelerator, now }
+    }
+
+    fn validation(&mut self, now: UnixTime) -> Validation<'_> {
+        Validation {
+            policy: &self.policy,
+            clock: &self.clock,
+            accelerator: &*self.accelerator,
+            tokens: &mut self.tokens,
+            in_flight: &mut self.in_flight,
+            now,
         }
     }
 
     /// Takes a case as far as it goes: to a verdict, or into the waiting room.
     fn proceed(&mut self, id: RequestId, mut case: Case<'_>, now: UnixTime) -> Option<Verdict> {
-        let found = self.advance(&mut case, now);
+        let found = self.validation(now).advance(&mut case);
         self.conclude(id, case, found, now)
     }
 
@@ -286,17 +265,17 @@ impl Gate {
         now: UnixTime,
     ) -> Option<Verdict> {
         let stop = match found {
-            Ok(known) => return Some(self.decide(&mut case, known, now)),
+            Ok(known) => return Some(self.verdicts(now).decide(&mut case, known)),
             Err(stop) => stop,
         };
-        let steady = self.clock.steady(now);
         let limit = self.policy.limits.waiting_requests;
         if let Stop::Wait(topic) = stop
-            && self.in_flight.has_room(topic, standing(&self.memory, topic, steady), limit)
+            && self.in_flight.has_room(topic, self.tokens.standing(topic, now), limit)
         {
+            let steady = self.clock.steady(now);
             let until = match case.deadline {
                 Some((waited_for, until)) if waited_for == topic => until,
-                Some(_) | None => steady.plus(self.patience(topic)),
+                Some(_) | None => steady.plus(self.tokens.issuers.patience(topic)),
             };
             case.deadline = Some((topic, until));
             self.in_flight.park(id, case.into_owned(), topic, until, steady);
@@ -304,20 +283,15 @@ impl Gate {
         }
         let edits = core::mem::take(&mut case.edits);
         let edits = || edits;
-        let about = case.about(None);
+        let (about, verdicts) = (case.about(None), self.verdicts(now));
         Some(match stop {
-            Stop::Bad(denial) => self.refused(about, &denial, edits, now),
-            Stop::Unknown(outage) => self.unknown(about, outage, edits),
-            Stop::Wait(_) => self.unknown(about, Outage::Overloaded, edits),
+            Stop::Bad(denial) => verdicts.refused(about, &denial, edits),
+            Stop::Unknown(outage) => verdicts.unknown(about, outage, edits),
+            Stop::Wait(_) => verdicts.unknown(about, Outage::Overloaded, edits),
         })
     }
 
-    pub(super) fn wake(
-        &mut self,
-        topic: Topic,
-        now: UnixTime,
-        mut learn: impl FnMut(&mut Case<'static>),
-    ) -> Vec<Woken> {
+    fn wake(&mut self, topic: Topic, now: UnixTime, mut learn: impl FnMut(&mut Case<'static>)) -> Vec<Woken> {
         let mut woken = Vec::new();
         for (id, mut case) in self.in_flight.wake(topic) {
             learn(&mut case);
@@ -326,13 +300,5 @@ impl Gate {
             }
         }
         woken
-    }
-
-    pub(super) fn breaker(&self, issuer: IssuerId) -> Option<&CircuitBreaker> {
-        self.breakers.get(usize::try_from(issuer.0).ok()?)
-    }
-
-    pub(super) fn breaker_mut(&mut self, issuer: IssuerId) -> Option<&mut CircuitBreaker> {
-        self.breakers.get_mut(usize::try_from(issuer.0).ok()?)
     }
 }

@@ -9,7 +9,7 @@
 //! is never merely resumed: it goes through the same checks as at first, with what has been learned since.
 
 mod admit;
-mod asking;
+mod callouts;
 mod candidates;
 mod case;
 mod certificate;
@@ -18,16 +18,15 @@ mod clock;
 mod discovery;
 mod engine;
 mod fetched;
-mod fetching;
 mod handover;
 mod in_flight;
-mod judge;
+mod issuers;
 mod key_ring;
 mod keys;
-mod learn;
 mod memory;
 mod metadata;
 mod offer;
+mod opening;
 mod proofs;
 mod refuse;
 mod replays;
@@ -36,7 +35,9 @@ mod schedule;
 mod sealed;
 pub mod shared;
 pub mod step;
+mod tokens;
 mod topic;
+mod validate;
 mod verdict;
 
 pub use engine::Gate;

@@ -2,8 +2,6 @@
 
 use std::rc::Rc;
 
-use super::case::Case;
-use super::engine::Gate;
 use super::refuse::Outage;
 use super::replays::{Replays, Seen, Use};
 use super::shared::SharedSlots;
@@ -12,9 +10,10 @@ use crate::base::base64url;
 use crate::base::digest::DigestKey;
 use crate::base::time::UnixTime;
 use crate::http::head::RequestHead;
+use crate::jose::backend::Accelerator;
 use crate::jose::hash::HashName;
 use crate::policy::{Denial, Policy};
-use crate::token::dpop::{Presented, Proven};
+use crate::token::dpop::{Presented, Proven, Terms};
 use crate::token::fault::TokenFault;
 
 /// For how long a new nonce is given out, in seconds. It stays good for as long again.
@@ -57,6 +56,40 @@ impl Proofs {
         self.replays.agree(now);
     }
 
+    /// The nonce that clients are to use now, where one is asked for.
+    pub(super) fn nonce(&self, now: UnixTime) -> Option<String> {
+        self.nonces(now).into_iter().next()
+    }
+
+    /// What the sender has proven of a request that came with `token` and what was `presented` with it.
+    ///
+    /// # Errors
+    /// The proof is not good by these `terms`.
+    pub(super) fn check(
+        &self,
+        presented: &Presented,
+        token: &[u8],
+        terms: &Terms,
+        accelerator: &dyn Accelerator,
+        now: UnixTime,
+    ) -> Result<Proven, TokenFault> {
+        presented.check(token, terms, &self.nonces(now), now, accelerator)
+    }
+
+    /// Uses up a proof, which only a request does that is admitted otherwise.
+    ///
+    /// # Errors
+    /// It was used before, or nobody can know.
+    pub(super) fn spend(&self, proven: &Proven, now: UnixTime) -> Result<(), Unfit> {
+        let proof =
+            Use { identity: &proven.identity, holder: &proven.key, made: proven.made, until: proven.until };
+        match self.replays.note(&proof, now) {
+            Seen::Never => Ok(()),
+            Seen::Before => Err(Unfit::Denied(Denial::BadToken(TokenFault::ProofReplayed))),
+            Seen::Unknown => Err(Unfit::Unknown(Outage::Crowded)),
+        }
+    }
+
     /// The nonces that are good at `now`, the newest first; none where none is asked for. Nothing is remembered of
     /// them: a nonce is a keyed digest of its time.
     fn nonces(&self, now: UnixTime) -> Vec<String> {
@@ -66,39 +99,10 @@ impl Proofs {
     }
 }
 
-impl Gate {
-    /// The nonce that clients are to use now, where one is asked for.
-    pub(super) fn nonce(&self, now: UnixTime) -> Option<String> {
-        self.proofs.as_ref()?.nonces(now).into_iter().next()
-    }
-
-    /// What comes in `head` with a token that is bound to a key.
-    pub(super) fn presented(&self, head: &RequestHead<'_>, facts: &Facts<'_>) -> Presented {
-        let tls = facts.tls.is_some_and(|look| look());
-        Presented::of(head, self.policy.dpop.as_ref().and_then(|dpop| dpop.target(head, tls)))
-    }
-
-    /// What the sender of `case` has proven with a DPoP proof; `None` where the token came without the scheme for one.
-    pub(super) fn prove(&self, case: &Case<'_>, now: UnixTime) -> Result<Option<Proven>, TokenFault> {
-        let Some(presented) = &case.proof else { return Ok(None) };
-        let (Some(dpop), Some(proofs)) = (&self.policy.dpop, &self.proofs) else {
-            return Err(TokenFault::BindingUnproven);
-        };
-        let nonces = proofs.nonces(now);
-        presented.check(case.token.expose(), &dpop.terms, &nonces, now, &*self.accelerator).map(Some)
-    }
-
-    /// Uses up a proof, which only a request does that is admitted otherwise.
-    pub(super) fn spend(&self, proven: Option<&Proven>, now: UnixTime) -> Result<(), Unfit> {
-        let Some(proven) = proven else { return Ok(()) };
-        let proof =
-            Use { identity: &proven.identity, holder: &proven.key, made: proven.made, until: proven.until };
-        match self.proofs.as_ref().map_or(Seen::Unknown, |proofs| proofs.replays.note(&proof, now)) {
-            Seen::Never => Ok(()),
-            Seen::Before => Err(Unfit::Denied(Denial::BadToken(TokenFault::ProofReplayed))),
-            Seen::Unknown => Err(Unfit::Unknown(Outage::Crowded)),
-        }
-    }
+/// What comes in `head` with a token that is bound to a key.
+pub(super) fn presented(policy: &Policy, head: &RequestHead<'_>, facts: &Facts<'_>) -> Presented {
+    let tls = facts.tls.is_some_and(|look| look());
+    Presented::of(head, policy.dpop.as_ref().and_then(|dpop| dpop.target(head, tls)))
 }
 
 #[cfg(test)]
@@ -109,7 +113,6 @@ mod tests {
 
     use super::*;
     use crate::jose::algorithm::Algorithms;
-    use crate::token::dpop::Terms;
 
     fn proofs(nonce: bool, lifetime: u64, shared: Option<Rc<dyn SharedSlots>>) -> Proofs {
         let terms = Terms {

@@ -4,21 +4,22 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use super::candidates::{self, Way};
-use super::case::{Case, Decider, Heard};
+use super::case::{Case, Decider, Heard, Waiting};
 use super::circuit_breaker::Admission;
-use super::engine::Gate;
+use super::clock::Clock;
 use super::keys::Offer;
 use super::memory::{Asked, Inquiry, Known};
 use super::refuse::Outage;
 use super::step::Event;
+use super::tokens::Tokens;
 use super::topic::Topic;
-use crate::base::digest::Digest;
 use crate::base::time::UnixTime;
+use crate::jose::backend::Accelerator;
 use crate::jose::fault::JoseFault;
 use crate::jose::jws::{self, Unverified};
 use crate::jose::key_set::KeySet;
 use crate::jose::verify::verify;
-use crate::policy::{Denial, Issuer, OnOutage};
+use crate::policy::{Denial, Issuer, OnOutage, Policy};
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
 use crate::token::introspection::Silence;
@@ -40,42 +41,46 @@ impl From<TokenFault> for Stop {
     }
 }
 
-impl Gate {
+/// The checks of one moment.
+pub(super) struct Validation<'g> {
+    pub(super) policy: &'g Policy,
+    pub(super) clock: &'g Clock,
+    pub(super) accelerator: &'g dyn Accelerator,
+    pub(super) tokens: &'g mut Tokens,
+    pub(super) in_flight: &'g mut Waiting,
+    pub(super) now: UnixTime,
+}
+
+impl Validation<'_> {
     /// Takes the checks of `case` as far as they go without news from outside.
-    pub(super) fn advance(&mut self, case: &mut Case<'_>, now: UnixTime) -> Result<Rc<Known>, Stop> {
-        if let Some(known) = self.memory.verified(case.digest, now) {
-            return self.confirm(case, known, now);
+    pub(super) fn advance(&mut self, case: &mut Case<'_>) -> Result<Rc<Known>, Stop> {
+        if let Some(known) = self.tokens.memory.verified(case.digest, self.now) {
+            return self.confirm(case, known);
         }
-        let policy = Rc::clone(&self.policy);
         let wanted = match case.decider {
-            Decider::Rule(rule) => policy.rules.get(rule).and_then(|rule| rule.access.issuers()),
+            Decider::Rule(rule) => self.policy.rules.get(rule).and_then(|rule| rule.access.issuers()),
             Decider::Unmatched => None,
         };
         let token = case.token.clone();
-        match candidates::way(&policy, wanted.as_deref(), token.expose())? {
-            Way::Ask(issuers) => self.consult(case, &issuers, now),
+        match candidates::way(self.policy, wanted.as_deref(), token.expose())? {
+            Way::Ask(issuers) => self.consult(case, &issuers),
             Way::Verify(issuer, jws) => {
-                let known = self.check_signature(case, issuer, jws, now)?;
-                self.memory.verify(case.digest, Rc::clone(&known));
-                self.confirm(case, known, now)
+                let known = self.check_signature(case, issuer, jws)?;
+                self.tokens.memory.verify(case.digest, Rc::clone(&known));
+                self.confirm(case, known)
             }
         }
     }
 
     /// A token whose signature is good is good, unless its issuer wants to be asked about every token: what it says
     /// completes what the token says of itself.
-    pub(super) fn confirm(
-        &mut self,
-        case: &mut Case<'_>,
-        known: Rc<Known>,
-        now: UnixTime,
-    ) -> Result<Rc<Known>, Stop> {
+    pub(super) fn confirm(&mut self, case: &mut Case<'_>, known: Rc<Known>) -> Result<Rc<Known>, Stop> {
         let issuer = known.holder.grant().issuer();
         if !self.policy.issuer(issuer).is_some_and(Issuer::is_always_asked) {
             return Ok(known);
         }
         case.verified = Some(known);
-        self.consult(case, &[issuer], now)
+        self.consult(case, &[issuer])
     }
 
     fn check_signature(
@@ -83,42 +88,35 @@ impl Gate {
         case: &mut Case<'_>,
         id: IssuerId,
         jws: Unverified<'_>,
-        now: UnixTime,
     ) -> Result<Rc<Known>, Stop> {
-        let policy = Rc::clone(&self.policy);
-        let issuer = policy.issuer(id).ok_or(TokenFault::IssuerUnknown)?;
+        let issuer = self.policy.issuer(id).ok_or(TokenFault::IssuerUnknown)?;
         case.issuer = Some(id);
         jwt::check_header(&jws, &issuer.expect)?;
-        let offer = self.keys_of(id, now);
+        let offer = self.tokens.issuers.keys_of(id, self.in_flight, self.now);
         let keys = self.take_offer(case, id, offer)?;
-        let verified = match verify(jws, &keys, issuer.expect.algorithms, &*self.accelerator) {
+        let verified = match verify(jws, &keys, issuer.expect.algorithms, self.accelerator) {
             Ok(verified) => verified,
             Err(fault @ JoseFault::KeyUnknown) => {
-                let offer = self.unknown_key(id, &case.asked_keys, now);
+                let offer = self.tokens.issuers.unknown_key(id, &case.asked_keys, self.in_flight, self.now);
                 self.take_offer(case, id, offer)?;
                 return Err(TokenFault::Jose(fault).into());
             }
             Err(fault) => return Err(TokenFault::Jose(fault).into()),
         };
         let rest = if issuer.is_always_asked() { Rest::Answer } else { Rest::Nobody };
-        Ok(self.know(jwt::accept(verified, id, &issuer.expect, rest, now)?))
+        Ok(self.tokens.know(jwt::accept(verified, id, &issuer.expect, rest, self.now)?))
     }
 
     /// Asks issuers one after the other until one of them calls the token good. An issuer that says nothing leaves
     /// the question open, whatever the others say.
-    fn consult(
-        &mut self,
-        case: &mut Case<'_>,
-        issuers: &[IssuerId],
-        now: UnixTime,
-    ) -> Result<Rc<Known>, Stop> {
+    fn consult(&mut self, case: &mut Case<'_>, issuers: &[IssuerId]) -> Result<Rc<Known>, Stop> {
         let mut refusal = None;
         let mut silence = None;
         for issuer in issuers {
             case.issuer = Some(*issuer);
             let inquiry = self.inquiry(case, *issuer);
-            let heard = match self.word(case, *issuer, inquiry, now)? {
-                Heard::Silent(why) => self.last_word(case, *issuer, inquiry, why, now),
+            let heard = match self.word(case, *issuer, inquiry)? {
+                Heard::Silent(why) => self.last_word(case, *issuer, inquiry, why),
                 heard @ (Heard::Good(_) | Heard::Refused(_)) => heard,
             };
             match heard {
@@ -130,7 +128,7 @@ impl Gate {
         Err(match (silence, refusal) {
             (Some(why), _) => Stop::Unknown(Outage::Issuer(why)),
             (None, Some(TokenFault::LacksScope)) => {
-                Stop::Bad(Denial::ScopeInsufficient { scope: self.required_scopes(case.decider) })
+                Stop::Bad(Denial::ScopeInsufficient { scope: case.decider.required_scopes(self.policy) })
             }
             (None, Some(fault)) => fault.into(),
             (None, None) => Stop::Bad(Denial::IssuerNotAllowed),
@@ -142,33 +140,24 @@ impl Gate {
     fn inquiry(&self, case: &Case<'_>, issuer: IssuerId) -> Inquiry {
         let introspection = self.policy.issuer(issuer).and_then(|issuer| issuer.introspection.as_ref());
         if introspection.is_some_and(|introspection| introspection.endpoint.sends_scopes()) {
-            let answer = self.memory.digest_for(case.token.expose(), &self.required_scopes(case.decider));
+            let answer = self
+                .tokens
+                .memory
+                .digest_for(case.token.expose(), &case.decider.required_scopes(self.policy));
             Inquiry { token: case.digest, answer }
         } else {
             Inquiry::plain(case.digest)
         }
     }
 
-    /// The scopes that whatever decides requires, space-delimited.
-    pub(super) fn required_scopes(&self, decider: Decider) -> String {
-        let rule = decider.rule().and_then(|rule| self.policy.rules.get(rule));
-        rule.map(|rule| rule.access.required_scopes().join(" ")).unwrap_or_default()
-    }
-}
-
-impl Gate {
     /// What `issuer` says about the token: what it just said, what it said not long ago, or nothing while it rests.
-    fn word(
-        &mut self,
-        case: &Case<'_>,
-        issuer: IssuerId,
-        inquiry: Inquiry,
-        now: UnixTime,
-    ) -> Result<Heard, Stop> {
+    fn word(&mut self, case: &Case<'_>, issuer: IssuerId, inquiry: Inquiry) -> Result<Heard, Stop> {
         if let Some((_, heard)) = case.heard.iter().find(|(heard, _)| *heard == issuer) {
             return Ok(heard.clone());
         }
-        if let Some(told) = self.memory.told(asked(case, issuer), inquiry.answer, self.clock.steady(now)) {
+        if let Some(told) =
+            self.tokens.memory.told(asked(case, issuer), inquiry.answer, self.clock.steady(self.now))
+        {
             return Ok(told.map_or_else(Heard::Refused, Heard::Good));
         }
         // Nobody is to vouch for what says of itself that nobody signed it. What is remembered was looked at before.
@@ -179,42 +168,32 @@ impl Gate {
         if self.in_flight.is_open(topic) {
             return Err(Stop::Wait(topic));
         }
-        if let Some(heard) = self.overhear(issuer, inquiry, case.verified.as_deref(), now) {
+        if let Some(heard) = self.overhear(case, issuer, inquiry) {
             return Ok(heard);
         }
-        match self.admission(issuer, inquiry.token, now) {
+        let standing = self.tokens.standing(topic, self.now);
+        match self.tokens.issuers.admission(issuer, inquiry.token, standing, self.now) {
             Admission::Ask => {}
             Admission::Open => return Ok(Heard::Silent(Silence::Unavailable(0))),
             Admission::Paused => return Ok(Heard::Silent(Silence::Unavailable(429))),
         }
-        let standing = self.memory.standing(issuer, inquiry.token, self.clock.steady(now));
         if !self.in_flight.may_ask(issuer, standing) {
             return Err(Stop::Unknown(Outage::Overloaded));
         }
         Err(Stop::Wait(topic))
     }
 
-    /// Whether `issuer` may be asked about the token now.
-    pub(super) fn admission(&self, issuer: IssuerId, token: Digest, now: UnixTime) -> Admission {
-        let steady = self.clock.steady(now);
-        let standing = self.memory.standing(issuer, token, steady);
-        self.breaker(issuer).map_or(Admission::Ask, |breaker| breaker.admission(token, standing, steady))
+    fn overhear(&mut self, case: &Case<'_>, issuer: IssuerId, inquiry: Inquiry) -> Option<Heard> {
+        self.tokens.overhear(self.in_flight, issuer, inquiry, case.verified.as_deref(), self.now)
     }
 
     /// What counts of an issuer that said nothing to this worker: what another one was told meanwhile, or what it said
     /// when it last spoke.
-    fn last_word(
-        &mut self,
-        case: &Case<'_>,
-        issuer: IssuerId,
-        inquiry: Inquiry,
-        why: Silence,
-        now: UnixTime,
-    ) -> Heard {
-        if let Some(heard) = self.overhear(issuer, inquiry, case.verified.as_deref(), now) {
+    fn last_word(&mut self, case: &Case<'_>, issuer: IssuerId, inquiry: Inquiry, why: Silence) -> Heard {
+        if let Some(heard) = self.overhear(case, issuer, inquiry) {
             return heard;
         }
-        self.old_answer(case, issuer, inquiry, &why, now).map_or(Heard::Silent(why), Heard::Good)
+        self.old_answer(case, issuer, inquiry, &why).map_or(Heard::Silent(why), Heard::Good)
     }
 
     /// What a silent issuer said when it last spoke, where the policy makes do with that. Its silence about one token
@@ -226,22 +205,20 @@ impl Gate {
         issuer: IssuerId,
         inquiry: Inquiry,
         why: &Silence,
-        now: UnixTime,
     ) -> Option<Rc<Known>> {
-        let policy = Rc::clone(&self.policy);
-        let steady = self.clock.steady(now);
-        let configured = policy.issuer(issuer)?;
+        let steady = self.clock.steady(self.now);
+        let configured = self.policy.issuer(issuer)?;
         match configured.introspection.as_ref()?.on_outage {
             OnOutage::Deny => None,
             OnOutage::ServeStale(_) => {
-                let breaker = self.breaker(issuer)?;
+                let breaker = self.tokens.issuers.breaker(issuer)?;
                 let failing =
                     *why != Silence::Unavailable(429) && breaker.another_failed(inquiry.token, steady);
                 if breaker.is_closed() && !failing {
                     return None;
                 }
-                let known = self.memory.told_once(asked(case, issuer), inquiry, steady)?;
-                self.events.push(Event::StaleServed { issuer: Rc::clone(&configured.name) });
+                let known = self.tokens.memory.told_once(asked(case, issuer), inquiry, steady)?;
+                self.tokens.issuers.note(Event::StaleServed { issuer: Rc::clone(&configured.name) });
                 Some(known)
             }
         }

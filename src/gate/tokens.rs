@@ -1,22 +1,23 @@
-//! What issuers say about tokens is remembered, and becomes news for those who wait.
+//! What is known of tokens: what is remembered here, what other workers were told, and what issuers say.
 
 use core::time::Duration;
 use std::rc::Rc;
 
 use super::admit;
-use super::case::Heard;
-use super::circuit_breaker::{CircuitBreaker, Failure};
-use super::clock::Span;
-use super::engine::Gate;
+use super::case::{Heard, Waiting};
+use super::circuit_breaker::{Failure, Standing};
+use super::clock::{Clock, Span};
+use super::issuers::Issuers;
 use super::keys::Offer;
-use super::memory::{Asked, Inquiry, Known, Lifetime};
-use super::shared::Kind;
+use super::memory::{Asked, Inquiry, Known, Lifetime, Memory, Said};
+use super::shared::{Kind, Shared, SharedSlots, Turn};
 use super::step::Event;
 use super::topic::Topic;
 use crate::base::digest::Digest;
 use crate::base::time::UnixTime;
 use crate::http::message::Reply;
-use crate::policy::{Introspection, OnOutage};
+use crate::jose::backend::Accelerator;
+use crate::policy::{Introspection, OnOutage, Policy};
 use crate::token::expect::IssuerId;
 use crate::token::fault::TokenFault;
 use crate::token::grant::Grant;
@@ -32,10 +33,110 @@ struct Times {
     now: UnixTime,
 }
 
-impl Gate {
+/// All that is known of tokens, and of the issuers that vouch for them.
+pub(super) struct Tokens {
+    policy: Rc<Policy>,
+    clock: Rc<Clock>,
+    accelerator: Rc<dyn Accelerator>,
+    pub(super) issuers: Issuers,
+    pub(super) memory: Memory,
+    /// What workers share of issuers' answers, where they share anything.
+    shared: Option<Shared>,
+}
+
+impl Tokens {
+    /// Nothing is known yet. `seed` is random: it keys what is remembered.
+    pub(super) fn new(
+        policy: &Rc<Policy>,
+        clock: &Rc<Clock>,
+        accelerator: Rc<dyn Accelerator>,
+        seed: [u8; 16],
+    ) -> Self {
+        let [spread, ..] = seed;
+        Self {
+            policy: Rc::clone(policy),
+            clock: Rc::clone(clock),
+            accelerator,
+            issuers: Issuers::new(policy, clock, spread),
+            memory: Memory::new(policy.limits.cached_tokens, seed),
+            shared: None,
+        }
+    }
+
+    /// Has workers share what they know in `slots`: all have the same `seed`, and `own` is known to this one alone.
+    pub(super) fn share(&mut self, slots: &Rc<dyn SharedSlots>, seed: [u8; 16], own: [u8; 16]) {
+        self.memory = Memory::new(self.policy.limits.cached_tokens, seed);
+        self.shared = Some(Shared::new(Rc::clone(slots), &self.policy, &seed));
+        self.issuers.share(Rc::clone(slots), own);
+    }
+
+    /// Measures time by `clock` from now on.
+    pub(super) fn keep_time(&mut self, clock: &Rc<Clock>) {
+        self.clock = Rc::clone(clock);
+        self.issuers.keep_time(clock);
+    }
+
+    /// The policy that says what a token has to be.
+    pub(super) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Who the token of `topic` is to its issuer. Keys are nobody's.
+    pub(super) fn standing(&self, topic: Topic, now: UnixTime) -> Standing {
+        match topic {
+            Topic::Token(issuer, inquiry) => {
+                self.memory.standing(issuer, inquiry.token, self.clock.steady(now))
+            }
+            Topic::Keys(..) => Standing::ActiveLately,
+        }
+    }
+
+    /// Takes over what issuers said, as another gate of this worker remembers it.
+    pub(super) fn take_over<'g>(&mut self, answers: impl Iterator<Item = Said<'g>>) {
+        for said in answers {
+            // Nothing else is given up for it.
+            if !self.memory.has_room(&said) {
+                continue;
+            }
+            if self.memory.is_news(&said) {
+                let known = said.good().map(|known| self.know(known.holder.grant().clone()));
+                self.memory.take_over(&said, known);
+            }
+        }
+    }
+
+    /// Takes the turn to ask about a token, unless another worker has it.
+    pub(super) fn takes_turn(&self, issuer: IssuerId, inquiry: Inquiry, now: UnixTime) -> bool {
+        let patience = self.issuers.patience(Topic::Token(issuer, inquiry));
+        self.shared.as_ref().is_none_or(|shared| {
+            shared.take_turn(issuer, inquiry.answer, patience, &self.clock, now) == Turn::Ours
+        })
+    }
+
+    /// Ends our turn with nothing to tell.
+    pub(super) fn give_turn_back(&self, issuer: IssuerId, inquiry: Inquiry) {
+        if let Some(shared) = &self.shared {
+            shared.give_turn_back(issuer, inquiry.answer);
+        }
+    }
+
+    /// Whether another worker has the turn to ask about `topic`.
+    pub(super) fn is_asked_elsewhere(&self, topic: Topic, now: UnixTime) -> bool {
+        match topic {
+            Topic::Keys(issuer, set) => self.issuers.is_fetched_elsewhere(issuer, set, now),
+            Topic::Token(issuer, inquiry) => {
+                let patience = || self.issuers.patience(topic);
+                self.shared.as_ref().is_some_and(|shared| {
+                    shared.is_taken(issuer, inquiry.answer, patience(), &self.clock, now)
+                })
+            }
+        }
+    }
+
     /// Takes in the reply to a question about a token that was put at `asked`.
     pub(super) fn hear(
         &mut self,
+        in_flight: &mut Waiting,
         id: IssuerId,
         inquiry: Inquiry,
         reply: &Reply<'_>,
@@ -44,30 +145,31 @@ impl Gate {
     ) -> Heard {
         // Who the token was before this answer.
         let standing = self.memory.standing(id, inquiry.token, self.clock.steady(now));
-        let verified = match self.in_flight.waiter(Topic::Token(id, inquiry)) {
+        let verified = match in_flight.waiter(Topic::Token(id, inquiry)) {
             Some(case) => case.verified.clone(),
             None => {
                 self.memory.verified(inquiry.token, now).filter(|known| known.holder.grant().issuer() == id)
             }
         };
         let times = Times { asked, answered: now, until: UnixTime::from_millis(i64::MAX), now };
-        let heard = self.understand(id, inquiry, reply, verified.as_deref(), times);
+        let heard = self.understand(in_flight, id, inquiry, reply, verified.as_deref(), times);
         match &heard {
             Heard::Good(_) | Heard::Refused(_) => {
                 let now = self.clock.steady(now);
-                self.with_breaker(id, |breaker| breaker.succeeded(now));
+                self.issuers.with_breaker(id, |breaker| breaker.succeeded(now));
             }
             Heard::Silent(why) => {
                 let (failure, now) = (failure(reply, why), self.clock.steady(now));
-                self.with_breaker(id, |breaker| breaker.failed(inquiry.token, standing, failure, now));
+                self.issuers
+                    .with_breaker(id, |breaker| breaker.failed(inquiry.token, standing, failure, now));
             }
         }
         if let Heard::Silent(why) = &heard
-            && let Some(issuer) = self.issuer_name(id)
+            && let Some(issuer) = self.issuers.name(id)
         {
-            self.events.push(Event::IssuerSilent { issuer, why: why.clone() });
+            self.issuers.note(Event::IssuerSilent { issuer, why: why.clone() });
         }
-        self.share(id, inquiry.answer, &heard, reply, now);
+        self.tell(id, inquiry.answer, &heard, reply, now);
         heard
     }
 
@@ -75,26 +177,15 @@ impl Gate {
     pub(super) fn hear_nothing(&mut self, id: IssuerId, inquiry: Inquiry, now: UnixTime) {
         let now = self.clock.steady(now);
         let standing = self.memory.standing(id, inquiry.token, now);
-        self.with_breaker(id, |breaker| breaker.failed(inquiry.token, standing, Failure::Unreached, now));
-    }
-
-    /// Has `change` made to the circuit breaker of an issuer, and says so where that opens or closes it.
-    pub(super) fn with_breaker(&mut self, id: IssuerId, change: impl FnOnce(&mut CircuitBreaker)) {
-        let Some(issuer) = self.issuer_name(id) else { return };
-        let Some(breaker) = self.breaker_mut(id) else { return };
-        let before = breaker.is_closed();
-        change(breaker);
-        match (before, breaker.is_closed()) {
-            (true, false) => self.events.push(Event::CircuitOpened { issuer }),
-            (false, true) => self.events.push(Event::CircuitClosed { issuer }),
-            (true, true) | (false, false) => {}
-        }
+        self.issuers
+            .with_breaker(id, |breaker| breaker.failed(inquiry.token, standing, Failure::Unreached, now));
     }
 
     /// What some worker was told about a token, if that is news still by our own terms too; `verified` is what the token
     /// says of itself. Where it is no news and yet later than what was said here, it counts as the issuer's last word.
     pub(super) fn overhear(
         &mut self,
+        in_flight: &mut Waiting,
         id: IssuerId,
         inquiry: Inquiry,
         verified: Option<&Known>,
@@ -121,9 +212,9 @@ impl Gate {
             return None;
         }
         // That worker knew when it had asked: no longer before than it waits.
-        let began = at.minus(self.patience(Topic::Token(id, inquiry)));
+        let began = at.minus(self.issuers.patience(Topic::Token(id, inquiry)));
         let times = Times { asked: began, answered: at, until: told.span.until, now };
-        let heard = self.understand(id, inquiry, &Reply::Answered(told.answer()), verified, times);
+        let heard = self.understand(in_flight, id, inquiry, &Reply::Answered(told.answer()), verified, times);
         let lasts = match &heard {
             Heard::Good(_) => ttl,
             Heard::Refused(_) => negative_ttl,
@@ -143,6 +234,7 @@ impl Gate {
     /// whoever was told.
     fn understand(
         &mut self,
+        in_flight: &mut Waiting,
         id: IssuerId,
         inquiry: Inquiry,
         reply: &Reply<'_>,
@@ -156,11 +248,9 @@ impl Gate {
         else {
             return Heard::Refused(TokenFault::IssuerUnknown);
         };
-        let ring =
-            usize::try_from(id.0).ok().and_then(|at| self.keys.get(at)).filter(|ring| !ring.is_empty());
-        // An old set will do.
+        let keys = self.issuers.keys_at_hand(id).cloned();
         let keys =
-            ring.map_or(ReplyKeys::NotExpected, |ring| ReplyKeys::There(ring.keys(), &*self.accelerator));
+            keys.as_ref().map_or(ReplyKeys::NotExpected, |keys| ReplyKeys::There(keys, &*self.accelerator));
         let terms = Terms {
             issuer: id,
             expect: &issuer.expect,
@@ -189,9 +279,9 @@ impl Gate {
             Word::Refused(fault) => {
                 let name = Rc::clone(&issuer.name);
                 if let Some(member) = fault.unsaid() {
-                    self.events.push(Event::AnswerIncomplete { issuer: name, member });
+                    self.issuers.note(Event::AnswerIncomplete { issuer: name, member });
                 } else if let TokenFault::IssuerNearly(wanted) = &fault {
-                    self.events.push(Event::AnswerNearly { issuer: name, wanted: wanted.clone() });
+                    self.issuers.note(Event::AnswerNearly { issuer: name, wanted: wanted.clone() });
                 }
                 let since = self.clock.steady(at);
                 let until = since.plus(*negative_ttl).min(self.clock.steady(until));
@@ -200,7 +290,7 @@ impl Gate {
             }
             Word::Unknown(why) => {
                 if why == Silence::KeysMissing {
-                    self.look_for_keys(id, now);
+                    self.look_for_keys(in_flight, id, now);
                 }
                 Heard::Silent(why)
             }
@@ -209,13 +299,14 @@ impl Gate {
 
     /// Has the keys of an issuer fetched that signed its answer with one that is not there, no more often than for
     /// tokens.
-    fn look_for_keys(&mut self, id: IssuerId, now: UnixTime) {
-        if let Offer::Ask(set) = self.unknown_key(id, &[], now) {
-            self.in_flight.want(Topic::Keys(id, set), self.clock.steady(now));
+    fn look_for_keys(&mut self, in_flight: &mut Waiting, id: IssuerId, now: UnixTime) {
+        if let Offer::Ask(set) = self.issuers.unknown_key(id, &[], in_flight, now) {
+            in_flight.want(Topic::Keys(id, set), self.clock.steady(now));
         }
     }
 
-    fn share(&self, id: IssuerId, digest: Digest, heard: &Heard, reply: &Reply<'_>, now: UnixTime) {
+    /// Tells the other workers what an issuer said.
+    fn tell(&self, id: IssuerId, digest: Digest, heard: &Heard, reply: &Reply<'_>, now: UnixTime) {
         let Some(shared) = &self.shared else { return };
         let Some(introspection) = self.policy.issuer(id).and_then(|issuer| issuer.introspection.as_ref())
         else {
@@ -235,6 +326,7 @@ impl Gate {
         shared.tell(id, digest, kind, answer, Span { at: now, until }, &self.clock);
     }
 
+    /// A token that grants this, as it is remembered.
     pub(super) fn know(&self, grant: Grant) -> Rc<Known> {
         let identity = admit::identity(&self.policy.upstream, &grant);
         Rc::new(Known { holder: self.policy.holder(grant), identity })
