@@ -22,6 +22,10 @@ use crate::token::credential::{self, Candidate, Found, Scheme};
 use crate::token::fault::TokenFault;
 
 /// What a head comes to.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart at once, and a box would cost each request an allocation"
+)]
 pub(super) enum Opened<'h> {
     /// It is decided: it needs no token, or has none that could be good.
     Settled(Verdict),
