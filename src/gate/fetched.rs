@@ -284,3 +284,20 @@ fn read_set(document: &[u8]) -> Result<(KeySet, Vec<Skipped>), &'static str> {
         KeySet::read(document).map_err(|_| "its key set is not a JSON object with a list `keys`")?;
     if set.is_empty() { Err("its key set has no usable key") } else { Ok((set, skipped)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_that_is_somewhere_else_is_told_from_one_that_is_not_there() {
+        let (elsewhere, not_there) =
+            ("its key set is somewhere else, and redirects are not followed", "its key set is not there");
+        for (status, told) in
+            [(299, not_there), (300, elsewhere), (399, elsewhere), (400, not_there), (404, not_there)]
+        {
+            let found = read_answer(&Answer { status, fields: &[], body: b"{\"keys\":[]}" });
+            assert_eq!(found.err(), Some(Failing::Useless(told)), "{status}");
+        }
+    }
+}

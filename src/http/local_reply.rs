@@ -25,7 +25,7 @@ impl Answer<'_> {
     }
 }
 
-/// Envoy's answers are shorter.
+/// How many bytes of an answer are looked at: Envoy's are shorter.
 const LONGEST: usize = 1024;
 
 #[cfg(test)]
@@ -68,6 +68,19 @@ mod tests {
         ] {
             let answer = Answer { status, fields: &[], body: words.as_bytes() };
             assert_eq!(answer.unreached(), Some(expected), "{words}");
+        }
+    }
+
+    #[test]
+    fn as_much_of_an_answer_is_read_as_envoys_have() {
+        let word = "no healthy upstream";
+        for (before, told) in [
+            (LONGEST - word.len(), "its cluster has no healthy host"),
+            (LONGEST - word.len() + 1, "no connection to it holds"),
+        ] {
+            let body = format!("{}{word}", " ".repeat(before));
+            let answer = Answer { status: 503, fields: &[], body: body.as_bytes() };
+            assert_eq!(answer.unreached(), Some(told), "{before}");
         }
     }
 
