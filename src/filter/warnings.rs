@@ -25,7 +25,7 @@ impl Warnings {
         if self.0.get(&key).is_some_and(|last| *last <= now && now < last.plus(QUIET)) {
             return false;
         }
-        if self.0.len() >= MOST {
+        if self.0.len() >= MOST && !self.0.contains_key(&key) {
             self.0.clear();
         }
         self.0.insert(key, now);
@@ -148,5 +148,21 @@ mod tests {
         assert!(warnings.is_due("b", "x", at(9)) && warnings.is_due("a", "y", at(9)));
         assert!(warnings.is_due("a", "x", at(10)));
         assert!(warnings.is_due("a", "x", at(5)), "a clock that is set back silences nobody");
+    }
+
+    #[test]
+    fn so_many_lines_are_kept_apart_and_no_more() {
+        let mut warnings = Warnings::default();
+        let at = UnixTime::from_secs;
+        let about = |number: usize| number.to_string();
+        assert!((0..MOST).all(|number| warnings.is_due(&about(number), "x", at(0))));
+        assert!(!(0..MOST).any(|number| warnings.is_due(&about(number), "x", at(9))));
+        // One of them again displaces none of the others.
+        assert!(warnings.is_due("0", "x", at(10)));
+        assert_eq!(warnings.0.len(), 1000);
+        // A further one does: better a line twice than a memory that grows.
+        assert!(warnings.is_due("a", "x", at(10)));
+        assert_eq!(warnings.0.len(), 1);
+        assert!(!warnings.is_due("a", "x", at(19)) && warnings.is_due("0", "x", at(10)));
     }
 }
