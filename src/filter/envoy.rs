@@ -68,11 +68,11 @@ impl Host for Envoy {
     }
 
     fn log(&self, level: Level, line: &str) {
-        abi::log(number(level), line);
+        abi::log(numbers::level(level), line);
     }
 
     fn logs(&self, level: Level) -> bool {
-        abi::log_level().is_ok_and(|threshold| number(level) >= threshold)
+        abi::log_level().is_ok_and(|threshold| numbers::is_written(level, threshold))
     }
 
     fn request_fields(&self) -> Result<Block, HostFault> {
@@ -197,15 +197,5 @@ impl Host for Envoy {
 
     fn gauge(&self, name: &str, value: u64) {
         self.measure(numbers::GAUGE, name, |metric| abi::record(metric, value));
-    }
-}
-
-/// The ABI's number for a level.
-const fn number(level: Level) -> u32 {
-    match level {
-        Level::Debug => numbers::DEBUG,
-        Level::Info => numbers::INFO,
-        Level::Warn => numbers::WARN,
-        Level::Error => numbers::ERROR,
     }
 }

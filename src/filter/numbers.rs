@@ -1,6 +1,8 @@
 //! The numbers of Proxy-Wasm ABI 0.2.1 in host calls and callbacks. `tests/native/skin/numbers.rs` holds them to those of the crate
 //! `proxy-wasm`, which has them as enums: a status that is not among its own is a panic there, and a number here.
 
+use super::host::Level;
+
 /// `Status::Ok`.
 pub const OK: u32 = 0;
 /// `Status::NotFound`; also that of a host function that does not exist.
@@ -41,3 +43,18 @@ pub const WARN: u32 = 3;
 pub const ERROR: u32 = 4;
 /// `LogLevel::Critical`, for what keeps the filter from working.
 pub const CRITICAL: u32 = 5;
+
+/// The `LogLevel` of `level`.
+pub const fn level(level: Level) -> u32 {
+    match level {
+        Level::Debug => DEBUG,
+        Level::Info => INFO,
+        Level::Warn => WARN,
+        Level::Error => ERROR,
+    }
+}
+
+/// Whether the proxy writes lines of `level`, where `threshold` is the lowest `LogLevel` that it writes.
+pub const fn is_written(level: Level, threshold: u32) -> bool {
+    self::level(level) >= threshold
+}

@@ -9,6 +9,7 @@ use scopegate::tool::mint::PrivateKey;
 use serde_json::{Map, Value, json};
 
 mod numbers;
+mod pace;
 mod proxy;
 mod told;
 
@@ -25,7 +26,12 @@ fn strip(set: &[(&str, &str)], remove: &[&str]) -> Act {
 }
 
 fn respond(status: u16, details: &str) -> Act {
-    Act::Respond(status, details.to_owned())
+    Act::Respond(status, None, details.to_owned())
+}
+
+/// What a request gets for which the proxy did not do `what`: a client of gRPC understands it too.
+fn host_fault(what: &str) -> Act {
+    Act::Respond(503, Some(14), format!("scopegate_host_fault_{what}"))
 }
 
 #[test]
@@ -98,7 +104,7 @@ fn trailers_that_cannot_be_read_or_edited_refuse_the_request() {
         assert_eq!(world.request(2, "/open", None), Hold::Release);
         world.proxy.acts();
         assert_eq!(world.skin.trailers(2), Hold::Keep);
-        assert_eq!(world.proxy.acts(), [respond(503, "scopegate_host_fault_request_trailers")], "{broken}");
+        assert_eq!(world.proxy.acts(), [host_fault("request_trailers")], "{broken}");
         assert_eq!(world.skin.rest(2), Hold::Keep);
     }
 }
@@ -250,15 +256,12 @@ fn a_request_that_cannot_be_edited_is_refused_and_not_resumed() {
     let world = World::new();
     world.proxy.broken.borrow_mut().push("edit");
     assert_eq!(world.request(2, "/open", None), Hold::Keep);
-    assert_eq!(world.proxy.acts(), [respond(503, "scopegate_host_fault_edit")]);
+    assert_eq!(world.proxy.acts(), [host_fault("edit")]);
     assert_eq!(world.request(3, "/", Some("token")), Hold::Keep);
     world.skin.woken();
     world.reply(&json!({"active": true}));
     let acts = world.proxy.acts();
-    assert!(
-        acts.contains(&respond(503, "scopegate_host_fault_edit")) && !acts.contains(&Act::Resume),
-        "{acts:?}"
-    );
+    assert!(acts.contains(&host_fault("edit")) && !acts.contains(&Act::Resume), "{acts:?}");
 }
 
 #[test]
@@ -266,11 +269,11 @@ fn a_head_that_cannot_be_read_is_refused() {
     let world = World::new();
     world.proxy.broken.borrow_mut().push("request_fields");
     assert_eq!(world.request(2, "/open", None), Hold::Keep);
-    assert_eq!(world.proxy.acts(), [respond(503, "scopegate_host_fault_request_fields")]);
+    assert_eq!(world.proxy.acts(), [host_fault("request_fields")]);
     world.proxy.broken.borrow_mut().clear();
     *world.proxy.fields.borrow_mut() = vec![0xff; 40];
     assert_eq!(world.skin.request(3), Hold::Keep);
-    assert_eq!(world.proxy.acts(), [respond(503, "scopegate_host_fault_request_fields")]);
+    assert_eq!(world.proxy.acts(), [host_fault("request_fields")]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Our numbers are those of the crate that its users know.
 
 use proxy_wasm::types::{Action, BufferType, LogLevel, MapType, MetricType, Status, StreamType};
+use scopegate::filter::host::Level;
 use scopegate::filter::numbers;
 
 #[test]
@@ -25,5 +26,22 @@ fn numbers_of_the_abi_are_those_of_the_proxy_wasm_crate() {
         (numbers::CRITICAL, LogLevel::Critical as u32),
     ] {
         assert_eq!(ours, theirs);
+    }
+}
+
+#[test]
+fn lines_of_the_proxys_level_and_above_are_written() {
+    let levels = [Level::Debug, Level::Info, Level::Warn, Level::Error];
+    for (threshold, written) in [
+        (LogLevel::Trace, 4),
+        (LogLevel::Debug, 4),
+        (LogLevel::Info, 3),
+        (LogLevel::Warn, 2),
+        (LogLevel::Error, 1),
+        (LogLevel::Critical, 0),
+    ] {
+        let found: Vec<_> =
+            levels.into_iter().filter(|level| numbers::is_written(*level, threshold as u32)).collect();
+        assert_eq!(found, levels[4 - written..], "{threshold:?}");
     }
 }

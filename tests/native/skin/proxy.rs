@@ -14,6 +14,7 @@ use scopegate::gate::shared::SharedSlots;
 use scopegate::http::message::{Callout, HeaderEdits, Response};
 use scopegate::jose::backend::Accelerator;
 use scopegate::jose::hash::HashName;
+use scopegate::policy::Policy;
 use serde_json::{Value, json};
 
 use super::{FIRST_CALL, ROOT, START};
@@ -25,7 +26,8 @@ pub(crate) enum Act {
     Edit(Vec<String>, Vec<(String, String)>),
     RemoveTrailer(String),
     Resume,
-    Respond(u16, String),
+    /// The status, the gRPC status, and the details.
+    Respond(u16, Option<u8>, String),
     Call(String),
     WakeRoot,
     Tick(u32),
@@ -36,6 +38,8 @@ pub(crate) struct Proxy {
     pub(crate) fields: RefCell<Vec<u8>>,
     pub(crate) trailers: RefCell<Vec<u8>>,
     pub(crate) reply: RefCell<(u16, Vec<u8>)>,
+    /// How much of a reply's body was read last.
+    pub(crate) read: Cell<usize>,
     pub(crate) acts: RefCell<Vec<Act>>,
     /// The fields of the last answer.
     pub(crate) answered: RefCell<Vec<String>>,
@@ -52,7 +56,9 @@ pub(crate) struct Proxy {
     pub(crate) gauges: RefCell<Vec<(String, u64)>>,
     /// Where callouts went, in order; the number of the first is 77.
     pub(crate) sent: RefCell<Vec<String>>,
+    /// The time since the start, in seconds, and in milliseconds besides.
     pub(crate) now: Cell<i64>,
+    pub(crate) millis: Cell<i64>,
     pub(crate) gone: RefCell<Vec<ContextId>>,
     /// The certificate of the connection.
     pub(crate) certificate: Cell<Option<[u8; 32]>>,
@@ -89,7 +95,7 @@ impl Host for Shared {
 
     fn now(&self) -> UnixTime {
         self.0.called("now");
-        UnixTime::from_secs(START + self.0.now.get())
+        UnixTime::from_millis((START + self.0.now.get()) * 1000 + self.0.millis.get())
     }
 
     fn log(&self, level: Level, line: &str) {
@@ -169,7 +175,7 @@ impl Host for Shared {
     fn respond(&self, response: &Response, details: &str) -> Result<(), HostFault> {
         let fields = response.fields.iter().map(|(name, value)| format!("{name}: {}", value.as_str()));
         *self.0.answered.borrow_mut() = fields.collect();
-        self.0.act("respond", Act::Respond(response.status, details.to_owned()))
+        self.0.act("respond", Act::Respond(response.status, response.grpc_status, details.to_owned()))
     }
 
     fn select(&self, context: ContextId) -> Result<(), HostFault> {
@@ -189,11 +195,10 @@ impl Host for Shared {
     fn reply(&self, longest: usize) -> Option<CalloutReply> {
         self.0.called("reply");
         let (status, body) = &*self.0.reply.borrow();
-        Some(CalloutReply {
-            status: *status,
-            fields: vec![("content-type".to_owned(), b"application/json".to_vec())],
-            body: body.iter().copied().take(longest).collect(),
-        })
+        let body: Vec<_> = body.iter().copied().take(longest).collect();
+        self.0.read.set(body.len());
+        let fields = vec![("content-type".to_owned(), b"application/json".to_vec())];
+        Some(CalloutReply { status: *status, fields, body })
     }
 
     fn wake_root(&self) {
@@ -248,22 +253,39 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let policy = json!({
+        Self::under(&Self::policy())
+    }
+
+    /// The policy of most tests here: an issuer that is asked, an open path, and a token everywhere else.
+    pub(crate) fn policy() -> Value {
+        json!({
             "issuers": {"idp": {"audiences": "any", "introspection": {
                 "uri": "https://idp.example.com/introspect", "cluster": "idp", "client": {"method": "none"}}}},
             "rules": [{"name": "open", "match": {"paths": ["/open"]}, "access": "anonymous"}, {"name": "all", "require": {}}],
             "upstream": {"headers": {"x-auth-subject": "sub"}},
-        });
-        Self::under(&policy)
+        })
     }
 
     /// A worker among several, under `policy`.
     pub(crate) fn under(policy: &Value) -> Self {
         let policy = config::compile(policy, &|_| None).unwrap();
         let proxy = Rc::new(Proxy::default());
-        let shared = || Shared(Rc::clone(&proxy));
-        let gate = Gate::new(Rc::new(policy), [3; 16], Rc::new(shared())).sharing(Rc::new(shared()), [9; 16]);
-        Self { skin: Skin::new(shared(), ROOT, gate), proxy }
+        let skin = Self::worker(&proxy, policy, 3);
+        Self { proxy, skin }
+    }
+
+    /// Another worker beside this one, under `policy`.
+    pub(crate) fn beside(&self, policy: &Value) -> Self {
+        let policy = config::compile(policy, &|_| None).unwrap();
+        let skin = Self::worker(&self.proxy, policy, 4);
+        Self { proxy: Rc::clone(&self.proxy), skin }
+    }
+
+    fn worker(proxy: &Rc<Proxy>, policy: Policy, own: u8) -> Skin<Shared> {
+        let shared = || Shared(Rc::clone(proxy));
+        let gate =
+            Gate::new(Rc::new(policy), [own; 16], Rc::new(shared())).sharing(Rc::new(shared()), [9; 16]);
+        Skin::new(shared(), ROOT, gate)
     }
 
     pub(crate) fn request(&self, stream: ContextId, path: &str, token: Option<&str>) -> Hold {
@@ -292,6 +314,12 @@ impl World {
     pub(crate) fn reply_to(&self, call: CallToken, status: u16, body: &str) {
         *self.proxy.reply.borrow_mut() = (status, body.as_bytes().to_vec());
         self.skin.reply(call, 2);
+    }
+
+    /// A tick, so many milliseconds after the time before.
+    pub(crate) fn tick_after(&self, millis: i64) {
+        self.proxy.millis.set(self.proxy.millis.get() + millis);
+        self.skin.tick();
     }
 
     /// What was counted so far, once it has been handed over.
