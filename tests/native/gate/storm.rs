@@ -14,13 +14,31 @@ const GOOD_FOR: i64 = 60;
 const BAD_FOR: i64 = 5;
 const PATIENCE: i64 = 2;
 
+/// So many may wait with one token, however small the room is.
+const ONE_TOKENS: usize = 16;
+
 /// Events in any order, with stale ids and late replies and a clock that is set, against the invariants: a request
-/// settles at most once, its verdict is what the issuer said of its token not too long ago, nothing waits past its
-/// deadline, and the waiting room keeps its bound.
+/// settles at most once, its verdict is what the issuer said of its token not too long ago, or an outage that has a
+/// cause; nothing waits past its deadline, and the waiting room keeps its bound.
 #[test]
 fn whatever_happens_in_whatever_order() {
+    let mut seen = BTreeMap::new();
     for seed in 0..120u64 {
-        Storm::new(seed).rage();
+        for (what, count) in Storm::new(seed).rage() {
+            *seen.entry(what).or_insert(0) += count;
+        }
+    }
+    // Each kind comes often enough to be held to something.
+    for (what, least) in [
+        ("admitted", 500),
+        ("scope_insufficient", 500),
+        ("token_inactive", 500),
+        ("issuer_unavailable", 1000),
+        ("overloaded", 1000),
+        ("breaker opened", 100),
+        ("breaker closed", 100),
+    ] {
+        assert!(seen.get(what).is_some_and(|count| *count >= least), "{what}: {seen:?}");
     }
 }
 
@@ -28,38 +46,65 @@ struct Storm {
     seed: u64,
     random: Random,
     gate: Gate,
+    /// How many may wait.
+    room: usize,
     /// What the clock shows. It may be set.
     shown: i64,
     /// What has passed: time that the clock was set ahead counts, what it was set back does not.
     passed: i64,
-    /// Requests that wait: for what is said of which token, and since when.
-    waiting: BTreeMap<u32, (u64, i64)>,
+    /// Requests that wait.
+    waiting: BTreeMap<u32, Waiting>,
     /// Questions that are out, some of them answered before.
     out: Vec<(AskId, u64, bool)>,
     /// What was said last of each token, in each of its kinds, and when.
     said: BTreeMap<(u64, &'static str), i64>,
     next: u32,
-    /// Whether the issuer may have been left alone since the last look.
-    open_circuit: bool,
+    /// Whether the issuer's circuit breaker is open.
+    is_open: bool,
+    /// How often each reason came, and how often the breaker opened and closed.
+    seen: BTreeMap<&'static str, u32>,
+}
+
+/// A request that waits.
+struct Waiting {
+    /// For what is said of this token.
+    token: u64,
+    since: i64,
+    /// Questions were put since then while the breaker was open: its own may have been kept back.
+    kept_back: bool,
+}
+
+/// What may keep a request from a verdict.
+#[derive(Default)]
+struct Causes {
+    /// The issuer did not say, was left alone, or is late.
+    silent: bool,
+    /// Too many wait.
+    full: bool,
 }
 
 impl Storm {
     fn new(seed: u64) -> Self {
+        let room = if seed % 2 == 0 { 50 } else { 3 };
+        let mut policy = asking();
+        policy["limits"]["waiting_requests"] = json!(room);
         Self {
             seed,
             random: Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
-            gate: gate(&asking()),
+            gate: gate(&policy),
+            room,
             shown: 0,
             passed: 0,
             waiting: BTreeMap::new(),
             out: Vec::new(),
             said: BTreeMap::new(),
             next: 0,
-            open_circuit: false,
+            is_open: false,
+            seen: BTreeMap::new(),
         }
     }
 
-    fn rage(mut self) {
+    fn rage(mut self) -> BTreeMap<&'static str, u32> {
         for _ in 0..400 {
             match self.random.below(9) {
                 0..=2 => self.arrive(),
@@ -74,11 +119,22 @@ impl Storm {
                 _ => self.set_the_clock(),
             }
             for event in self.gate.take_events() {
-                self.open_circuit |= matches!(event, Event::CircuitOpened { .. });
+                match event {
+                    Event::CircuitOpened { .. } => self.breaker(true, "breaker opened"),
+                    Event::CircuitClosed { .. } => self.breaker(false, "breaker closed"),
+                    _ => {}
+                }
             }
             assert_eq!(self.gate.waiting(), self.waiting.len(), "seed {}", self.seed);
-            assert!(self.gate.waiting() <= 50);
+            assert!(self.gate.waiting() <= self.room);
         }
+        self.seen
+    }
+
+    fn breaker(&mut self, is_open: bool, what: &'static str) {
+        assert_ne!(self.is_open, is_open, "seed {}: {what}", self.seed);
+        self.is_open = is_open;
+        *self.seen.entry(what).or_default() += 1;
     }
 
     fn now(&self) -> UnixTime {
@@ -89,8 +145,15 @@ impl Storm {
         self.next += 1;
         let (token, now) = (self.random.below(12), self.now());
         match open(&mut self.gate, self.next, &format!("t{token}"), now) {
-            Step::Park => assert!(self.waiting.insert(self.next, (token, self.passed)).is_none()),
-            Step::Settle(verdict) => self.check(&verdict, token),
+            Step::Park => {
+                let waiting = Waiting { token, since: self.passed, kept_back: false };
+                assert!(self.waiting.insert(self.next, waiting).is_none());
+            }
+            Step::Settle(verdict) => {
+                let crowd = self.waiting.values().filter(|waiting| waiting.token == token).count();
+                let full = self.waiting.len() >= self.room || crowd >= ONE_TOKENS;
+                self.check(&verdict, token, &Causes { silent: self.is_open, full });
+            }
         }
     }
 
@@ -100,6 +163,9 @@ impl Storm {
             let body = callout.body.expose();
             let token = body.trim_start_matches("token=t").split('&').next().unwrap().parse().unwrap();
             self.out.push((id, token, false));
+        }
+        if self.is_open {
+            self.waiting.values_mut().for_each(|waiting| waiting.kept_back = true);
         }
     }
 
@@ -113,7 +179,9 @@ impl Storm {
             self.out[pick].2 = true;
         }
         let now = self.now();
-        let woken = match self.random.below(7) {
+        let kind = self.random.below(7);
+        let silent = kind < 2;
+        let woken = match kind {
             0..=1 => self.gate.answer(id, &Reply::Failed, now),
             kind => {
                 // Tokens are of three kinds, and each may be revoked or become good.
@@ -126,9 +194,9 @@ impl Storm {
         };
         assert!(woken.is_empty() || !answered, "seed {}: the second reply counts", self.seed);
         for Woken { id, verdict } in woken {
-            let (waited_for, _) = self.waiting.remove(&id.0).expect("woken once, and only while it waits");
-            assert_eq!(waited_for, token);
-            self.check(&verdict, token);
+            let waited = self.waiting.remove(&id.0).expect("woken once, and only while it waits");
+            assert_eq!(waited.token, token);
+            self.check(&verdict, token, &Causes { silent, full: false });
         }
     }
 
@@ -154,20 +222,23 @@ impl Storm {
     fn expire(&mut self) {
         let now = self.now();
         for Woken { id, verdict } in self.gate.expire(now) {
-            let (token, since) = self.waiting.remove(&id.0).expect("expired once, and only while it waits");
-            let is_time = self.passed - since >= PATIENCE || self.open_circuit;
+            let waited = self.waiting.remove(&id.0).expect("expired once, and only while it waits");
+            let is_time = self.passed - waited.since >= PATIENCE || waited.kept_back;
             assert!(is_time, "seed {}: not before its time", self.seed);
-            self.check(&verdict, token);
+            self.check(&verdict, waited.token, &Causes { silent: true, full: false });
         }
-        let waits = |(_, since): &(u64, i64)| self.passed - since <= PATIENCE + 1;
+        let waits = |waiting: &Waiting| self.passed - waiting.since <= PATIENCE + 1;
         assert!(self.waiting.values().all(waits), "seed {}: waits past its deadline", self.seed);
     }
 
-    fn check(&self, verdict: &Verdict, token: u64) {
+    /// Holds a verdict to what the issuer said, and an outage to its cause.
+    fn check(&mut self, verdict: &Verdict, token: u64, causes: &Causes) {
         let (reason, seed) = (reason(verdict), self.seed);
+        *self.seen.entry(reason).or_default() += 1;
         assert_eq!(matches!(verdict, Verdict::Admit { .. }), reason == "admitted", "seed {seed}");
         let lasts = match reason {
-            "issuer_unavailable" | "overloaded" => return,
+            "issuer_unavailable" => return assert!(causes.silent, "seed {seed}: the issuer is well"),
+            "overloaded" => return assert!(causes.full, "seed {seed}: there is room"),
             "token_inactive" => BAD_FOR,
             _ => GOOD_FOR,
         };
