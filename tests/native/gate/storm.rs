@@ -85,7 +85,7 @@ struct Causes {
 
 impl Storm {
     fn new(seed: u64) -> Self {
-        let room = if seed % 2 == 0 { 50 } else { 3 };
+        let room = if seed.is_multiple_of(2) { 50 } else { 3 };
         let mut policy = asking();
         policy["limits"]["waiting_requests"] = json!(room);
         Self {
@@ -119,10 +119,10 @@ impl Storm {
                 _ => self.set_the_clock(),
             }
             for event in self.gate.take_events() {
-                match event {
-                    Event::CircuitOpened { .. } => self.breaker(true, "breaker opened"),
-                    Event::CircuitClosed { .. } => self.breaker(false, "breaker closed"),
-                    _ => {}
+                if matches!(event, Event::CircuitOpened { .. }) {
+                    self.breaker(true, "breaker opened");
+                } else if matches!(event, Event::CircuitClosed { .. }) {
+                    self.breaker(false, "breaker closed");
                 }
             }
             assert_eq!(self.gate.waiting(), self.waiting.len(), "seed {}", self.seed);
