@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use super::case::{Heard, Waiting};
 use super::circuit_breaker::{Admission, Standing};
-use super::clock::Clock;
 use super::memory::Inquiry;
 use super::step::{Ask, Event};
 use super::tokens::Tokens;
@@ -19,7 +18,6 @@ use crate::token::introspection::{self, Question, Silence};
 /// What it takes to ask, and what is left to other workers.
 pub(super) struct Callouts {
     policy: Rc<Policy>,
-    clock: Rc<Clock>,
     /// Signs client assertions that take RSA.
     pub(super) signer: Rc<dyn Signer>,
     /// What this worker's nonces are made with; no other one has it.
@@ -31,20 +29,14 @@ pub(super) struct Callouts {
 
 impl Callouts {
     /// Nothing was asked yet. `seed` is random, and this worker's alone.
-    pub(super) fn new(policy: &Rc<Policy>, clock: &Rc<Clock>, seed: [u8; 16]) -> Self {
+    pub(super) fn new(policy: &Rc<Policy>, seed: [u8; 16]) -> Self {
         Self {
             policy: Rc::clone(policy),
-            clock: Rc::clone(clock),
             signer: Rc::new(NoSigner),
             own: DigestKey::new(seed),
             nonces: 0,
             following: Vec::new(),
         }
-    }
-
-    /// Measures time by `clock` from now on.
-    pub(super) fn keep_time(&mut self, clock: &Rc<Clock>) {
-        self.clock = Rc::clone(clock);
     }
 
     /// What this worker alone knows.
@@ -56,7 +48,7 @@ impl Callouts {
     pub(super) fn take(&mut self, tokens: &mut Tokens, in_flight: &mut Waiting, now: UnixTime) -> Vec<Ask> {
         let mut asks = Vec::new();
         let is_known = |topic| tokens.standing(topic, now) == Standing::ActiveLately;
-        for topic in in_flight.take_wanted(self.clock.steady(now), is_known) {
+        for topic in in_flight.take_wanted(tokens.steady(now), is_known) {
             let is_ours = match topic {
                 Topic::Keys(issuer, set) => {
                     tokens.issuers.takes_turn_to_fetch(issuer, set, &mut tokens.memory, now)
@@ -103,7 +95,7 @@ impl Callouts {
                 return None;
             }
         };
-        let steady = self.clock.steady(now);
+        let steady = tokens.steady(now);
         if let Topic::Token(issuer, Inquiry { token, .. }) = topic {
             tokens.issuers.with_breaker(issuer, |breaker| breaker.asked(token, standing));
         }
@@ -122,7 +114,7 @@ impl Callouts {
     ) {
         let Topic::Token(issuer, inquiry) = topic else { return };
         tokens.give_turn_back(issuer, inquiry);
-        let steady = self.clock.steady(now);
+        let steady = tokens.steady(now);
         in_flight.give_up(topic, steady, |case| case.heard.push((issuer, Heard::Silent(why.clone()))));
     }
 
@@ -149,7 +141,7 @@ impl Callouts {
             tokens.issuers.adopt_keys(issuer, set, &mut tokens.memory, now);
             // The other worker has failed, or is gone: whoever waits has not been told of a failure here.
             if tokens.issuers.is_wanted(issuer, set, now) && in_flight.waiter(topic).is_some() {
-                in_flight.want(topic, self.clock.steady(now));
+                in_flight.want(topic, tokens.steady(now));
                 return false;
             }
         }

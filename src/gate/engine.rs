@@ -43,7 +43,7 @@ impl Gate {
         let clock = Rc::default();
         Self {
             tokens: Tokens::new(&policy, &clock, Rc::clone(&accelerator), seed),
-            callouts: Callouts::new(&policy, &clock, seed),
+            callouts: Callouts::new(&policy, seed),
             proofs: Proofs::new(&policy, &seed, None),
             in_flight: Waiting::default(),
             policy,
@@ -84,7 +84,6 @@ impl Gate {
         // What the clock has shown before tells how old shared records are, and what is taken over.
         self.clock = Rc::clone(&first.clock);
         self.tokens.keep_time(&self.clock);
-        self.callouts.keep_time(&self.clock);
         formers.retain(|former| Rc::ptr_eq(&former.clock, &self.clock));
         let formers = formers.into_iter().map(|former| &former.tokens).collect();
         handover::take_over(&mut self.tokens, formers, self.clock.latest());

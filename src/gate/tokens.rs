@@ -76,6 +76,11 @@ impl Tokens {
         self.issuers.keep_time(clock);
     }
 
+    /// The steady time when the proxy's clock shows `now`.
+    pub(super) fn steady(&self, now: UnixTime) -> UnixTime {
+        self.clock.steady(now)
+    }
+
     /// The policy that says what a token has to be.
     pub(super) fn policy(&self) -> &Policy {
         &self.policy
