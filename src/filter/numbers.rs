@@ -1,5 +1,5 @@
-//! The numbers of Proxy-Wasm ABI 0.2.1 in host calls and callbacks. `tests/native/skin/numbers.rs` holds them to those of the crate
-//! `proxy-wasm`, which has them as enums: a status that is not among its own is a panic there, and a number here.
+//! The numbers of Proxy-Wasm ABI 0.2.1 in host calls and callbacks. `tests/native/skin/numbers.rs` holds them to those of
+//! the crate `proxy-wasm`, which has them as enums: a status that is not among its own is a panic there, and a number here.
 
 use super::host::Level;
 

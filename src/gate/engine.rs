@@ -241,7 +241,6 @@ impl Gate {
     fn validation(&mut self, now: UnixTime) -> Validation<'_> {
         Validation {
             policy: &self.policy,
-            clock: &self.clock,
             accelerator: &*self.accelerator,
             tokens: &mut self.tokens,
             in_flight: &mut self.in_flight,

@@ -107,8 +107,7 @@ impl Issuers {
                 self.store(issuer, set).map_or(Duration::ZERO, |store| store.timeout() * STEPS_TO_KEYS)
             }
             Topic::Token(issuer, _) => {
-                let introspection =
-                    self.policy.issuer(issuer).and_then(|issuer| issuer.introspection.as_ref());
+                let introspection = self.policy.introspection(issuer);
                 introspection.map_or(Duration::ZERO, |introspection| introspection.endpoint.timeout)
             }
         }
@@ -204,8 +203,7 @@ impl Issuers {
         let record = self.sealed.as_ref().and_then(|sealed| sealed.read(id, set, &self.clock, now));
         let Some(record) = record else { return };
         let steady = self.clock.steady(now);
-        let ring = usize::try_from(id.0).ok().and_then(|at| self.rings.get_mut(at));
-        if let Some(learned) = ring.and_then(|ring| ring.adopt(set, &record, steady)) {
+        if let Some(learned) = self.ring_mut(id).and_then(|ring| ring.adopt(set, &record, steady)) {
             self.note_keys(id, learned, memory);
         }
     }
@@ -220,9 +218,8 @@ impl Issuers {
         memory: &mut Memory,
         now: UnixTime,
     ) -> bool {
-        let ring = usize::try_from(id.0).ok().and_then(|at| self.rings.get_mut(at));
         let steady = self.clock.steady(now);
-        let Some(learned) = ring.map(|ring| ring.learn(set, reply, steady)) else { return true };
+        let Some(learned) = self.ring_mut(id).map(|ring| ring.learn(set, reply, steady)) else { return true };
         match learned {
             Learned::More => return false,
             Learned::Failed(Failing::Outage(_)) if self.asks_where_keys_are(id, set) => {
@@ -237,10 +234,8 @@ impl Issuers {
 
     /// Whether the issuer is asked about tokens through the cluster that its key set comes from.
     fn asks_where_keys_are(&self, id: IssuerId, set: SetNumber) -> bool {
-        let issuer = self.policy.issuer(id);
-        let keys = issuer.and_then(|issuer| issuer.keys.get(usize::from(set)));
-        let asked = issuer.and_then(|issuer| issuer.introspection.as_ref());
-        match (keys, asked) {
+        let keys = self.policy.issuer(id).and_then(|issuer| issuer.keys.get(usize::from(set)));
+        match (keys, self.policy.introspection(id)) {
             (Some(Keys::Fetched(fetch)), Some(asked)) => fetch.cluster == asked.endpoint.cluster,
             (Some(Keys::Fetched(_) | Keys::Inline(_)) | None, _) => false,
         }
@@ -288,14 +283,21 @@ impl Issuers {
         }
     }
 
+    fn ring(&self, issuer: IssuerId) -> Option<&KeyRing> {
+        self.rings.get(usize::try_from(issuer.0).ok()?)
+    }
+
+    fn ring_mut(&mut self, issuer: IssuerId) -> Option<&mut KeyRing> {
+        self.rings.get_mut(usize::try_from(issuer.0).ok()?)
+    }
+
     fn store(&self, issuer: IssuerId, set: SetNumber) -> Option<&KeyStore> {
-        self.rings.get(usize::try_from(issuer.0).ok()?)?.store(set)
+        self.ring(issuer)?.store(set)
     }
 
     /// The keys that an answer of `issuer` may be signed with, old or not; `None` where it has none.
     pub(super) fn keys_at_hand(&self, issuer: IssuerId) -> Option<&Rc<KeySet>> {
-        let ring = usize::try_from(issuer.0).ok().and_then(|at| self.rings.get(at));
-        ring.filter(|ring| !ring.is_empty()).map(KeyRing::keys)
+        self.ring(issuer).filter(|ring| !ring.is_empty()).map(KeyRing::keys)
     }
 
     /// Whether another worker has the turn to fetch a set.
@@ -315,10 +317,9 @@ impl Issuers {
         in_flight: &InFlight<Topic, W>,
         now: UnixTime,
     ) -> Offer {
-        let ring = usize::try_from(issuer.0).ok().and_then(|at| self.rings.get(at));
         let asking = |set| in_flight.is_open(Topic::Keys(issuer, set));
         let now = self.clock.steady(now);
-        ring.map_or(Offer::Nothing(Duration::ZERO), |ring| ring.offer(asking, now))
+        self.ring(issuer).map_or(Offer::Nothing(Duration::ZERO), |ring| ring.offer(asking, now))
     }
 
     /// What to do about a token of `issuer` whose key is not there, for a request that `waited` for some sets already.
@@ -329,9 +330,9 @@ impl Issuers {
         in_flight: &InFlight<Topic, W>,
         now: UnixTime,
     ) -> Offer {
-        let ring = usize::try_from(issuer.0).ok().and_then(|at| self.rings.get_mut(at));
         let asking = |set| in_flight.is_open(Topic::Keys(issuer, set));
         let now = self.clock.steady(now);
-        ring.map_or(Offer::Nothing(Duration::ZERO), |ring| ring.unknown_key(waited, asking, now))
+        self.ring_mut(issuer)
+            .map_or(Offer::Nothing(Duration::ZERO), |ring| ring.unknown_key(waited, asking, now))
     }
 }

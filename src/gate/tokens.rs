@@ -112,10 +112,9 @@ impl Tokens {
 
     /// Takes the turn to ask about a token, unless another worker has it.
     pub(super) fn takes_turn(&self, issuer: IssuerId, inquiry: Inquiry, now: UnixTime) -> bool {
+        let Some(shared) = &self.shared else { return true };
         let patience = self.issuers.patience(Topic::Token(issuer, inquiry));
-        self.shared.as_ref().is_none_or(|shared| {
-            shared.take_turn(issuer, inquiry.answer, patience, &self.clock, now) == Turn::Ours
-        })
+        shared.take_turn(issuer, inquiry.answer, patience, &self.clock, now) == Turn::Ours
     }
 
     /// Ends our turn with nothing to tell.
@@ -130,10 +129,9 @@ impl Tokens {
         match topic {
             Topic::Keys(issuer, set) => self.issuers.is_fetched_elsewhere(issuer, set, now),
             Topic::Token(issuer, inquiry) => {
-                let patience = || self.issuers.patience(topic);
-                self.shared.as_ref().is_some_and(|shared| {
-                    shared.is_taken(issuer, inquiry.answer, patience(), &self.clock, now)
-                })
+                let Some(shared) = &self.shared else { return false };
+                let patience = self.issuers.patience(topic);
+                shared.is_taken(issuer, inquiry.answer, patience, &self.clock, now)
             }
         }
     }
@@ -197,7 +195,7 @@ impl Tokens {
         now: UnixTime,
     ) -> Option<Heard> {
         let told = self.shared.as_ref()?.told(id, inquiry.answer)?;
-        let introspection = self.policy.issuer(id)?.introspection.as_ref()?;
+        let introspection = self.policy.introspection(id)?;
         let (ttl, negative_ttl) = (introspection.ttl, introspection.negative_ttl);
         let at = told.span.at;
         let about = Asked { issuer: id, verified: verified.is_some() };
@@ -313,10 +311,7 @@ impl Tokens {
     /// Tells the other workers what an issuer said.
     fn tell(&self, id: IssuerId, digest: Digest, heard: &Heard, reply: &Reply<'_>, now: UnixTime) {
         let Some(shared) = &self.shared else { return };
-        let Some(introspection) = self.policy.issuer(id).and_then(|issuer| issuer.introspection.as_ref())
-        else {
-            return;
-        };
+        let Some(introspection) = self.policy.introspection(id) else { return };
         let (kind, until, answer) = match (heard, reply) {
             (Heard::Good(known), Reply::Answered(answer)) => {
                 let fresh = now.plus(introspection.ttl);

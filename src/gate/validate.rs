@@ -6,7 +6,6 @@ use std::rc::Rc;
 use super::candidates::{self, Way};
 use super::case::{Case, Decider, Heard, Waiting};
 use super::circuit_breaker::Admission;
-use super::clock::Clock;
 use super::keys::Offer;
 use super::memory::{Asked, Inquiry, Known};
 use super::refuse::Outage;
@@ -44,7 +43,6 @@ impl From<TokenFault> for Stop {
 /// The checks of one moment.
 pub(super) struct Validation<'g> {
     pub(super) policy: &'g Policy,
-    pub(super) clock: &'g Clock,
     pub(super) accelerator: &'g dyn Accelerator,
     pub(super) tokens: &'g mut Tokens,
     pub(super) in_flight: &'g mut Waiting,
@@ -138,7 +136,7 @@ impl Validation<'_> {
     /// What `issuer` is asked about the token of `case`. Where the answer depends on the scopes that are asked for, they
     /// count: what was said about a token for one rule is not what was said about it for another.
     fn inquiry(&self, case: &Case<'_>, issuer: IssuerId) -> Inquiry {
-        let introspection = self.policy.issuer(issuer).and_then(|issuer| issuer.introspection.as_ref());
+        let introspection = self.policy.introspection(issuer);
         if introspection.is_some_and(|introspection| introspection.endpoint.sends_scopes()) {
             let answer = self
                 .tokens
@@ -156,7 +154,7 @@ impl Validation<'_> {
             return Ok(heard.clone());
         }
         if let Some(told) =
-            self.tokens.memory.told(asked(case, issuer), inquiry.answer, self.clock.steady(self.now))
+            self.tokens.memory.told(asked(case, issuer), inquiry.answer, self.tokens.steady(self.now))
         {
             return Ok(told.map_or_else(Heard::Refused, Heard::Good));
         }
@@ -206,7 +204,7 @@ impl Validation<'_> {
         inquiry: Inquiry,
         why: &Silence,
     ) -> Option<Rc<Known>> {
-        let steady = self.clock.steady(self.now);
+        let steady = self.tokens.steady(self.now);
         let configured = self.policy.issuer(issuer)?;
         match configured.introspection.as_ref()?.on_outage {
             OnOutage::Deny => None,

@@ -134,6 +134,11 @@ impl Policy {
         self.issuers.get(usize::try_from(id.0).ok()?)
     }
 
+    /// How the issuer of this number is asked about tokens, where it is.
+    pub fn introspection(&self, id: IssuerId) -> Option<&Introspection> {
+        self.issuer(id)?.introspection.as_ref()
+    }
+
     /// What seals the fetched key sets of `issuer` where workers share them: the policy's own secret, or that of our
     /// client at the issuer, if a neighbour could not find it by trying. `None`: each worker fetches for itself.
     pub fn sealing_secret(&self, issuer: &Issuer) -> Option<Secret<Vec<u8>>> {
