@@ -58,9 +58,9 @@ fn is_ordinary(authority: &[u8]) -> bool {
         !label.is_empty() && label.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
     };
     let number = core::str::from_utf8(port).ok().and_then(|port| port.strip_prefix(':')?.parse::<u16>().ok());
-    (host == b"[::1]" || host.split(|byte| *byte == b'.').all(label))
-        && (port.is_empty()
-            || (number.is_some_and(|number| number > 0) && port[1..].iter().all(u8::is_ascii_digit)))
+    // Not `:03`, which is another text than `:3` for a proxy, and is not ignored.
+    let is_usual = number.is_some_and(|number| number > 0 && format!(":{number}").as_bytes() == port);
+    (host == b"[::1]" || host.split(|byte| *byte == b'.').all(label)) && (port.is_empty() || is_usual)
 }
 
 /// The rule for a host, as a virtual host with the same domains would be chosen.
